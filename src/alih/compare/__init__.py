@@ -1,0 +1,1 @@
+"""Trials, the decision drawn from them, and the report."""

@@ -1,0 +1,100 @@
+"""Examples and datasets: what reading produces and everything above consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.task import Task
+
+#: A text, a pair of texts, a picture file, or a picture in memory: uint8 of shape (height, width) or (height, width, 3).
+Input = str | tuple[str, str] | Path | NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs, their labels, and where each one came from.
+
+    Args:
+        inputs: one `Input` an example, all of one type.
+        labels: int64 of shape (n,) for single-label; float32 (n, classes) of 0/1 for multi-label; float32 (n,) for
+            regression; None where labels are unknown.
+        origins: where each example came from, for messages: "reviews.csv, row 812".
+        groups: examples of one group never sit on two sides of a split; None if there are no groups.
+    """
+
+    inputs: Sequence[Input]
+    labels: NDArray[np.generic] | None
+    origins: Sequence[str]
+    groups: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Examples:
+        """Return the examples at `indices`, in that order."""
+        chosen = [int(index) for index in indices]
+        return replace(
+            self,
+            inputs=[self.inputs[index] for index in chosen],
+            labels=None if self.labels is None else self.labels[np.asarray(chosen, dtype=np.int64)],
+            origins=[self.origins[index] for index in chosen],
+            groups=None if self.groups is None else [self.groups[index] for index in chosen],
+        )
+
+    @property
+    def known_labels(self) -> NDArray[np.generic]:
+        """The labels, where the caller knows that there are some.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if self.labels is None:
+            raise ValueError("these examples have no labels")
+        return self.labels
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One row or file that could not be used, and why."""
+
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns were taken as what (None where there are none, as in an image folder)."""
+
+    inputs: tuple[str, ...] = ()
+    label: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A task with its three splits, and everything that reading found worth saying.
+
+    Args:
+        name: short name for run folders and reports ("reviews").
+        source: the path, built-in name or Hub id it was read from.
+        task: what is predicted.
+        train, validation, test: the splits.
+        columns: which columns were taken as what.
+        notes: lines for the user: which columns, which task, how the splits were made, what was odd.
+        damaged: rows and files that were left out, each with its reason.
+    """
+
+    name: str
+    source: str
+    task: Task
+    train: Examples
+    validation: Examples
+    test: Examples
+    columns: Columns = field(default_factory=Columns)
+    notes: tuple[str, ...] = ()
+    damaged: tuple[Damage, ...] = ()

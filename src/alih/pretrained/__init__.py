@@ -1,0 +1,1 @@
+"""Pre-trained models: where they come from, and where their parts are."""

@@ -1,0 +1,1 @@
+"""The ways of adapting a model, one file each."""

@@ -1,0 +1,1 @@
+"""ResNet and VGG for small images, in Hugging Face form."""
