@@ -14,7 +14,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-Advance = Callable[[int], None]
+Advance = Callable[[int], object]
 _QUIET_SECONDS = 2.0
 _LOG_SECONDS = 10.0
 
@@ -58,10 +58,7 @@ class Progress:
             disable=not terminal,
             dynamic_ncols=True,
         ) as bar:
-            if terminal:
-                yield lambda units: None if bar.update(units) else None
-                return
-            yield self._log_lines(what, total, unit)
+            yield bar.update if terminal else self._log_lines(what, total, unit)
 
     def _log_lines(self, what: str, total: int, unit: str) -> Advance:
         start = last = time.monotonic()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alih.task import Task
 
-#: A text, a pair of texts, a picture file, or a picture in memory: uint8 of shape (height, width) or (height, width, 3).
+#: A text, a pair of texts, a picture file, or a picture in memory (uint8, (height, width) or (height, width, 3)).
 Input = str | tuple[str, str] | Path | NDArray[np.uint8]
 
 
