@@ -35,18 +35,30 @@ def register() -> None:
 
 
 def image_processor(
-    size: int = 32, mean: Sequence[float] = (0.5, 0.5, 0.5), std: Sequence[float] = (0.5, 0.5, 0.5)
+    size: int = 32,
+    mean: Sequence[float] = (0.5, 0.5, 0.5),
+    std: Sequence[float] = (0.5, 0.5, 0.5),
+    *,
+    shortest_edge: int | None = None,
 ) -> ViTImageProcessorPil:
     """Pictures of any size and mode to normalised RGB tensors (b, 3, size, size), through PIL.
 
     Args:
-        size: side in pixels after (bilinear) resizing.
+        size: side in pixels of what comes out.
         mean: of each channel, of values scaled to 0…1.
         std: of each channel, likewise.
+        shortest_edge: resize the shorter side to this and cut the middle out, as for ImageNet; None resizes both sides
+            to `size`. Resizing is bilinear.
     """
+    if shortest_edge is None:
+        return ViTImageProcessorPil(
+            do_convert_rgb=True, size={"height": size, "width": size}, image_mean=list(mean), image_std=list(std)
+        )
     return ViTImageProcessorPil(
         do_convert_rgb=True,
-        size={"height": size, "width": size},
+        size={"shortest_edge": shortest_edge},
+        do_center_crop=True,
+        crop_size={"height": size, "width": size},
         image_mean=list(mean),
         image_std=list(std),
     )
