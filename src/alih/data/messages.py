@@ -1,0 +1,51 @@
+"""Phrases that messages to the user share: nearest names, short lists, counts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from alih.data.examples import Damage
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice most like `name` (letter case aside), or None if nothing is close."""
+    by_folded = {choice.casefold(): choice for choice in choices if choice != name}
+    found = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return ' Did you mean "x"?' for the nearest choice, or nothing."""
+    found = nearest(name, choices)
+    return f' Did you mean "{found}"?' if found else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Return names separated by commas, cut after `most` of them with a count of the rest."""
+    every = list(names)
+    shown = ", ".join(every[:most])
+    return f"{shown} and {len(every) - most} more" if len(every) > most else shown
+
+
+def quoted(names: Iterable[str], most: int = 12) -> str:
+    """Return names in double quotes, separated by commas."""
+    return listed((f'"{name}"' for name in names), most)
+
+
+def counted(number: int, what: str, plural: str | None = None) -> str:
+    """Return "1 row" or "3 rows"."""
+    return f"{number:,} {what if number == 1 else plural or what + 's'}"
+
+
+def excerpt(text: str, most: int = 40) -> str:
+    """Return the start of a text on one line, for a message."""
+    line = " ".join(text[: most * 4].split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def worst(damaged: Iterable[Damage], most: int = 3) -> str:
+    """Return the first few damaged rows with their reasons, for a message."""
+    every = list(damaged)
+    shown = "; ".join(f"{damage.origin}: {damage.reason}" for damage in every[:most])
+    return f"{shown}; and {len(every) - most:,} more" if len(every) > most else shown

@@ -1,0 +1,112 @@
+"""From a table and its chosen columns to usable rows: inputs, labels and groups, with the damaged rows put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alih.data.columns import Chosen
+from alih.data.examples import Damage, Examples, Input
+from alih.data.inputs import CellError, take_inputs
+from alih.data.labels import Label, LabelScheme, encode
+from alih.data.messages import counted, worst
+from alih.data.table import Cell, Table, is_missing
+from alih.errors import DataError
+from alih.progress import Progress
+from alih.task import Task
+
+#: Above this share of damaged rows, something is wrong with the file or with how it is read.
+MOST_DAMAGED = 0.2
+_NOT_COUNTED = "not a picture file"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The usable rows of one split, or of all of them.
+
+    Args:
+        inputs, labels, origins: one each for every row.
+        groups: groups, or None.
+        keys: digests that duplicates share.
+    """
+
+    inputs: list[Input]
+    labels: list[Label]
+    origins: list[str]
+    groups: list[str] | None
+    keys: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def select(self, rows: Sequence[int]) -> Part:
+        """Return these rows, in this order."""
+        return Part(
+            [self.inputs[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.origins[row] for row in rows],
+            None if self.groups is None else [self.groups[row] for row in rows],
+            [self.keys[row] for row in rows],
+        )
+
+    def examples(self, task: Task) -> Examples:
+        """Return the rows as examples of a task."""
+        return Examples(self.inputs, encode(self.labels, task.kind, task.classes), self.origins, self.groups)
+
+
+def label_cells(table: Table, columns: Sequence[str]) -> list[Cell]:
+    """Return the label cells of a table, or tuples of cells where each class has its own 0/1 column."""
+    if len(columns) == 1:
+        return table.columns[columns[0]]
+    return list(zip(*(table.columns[column] for column in columns), strict=True))
+
+
+def take_part(table: Table, chosen: Chosen, scheme: LabelScheme, progress: Progress) -> tuple[Part, list[Damage]]:
+    """Take the usable rows of a table.
+
+    Returns:
+        the rows, and what was left out: rows that the parser refused, then rows with an unusable cell.
+    """
+    taken = take_inputs(table, chosen.inputs, chosen.modality, progress)
+    cells = label_cells(table, chosen.labels)
+    groups = table.columns[chosen.group] if chosen.group else None
+    damaged = list(table.damaged)
+    part = Part([], [], [], None if groups is None else [], [])
+    for row, origin in enumerate(table.origins):
+        value, fault = taken.inputs[row], taken.faults[row]
+        try:
+            if value is None:
+                raise CellError(fault or "unusable")
+            label = scheme.parse(cells[row])
+            if groups is not None and is_missing(groups[row]):
+                raise CellError(f'column "{chosen.group}": the group is empty')
+        except CellError as reason:
+            damaged.append(Damage(origin, str(reason)))
+            continue
+        part.inputs.append(value)
+        part.labels.append(label)
+        part.origins.append(origin)
+        part.keys.append(taken.keys[row])
+        if groups is not None and part.groups is not None:
+            part.groups.append(str(groups[row]))
+    return part, damaged
+
+
+def refuse_damage(shown: str, usable: int, damaged: Sequence[Damage]) -> None:
+    """Stop where little is usable.
+
+    Raises:
+        DataError: nothing is usable, or more than a fifth of the rows is damaged.
+    """
+    counting = [damage for damage in damaged if damage.reason != _NOT_COUNTED]
+    total = usable + len(counting)
+    if usable == 0:
+        found = worst(damaged) or "there are no rows"
+        raise DataError(
+            f"{shown}: no usable row. {found}. Mend the rows, or name other columns with --text and --label."
+        )
+    if len(counting) > MOST_DAMAGED * total:
+        raise DataError(
+            f"{shown}: {len(counting):,} of {counted(total, 'row')} cannot be used. {worst(counting)}. "
+            "Mend or remove them; if they look right to you, check the delimiter and the columns (--text, --label)."
+        )

@@ -1,0 +1,182 @@
+"""Reading for a model that exists already: inputs to predict, or labelled rows to evaluate it on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from alih.data.checks import names_in
+from alih.data.columns import Chosen, choose_inputs, choose_label, names_of
+from alih.data.decoding import read_text
+from alih.data.examples import Columns, Damage, Examples
+from alih.data.folders import pictures_below
+from alih.data.images import is_image_name
+from alih.data.inputs import take_inputs
+from alih.data.labels import LabelScheme, decide
+from alih.data.messages import counted, did_you_mean, quoted, worst
+from alih.data.parts import Part, label_cells, refuse_damage, take_part
+from alih.data.profile import profile
+from alih.data.sources import open_source
+from alih.data.table import Table
+from alih.errors import DataError
+from alih.progress import Progress
+from alih.task import Kind, Modality, Task
+
+
+def read_inputs(
+    source: str | Path,
+    task: Task,
+    columns: Columns,
+    *,
+    damaged: list[Damage] | None = None,
+    progress: Progress | None = None,
+) -> Examples:
+    """Read inputs to predict, in the order of the file.
+
+    Args:
+        source: a table with the columns that training used (or recognisable ones); for texts also a .txt file with one
+            a line; for pictures also a folder of them or a single one.
+        task: what the model predicts, and from what.
+        columns: the columns that training used.
+        damaged: where rows that cannot be used are put. Without it, one such row is an error: predictions must line up
+            with the file they are for.
+        progress: where long steps report to; silent by default.
+
+    Raises:
+        DataError: the source cannot be read, holds other inputs than the model takes, or holds damaged rows.
+    """
+    quiet = progress or Progress(quiet=True)
+    path = Path(source).expanduser()
+    if task.modality is Modality.IMAGE and (path.is_dir() or is_image_name(path.name)) and path.exists():
+        table = _loose_pictures(path)
+    elif task.modality is Modality.TEXT and path.suffix.lower() == ".txt" and path.is_file():
+        table = _lines(path)
+    else:
+        table = _one_table(source, columns)
+    taken = take_inputs(table, _input_columns(table, task, columns), task.modality, quiet)
+    rows = [row for row, value in enumerate(taken.inputs) if value is not None]
+    lost = [
+        *table.damaged,
+        *(Damage(origin, fault) for origin, fault in zip(table.origins, taken.faults, strict=True) if fault),
+    ]
+    _settle(table.name, len(rows), lost, damaged)
+    inputs = [value for value in taken.inputs if value is not None]
+    return Examples(inputs, None, [table.origins[row] for row in rows])
+
+
+def read_labelled(
+    source: str | Path,
+    task: Task,
+    columns: Columns,
+    *,
+    damaged: list[Damage] | None = None,
+    progress: Progress | None = None,
+) -> Examples:
+    """Read labelled rows to evaluate a model on; of a source with splits, the test split (else validation).
+
+    Args:
+        source: as for `read`.
+        task: what the model predicts; labels are encoded by its classes.
+        columns: the columns that training used.
+        damaged: where rows that cannot be used are put. Without it, one such row is an error.
+        progress: where long steps report to; silent by default.
+
+    Raises:
+        DataError: the source cannot be read, holds damaged rows, or a label that the model does not know.
+    """
+    table = _one_table(source, columns)
+    inputs = _input_columns(table, task, columns)
+    labels = names_of(columns.label)
+    if columns.label in table.columns:
+        labels = (columns.label,)  # a name that holds a comma
+    elif not labels or any(name not in table.columns for name in labels):
+        labels = ("label",) if table.pictures else (choose_label(table, set(inputs)),)
+    chosen = Chosen(task.modality, inputs, labels)
+    part, lost = take_part(table, chosen, _scheme(table, task, labels), progress or Progress(quiet=True))
+    _refuse_unknown(part, task)
+    _settle(table.name, len(part), lost, damaged)
+    return part.examples(task)
+
+
+def _one_table(source: str | Path, columns: Columns) -> Table:
+    opened = open_source(source, (*columns.inputs, *names_of(columns.label)))
+    for split in ("test", "validation", None, "train"):
+        if split in opened.tables:
+            return opened.tables[split]  # type: ignore[index]
+    raise DataError(f"{opened.shown}: holds no rows. Give a file with rows in it.")
+
+
+def _input_columns(table: Table, task: Task, columns: Columns) -> tuple[str, ...]:
+    """Return the columns that training used, where the table has them; else those that look like them."""
+    if table.pictures and task.modality is Modality.IMAGE:
+        return ("image",)
+    found = columns.inputs if columns.inputs and all(name in table.columns for name in columns.inputs) else ()
+    if found:
+        modality = task.modality
+    elif len(table.columns) == 1 and not task.pair:
+        found, modality = tuple(table.columns), task.modality
+    else:
+        profiles = {name: profile(name, cells) for name, cells in table.columns.items()}
+        taken = {name for name in names_of(columns.label) if name in table.columns}
+        found, modality = choose_inputs(table, profiles, None, taken)
+    wanted = "pairs of texts" if task.pair else "texts" if task.modality is Modality.TEXT else "pictures"
+    if modality is not task.modality or (len(found) == 2) is not task.pair:
+        raise DataError(
+            f"{table.name}: the model takes {wanted}, and no columns here look like them. "
+            f"Columns: {quoted(table.columns)}; trained on {quoted(columns.inputs) or 'folders of pictures'}."
+        )
+    return found
+
+
+def _loose_pictures(path: Path) -> Table:
+    if path.is_dir():
+        pictures, _ = pictures_below(path)  # other files are no rows to predict
+        if not pictures:
+            raise DataError(
+                f"{path.name}: no pictures in this folder. Name another folder, a picture or a table of paths."
+            )
+        origins = [f"{path.name}/{picture.relative_to(path).as_posix()}" for picture in pictures]
+    else:
+        pictures, origins = [path], [path.name]
+    return Table(path.name, {"image": list(pictures)}, origins, pictures=True)
+
+
+def _lines(path: Path) -> Table:
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(read_text(path).split("\n"), start=1)]
+    kept = [(number, line) for number, line in lines if line.strip()]
+    return Table(
+        path.name,
+        {"text": [line for _, line in kept]},
+        [f"{path.name}, row {number}" for number, _ in kept],
+        header=False,
+    )
+
+
+def _scheme(table: Table, task: Task, labels: tuple[str, ...]) -> LabelScheme:
+    if table.pictures:
+        return LabelScheme(Kind.SINGLE)
+    scheme = decide(label_cells(table, labels), table.origins, task.kind, labels)
+    return replace(scheme, numeric=all(name.lstrip("+-").isdigit() for name in task.classes) and bool(task.classes))
+
+
+def _refuse_unknown(part: Part, task: Task) -> None:
+    if task.kind is Kind.REGRESSION:
+        return
+    known = set(task.classes)
+    for label, origin in zip(part.labels, part.origins, strict=True):
+        for name in names_in(label):
+            if name not in known:
+                raise DataError(
+                    f'{origin}: label "{name}" is none of the classes the model knows.{did_you_mean(name, known)} '
+                    f"Classes: {quoted(task.classes, 20)}. Correct it, or leave the row out."
+                )
+
+
+def _settle(shown: str, usable: int, lost: list[Damage], damaged: list[Damage] | None) -> None:
+    if damaged is not None:
+        refuse_damage(shown, usable, lost)
+        damaged += lost
+    elif lost:
+        raise DataError(
+            f"{shown}: {counted(len(lost), 'row')} cannot be used. {worst(lost, 5)}. Mend or remove them first."
+        )
