@@ -117,9 +117,10 @@ def _family_of(named: Mapping[str, Tensor]) -> Family | None:
 def _read_resnet(named: Mapping[str, Tensor], source: str) -> Converted:
     """CIFAR ResNets name their parts conv1, bn1, layer<stage>.<i>.{conv,bn}<k>, .shortcut.<k> and linear (or fc)."""
     if named["conv1.weight"].shape[2:] != (3, 3):
+        side = named["conv1.weight"].shape[2]
         raise ModelError(
-            f"{source}: its first convolution is {tuple(named['conv1.weight'].shape[2:])}, a ResNet for large images; the "
-            "one for small images starts with 3×3. Use that model's Hugging Face form (such as microsoft/resnet-18)"
+            f"{source}: its first convolution is {side}×{side}, a ResNet for large images; the one for small images "
+            "starts with 3×3. Use that model's Hugging Face form (such as microsoft/resnet-18)"
         )
     stages = max(int(match[1]) for name in named if (match := re.match(r"layer(\d+)\.", name)))
     counts = [
@@ -133,8 +134,8 @@ def _read_resnet(named: Mapping[str, Tensor], source: str) -> Converted:
         hidden_sizes=[named[f"layer{s}.0.conv1.weight"].shape[0] for s in range(1, stages + 1)],
         blocks_per_stage=counts[0],
         shortcut="B" if any(".shortcut." in name for name in named) else "A",
-        id2label=_unnamed(named[f"{head}.weight"].shape[0]),
     )
+    config.num_labels = named[f"{head}.weight"].shape[0]
 
     def renamed(name: str) -> str:
         if name.startswith(f"{head}."):
@@ -175,8 +176,8 @@ def _read_vgg(named: Mapping[str, Tensor], source: str) -> Converted:
         pooled_size=round((flat[f"{first}.weight"].shape[1] / width) ** 0.5),
         neck_sizes=[flat[f"{part}.weight"].shape[0] for part in (first, second)],
         classifier_dropout=0.5,
-        id2label=_unnamed(flat[f"{head}.weight"].shape[0]),
     )
+    config.num_labels = flat[f"{head}.weight"].shape[0]
     parts = {first: "vgg.neck.0", second: "vgg.neck.3", head: "classifier"}
     for number, place in enumerate(convolutions):
         ours = "vgg.stem" if number == 0 else f"vgg.blocks.{number - 1}"
@@ -192,10 +193,6 @@ def _read_vgg(named: Mapping[str, Tensor], source: str) -> Converted:
     _fill(model, flat, renamed, source)
     processor = image_processor(224, IMAGENET_MEAN, IMAGENET_STD, shortest_edge=256)
     return Converted(model, processor)
-
-
-def _unnamed(classes: int) -> dict[int, str]:
-    return {number: f"LABEL_{number}" for number in range(classes)}
 
 
 def _is_convolution(name: str, tensor: Tensor) -> bool:

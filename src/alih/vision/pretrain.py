@@ -20,6 +20,7 @@ from alih.errors import OptionError
 from alih.progress import Progress
 from alih.vision.card import write_card
 from alih.vision.configuration import AlihResNetConfig, AlihVggConfig
+from alih.vision.digits import digits_features, digits_pixels, digits_scores
 from alih.vision.glyphs import CHARACTERS, HELD_OUT_FAMILIES, TRAINING_FAMILIES
 from alih.vision.pictures import SIDE, Pictures
 from alih.vision.registration import image_processor
@@ -62,8 +63,9 @@ def pretrain_glyphs(
         progress: where to report.
 
     Returns:
-        Figures: accuracy and folded accuracy (letters of the same shape in both cases counted as one) on fresh pictures
-        of the training fonts and of held-out fonts, steps, pictures seen, parameters.
+        Settings, pictures seen, parameters, and figures: accuracy and folded accuracy (look-alikes such as o, O and 0
+        counted as one) on fresh pictures of the training fonts and of held-out fonts; under "digits" what the frozen
+        features are worth on real scans (`alih.vision.digits`).
 
     Raises:
         OptionError: an unknown architecture, numbers below 1, or a folder with another recipe's checkpoint.
@@ -77,6 +79,7 @@ def pretrain_glyphs(
     recipe = {"architecture": architecture, "seed": seed, "steps": steps, "batch_size": batch_size}
     torch.manual_seed(seed)
     model = build(architecture)
+    initial = digits_features(model)
     with progress.step("drawing the fonts", 2) as advance:
         pictures = Pictures(TRAINING_FAMILIES)
         advance(1)
@@ -88,6 +91,11 @@ def pretrain_glyphs(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         **_scores(model, pictures, "training_fonts"),
         **_scores(model, unseen, "held_out_fonts"),
+        "digits": {
+            "pre-trained": digits_scores(digits_features(model)),
+            "random weights": digits_scores(initial),
+            "pixels": digits_scores(digits_pixels()),
+        },
     }
     model.save_pretrained(output)
     image_processor(SIDE).save_pretrained(output)
@@ -203,12 +211,11 @@ def _state_of(file: Path) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _scores(
-    model: PreTrainedModel, pictures: Pictures, name: str, count: int = _EVALUATION_PICTURES
-) -> dict[str, float]:
+def _scores(model: PreTrainedModel, pictures: Pictures, name: str) -> dict[str, float]:
     """Accuracy on pictures never trained on, plain and folded."""
+    count = _EVALUATION_PICTURES
     folded = torch.tensor([CHARACTERS.index(c.translate(_LOOK_ALIKE)) for c in CHARACTERS])
-    model.eval()
+    model.train(False)
     right = right_folded = 0
     for start in range(0, count, 200):
         drawn, labels = pictures.draw(_EVALUATION_SEED, np.arange(start, min(start + 200, count)))
