@@ -1,0 +1,61 @@
+"""The weights of the best epoch so far, set aside while training goes on."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import BinaryIO
+
+import torch
+from torch import Tensor, nn
+
+#: Weights above this many bytes are set aside in a file, so that keeping them does not raise the peak of memory.
+IN_MEMORY_BYTES = 16 << 20
+
+
+class BestWeights:
+    """A copy of what training changes in a module: trainable parameters, and buffers (running statistics).
+
+    Args:
+        module: the module being trained.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._tensors: list[Tensor] = [*(parameter.data for parameter in trained), *module.buffers()]
+        self._small = sum(tensor.nbytes for tensor in self._tensors) <= IN_MEMORY_BYTES
+        self._copies: list[Tensor] | None = None
+        self._file: BinaryIO | None = None
+
+    def keep(self) -> None:
+        """Set the present weights aside, in place of those kept before."""
+        if not self._small:
+            try:
+                self._write()
+                return
+            except OSError:  # no room on the disk: memory has to do
+                self._file, self._small = None, True
+        if self._copies is None:
+            self._copies = [tensor.detach().clone() for tensor in self._tensors]
+        else:
+            for copy, tensor in zip(self._copies, self._tensors, strict=True):
+                copy.copy_(tensor)
+
+    def restore(self) -> None:
+        """Put the kept weights back into the module; nothing happens if none were kept."""
+        if self._copies is not None:
+            for copy, tensor in zip(self._copies, self._tensors, strict=True):
+                tensor.copy_(copy)
+        elif self._file is not None:
+            self._file.seek(0)
+            for tensor in self._tensors:
+                buffer = torch.empty(tensor.numel() * tensor.element_size(), dtype=torch.uint8)
+                self._file.readinto(buffer.numpy())  # type: ignore[attr-defined]
+                tensor.copy_(buffer.view(tensor.dtype).view(tensor.shape))
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="alih-best-")  # noqa: SIM115 - lives as long as this object
+        self._file.seek(0)
+        for tensor in self._tensors:
+            self._file.write(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        self._file.flush()

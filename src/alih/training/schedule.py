@@ -1,0 +1,23 @@
+"""The learning rate over a training run: linear warm-up, then linear decay to zero."""
+
+from __future__ import annotations
+
+import math
+
+
+def share_of_peak(step: int, total: int, warmup: float) -> float:
+    """Return the learning rate of step `step` (0 … total − 1) as a share of the peak rate.
+
+    With w = ⌈warmup · total⌉ steps of warm-up the share rises as (step + 1) / w, then falls as
+    (total − step) / (total − w): no step is spent at rate zero, and step w, the first after the warm-up, is at the
+    peak.
+
+    Args:
+        step: the step, from 0.
+        total: steps of the whole run.
+        warmup: share of the steps that warm up, from 0 up to, not including, 1.
+    """
+    rising = min(math.ceil(warmup * total), total - 1)
+    if step < rising:
+        return (step + 1) / rising
+    return (total - step) / (total - rising)
