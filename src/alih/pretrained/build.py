@@ -1,0 +1,229 @@
+"""Builds the model: configuration for the task, weights, and a new head where the old one does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_MAPPING,
+)
+
+from alih.errors import ModelError
+from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.families import anatomy_of
+from alih.pretrained.folder import ModelFolder
+from alih.pretrained.new_head import renew_head
+from alih.pretrained.pooled import (
+    ENCODERS_OF_PAIRS,
+    AlihPooledConfig,
+    AlihPooledForSequenceClassification,
+    backbone_arguments,
+    backbone_class,
+)
+from alih.pretrained.task_config import answers, classes_of, set_task
+from alih.task import Modality, Task
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model with its anatomy, and whether its head still has to be trained."""
+
+    model: PreTrainedModel
+    anatomy: Anatomy
+    head_is_new: bool
+
+
+def read_config(folder: ModelFolder, name: str) -> PreTrainedConfig:
+    """Open the configuration.
+
+    Raises:
+        ModelError: a value in it is not of the kind that its architecture needs.
+    """
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            folder.path, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:
+        raise _in_words(error, name, "its config.json does not describe a model") from error
+    return config
+
+
+def modality_of(config: PreTrainedConfig, name: str) -> Modality:
+    """Say whether a model of this configuration classifies texts or images.
+
+    Raises:
+        ModelError: neither.
+    """
+    kind = type(config)
+    if kind in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
+        return Modality.IMAGE
+    if kind in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING or config.model_type in ENCODERS_OF_PAIRS:
+        return Modality.TEXT
+    raise ModelError(
+        f'{name}: models of type "{config.model_type}" classify neither texts nor images in transformers. Take a text '
+        "encoder (BERT, RoBERTa, …), a language model (GPT-2, Llama, Qwen, …) or an image model (ViT, ResNet, …)."
+    )
+
+
+def can_pool(config: PreTrainedConfig) -> bool:
+    """Tell whether the mean-pooled head can sit on a model of this configuration."""
+    return not isinstance(config, AlihPooledConfig) and (
+        config.model_type in ENCODERS_OF_PAIRS or (type(config) in MODEL_MAPPING and not config.is_encoder_decoder)
+    )
+
+
+def build(
+    folder: ModelFolder,
+    config: PreTrainedConfig,
+    task: Task | None,
+    *,
+    name: str,
+    pooled: bool,
+    random_weights: bool,
+    seed: int,
+) -> Built:
+    """Build the model for a task.
+
+    Args:
+        folder: where the weights are.
+        config: the configuration in the folder, with the padding token set.
+        task: what to predict; None keeps what the configuration says.
+        name: what the user typed, for messages.
+        pooled: put the mean-pooled head on the encoder.
+        random_weights: the same architecture from scratch.
+        seed: decides every new weight; the head's depend on nothing else.
+
+    Raises:
+        ModelError: weights that are missing, of other shapes, or cannot be read.
+    """
+    old = classes_of(config), config.problem_type
+    if task is not None:
+        set_task(config, task)
+    torch.manual_seed(seed)
+    try:
+        if pooled:
+            model, new, mismatched = _pooled(folder, config, random_weights)
+        else:
+            model, new, mismatched = _native(folder, config, random_weights)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise _in_words(error, name, "its weights cannot be loaded") from error
+    anatomy = anatomy_of(model, new=new)
+    _check_weights(model, anatomy, new, mismatched, name)
+    keeps_head = not random_weights and not _in_parts(new, anatomy.head) and (task is None or answers(*old, task))
+    if not keeps_head:
+        renew_head(model, anatomy, seed)
+    return Built(model.eval(), anatomy, head_is_new=not keeps_head)
+
+
+def _native(
+    folder: ModelFolder, config: PreTrainedConfig, random_weights: bool
+) -> tuple[PreTrainedModel, set[str], dict[str, str]]:
+    is_image = type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+    auto: Any = AutoModelForImageClassification if is_image else AutoModelForSequenceClassification
+    if hasattr(config, "use_cache"):
+        config.use_cache = False  # a classifier reads a text once: keys and values kept for later are memory lost
+    if random_weights:
+        return auto.from_config(config, dtype=torch.float32), set(), {}
+    model, report = _from_pretrained(auto, folder, config)
+    return model, *_unread(report)
+
+
+def _pooled(
+    folder: ModelFolder, config: PreTrainedConfig, random_weights: bool
+) -> tuple[PreTrainedModel, set[str], dict[str, str]]:
+    auto: Any = backbone_class(config)
+    arguments = backbone_arguments(config)
+    missing: set[str] = set()
+    mismatched: dict[str, str] = {}
+    if random_weights:
+        backbone = auto.from_config(config, dtype=torch.float32, **arguments)
+    else:
+        backbone, report = _from_pretrained(auto, folder, config, **arguments)
+        missing, mismatched = _unread(report)
+    attention = backbone.config._attn_implementation  # a configuration put inside another one forgets it
+    pooled_config = AlihPooledConfig(backbone_config=backbone.config, pad_token_id=config.pad_token_id)
+    pooled_config.id2label, pooled_config.label2id = config.id2label, config.label2id
+    pooled_config.problem_type = config.problem_type
+    pooled_config._attn_implementation = attention
+    # The wrapper names the classes; a second list inside the backbone's configuration could only contradict it.
+    backbone.config.problem_type = backbone.config.id2label = None
+    backbone.config.num_labels = 2
+    model = AlihPooledForSequenceClassification(pooled_config, backbone)
+    new = {f"backbone.{key}" for key in missing} | {"classifier.weight", "classifier.bias"}
+    return model, new, {f"backbone.{key}": shapes for key, shapes in mismatched.items()}
+
+
+def _from_pretrained(
+    auto: Any, folder: ModelFolder, config: PreTrainedConfig, **arguments: Any
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    model, report = auto.from_pretrained(
+        folder.path,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=None if folder.pickled else True,
+        weights_only=True,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        **arguments,
+    )
+    return model, report
+
+
+def _unread(report: dict[str, Any]) -> tuple[set[str], dict[str, str]]:
+    """Names of weights that were not in the files, and of those whose shapes differ (with both shapes)."""
+    mismatched = {key: f"{tuple(found)} instead of {tuple(wanted)}" for key, found, wanted in report["mismatched_keys"]}
+    return set(report["missing_keys"]) | set(mismatched), mismatched
+
+
+def _check_weights(
+    model: PreTrainedModel, anatomy: Anatomy, new: set[str], mismatched: dict[str, str], name: str
+) -> None:
+    """Only the head may be new: anything else missing means that the files belong to another architecture."""
+    state = {key for key, _ in model.named_parameters(remove_duplicate=False)}
+    state |= {key for key, _ in model.named_buffers() if key.endswith(("running_mean", "running_var"))}
+    lost = sorted(key for key in new & state if not _in_parts({key}, anatomy.head))
+    if not lost:
+        return
+    wrong_shape = [key for key in lost if key in mismatched]
+    if wrong_shape:
+        raise ModelError(
+            f"{name}: config.json and the weights disagree: {wrong_shape[0]} has shape {mismatched[wrong_shape[0]]}"
+            f"{_and_more(wrong_shape)}. Copy config.json and the weights from the same model."
+        )
+    raise ModelError(
+        f"{name}: the weights are not those of a {type(model).__name__}: {lost[0]}{_and_more(lost)} missing of "
+        f"{len(state)}. Copy config.json and the weights from the same model."
+    )
+
+
+def _in_parts(names: set[str], paths: tuple[str, ...]) -> bool:
+    return any(key.startswith(f"{path}.") for key in names for path in paths)
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _in_words(error: Exception, name: str, what: str) -> ModelError:
+    text = " ".join(str(error).split())
+    if "torchvision" in text or "torchvision" in repr(error.__cause__):
+        return ModelError(
+            f"{name}: the installed torchvision was built for another torch and breaks transformers. It is not needed: "
+            "pip uninstall torchvision"
+        )
+    return ModelError(f"{name}: {what} ({type(error).__name__}: {text[:300]}).")

@@ -1,0 +1,213 @@
+"""What a model folder holds, found out (and refused, in words) before anything heavy is loaded from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from alih.errors import ModelError
+
+_SAFE, _SAFE_INDEX = "model.safetensors", "model.safetensors.index.json"
+_PICKLE, _PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+_FOREIGN = ("*.gguf", "*.onnx", "tf_model.h5", "flax_model.msgpack", "*.ckpt", "*.pt", "*.pth")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder in Hugging Face form.
+
+    Args:
+        path: where config.json lies.
+        config: what config.json says.
+        weights: the weight files; empty where only the configuration is wanted.
+        pickled: the weights are torch pickles.
+        mean_pooled: it is a sentence-transformers model that pools with the mean over the tokens.
+        max_tokens: the longest text that sentence-transformers was told to read, where it says so.
+        licence: as its model card states it.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    weights: tuple[Path, ...]
+    pickled: bool
+    mean_pooled: bool
+    max_tokens: int | None
+    licence: str | None
+
+    @property
+    def model_type(self) -> str:
+        """The architecture's name in transformers ("bert")."""
+        return str(self.config["model_type"])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights on disk."""
+        return sum(path.stat().st_size for path in self.weights)
+
+
+def examine(path: Path, name: str, *, allow_pickle: bool = False, weights_needed: bool = True) -> ModelFolder:
+    """Read what a folder says about itself.
+
+    Args:
+        path: the folder.
+        name: what the user typed, for messages.
+        allow_pickle: accept pickled weights where there are no others.
+        weights_needed: False where only the configuration will be used.
+
+    Raises:
+        ModelError: no or broken config.json, no usable weights, damaged weights, code that would have to be run.
+    """
+    outer, path = path, _transformer_folder(path)
+    config = _config(path, name)
+    weights, pickled = _weights(path, name, allow_pickle) if weights_needed else ((), False)
+    if not pickled:
+        for file in weights:
+            _check_safetensors(file, name)
+    sentence = _json_or_empty(path / "sentence_bert_config.json")
+    longest = sentence.get("max_seq_length")
+    return ModelFolder(
+        path=path,
+        config=config,
+        weights=weights,
+        pickled=pickled,
+        mean_pooled=_pools_by_mean(outer),
+        max_tokens=longest if isinstance(longest, int) and longest > 0 else None,
+        licence=_licence(outer),
+    )
+
+
+def _transformer_folder(path: Path) -> Path:
+    """Old sentence-transformers folders keep the encoder in a sub-folder that modules.json names."""
+    modules = _json_or_empty(path / "modules.json", kind=list)
+    if modules and not (path / "config.json").is_file() and isinstance(modules[0], dict):
+        inner = path / str(modules[0].get("path", ""))
+        if (inner / "config.json").is_file():
+            return inner
+    return path
+
+
+def _config(path: Path, name: str) -> dict[str, Any]:
+    file = path / "config.json"
+    if not file.is_file():
+        inner = sorted(found.parent.name for found in path.glob("*/config.json"))
+        if (path / "adapter_config.json").is_file():
+            hint = "It holds an adapter alone; merge it into its base model first, and give that folder."
+        elif inner:
+            hint = f'Did you mean its sub-folder "{inner[0]}"?'
+        else:
+            hint = "Give the folder that save_pretrained wrote: config.json, model.safetensors and the processor."
+        raise ModelError(f"{name}: there is no config.json in {path}. {hint}")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{name}: {file} is not readable JSON ({error}). Copy the model again.") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{name}: {file} holds a {type(config).__name__}, not an object. Copy the model again.")
+    if not isinstance(config.get("model_type"), str):
+        raise ModelError(
+            f'{name}: {file} has no "model_type", so its architecture is unknown; models of other libraries '
+            "(timm, fairseq, spaCy, …) must be converted to Hugging Face form first."
+        )
+    _refuse_code_and_quantised(config, name, file)
+    return config
+
+
+def _refuse_code_and_quantised(config: dict[str, Any], name: str, file: Path) -> None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    model_type = config["model_type"]
+    if model_type not in CONFIG_MAPPING:
+        if config.get("auto_map"):
+            raise ModelError(
+                f'{name}: its architecture "{model_type}" comes as code inside the model repository, and alih runs no '
+                "code from model repositories. Take a model whose architecture transformers itself has."
+            )
+        raise ModelError(
+            f'{name}: {file} says the architecture is "{model_type}", which the installed transformers does not know. '
+            "Update transformers if it is new, or check the spelling."
+        )
+    if config.get("quantization_config"):
+        method = config["quantization_config"].get("quant_method", "unknown method")
+        raise ModelError(
+            f"{name}: its weights are quantised ({method}), and those cannot be trained. Take the original model."
+        )
+
+
+def _weights(path: Path, name: str, allow_pickle: bool) -> tuple[tuple[Path, ...], bool]:
+    if (path / _SAFE).is_file():
+        return (path / _SAFE,), False
+    if (path / _SAFE_INDEX).is_file():
+        return _shards(path, path / _SAFE_INDEX, name), False
+    pickles: tuple[Path, ...] = ()
+    if (path / _PICKLE).is_file():
+        pickles = (path / _PICKLE,)
+    elif (path / _PICKLE_INDEX).is_file():
+        pickles = _shards(path, path / _PICKLE_INDEX, name)
+    if pickles and allow_pickle:
+        return pickles, True
+    if pickles:
+        raise ModelError(
+            f"{name}: its only weights are pickled ({pickles[0].name}), and a pickle can run code when it is opened. "
+            "If you trust where it comes from, add --allow-pickle (allow_pickle=True): it is then read as tensors only."
+        )
+    foreign = sorted(found.name for pattern in _FOREIGN for found in path.glob(pattern))
+    hint = f" {foreign[0]} is in a format that alih does not read." if foreign else ""
+    raise ModelError(f"{name}: there is no {_SAFE} in {path}.{hint} Save the model with save_pretrained.")
+
+
+def _shards(path: Path, index: Path, name: str) -> tuple[Path, ...]:
+    placement = _json_or_empty(index).get("weight_map")
+    if not isinstance(placement, dict) or not placement:
+        raise ModelError(f"{name}: {index} does not say which file holds which weight. Copy the model again.")
+    files = tuple(path / shard for shard in sorted(set(placement.values())))
+    lacking = [file.name for file in files if not file.is_file()]
+    if lacking:
+        raise ModelError(f"{name}: {len(lacking)} of {len(files)} weight files are missing ({lacking[0]}, …).")
+    return files
+
+
+def _check_safetensors(file: Path, name: str) -> None:
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            empty = not list(tensors.keys())
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{name}: {file.name} is damaged or cut short ({error}; {file.stat().st_size:,} bytes). Copy it again."
+        ) from error
+    if empty:
+        raise ModelError(f"{name}: {file.name} holds no weights at all. Save the model again.")
+
+
+def _pools_by_mean(path: Path) -> bool:
+    """Tell whether sentence-transformers pools with the mean alone (both of the forms that its config has had)."""
+    modules = _json_or_empty(path / "modules.json", kind=list)
+    places = [m["path"] for m in modules if isinstance(m, dict) and str(m.get("type", "")).endswith("Pooling")]
+    config = _json_or_empty(path / (places[0] if places else "1_Pooling") / "config.json")
+    if "pooling_mode" in config:
+        return bool(config["pooling_mode"] == "mean")
+    modes = {mode for mode, on in config.items() if mode.startswith("pooling_mode_") and on is True}
+    return modes == {"pooling_mode_mean_tokens"}
+
+
+def _licence(path: Path) -> str | None:
+    """The licence line in the front matter of the model card."""
+    card = path / "README.md"
+    if not card.is_file():
+        return None
+    front = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), flags=re.DOTALL)
+    line = re.search(r"^license:\s*(\S.*?)\s*$", front.group(1), flags=re.MULTILINE) if front else None
+    return line.group(1).strip("\"'") if line else None
+
+
+def _json_or_empty(file: Path, kind: type = dict) -> Any:
+    """Contents of an optional JSON file; empty where it is absent, unreadable or of another kind."""
+    try:
+        contents = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return kind()
+    return contents if isinstance(contents, kind) else kind()

@@ -1,0 +1,64 @@
+"""Lets transformers' Auto classes open Alih's own architectures once alih is imported, without importing anything heavy.
+
+`import alih` only leaves a note: when transformers' Auto classes are imported (before or after), the architectures are
+registered with them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+import wrapt
+
+# Registration needs all of these whole. Python imports them in many orders, some inside one another; whichever of them
+# is complete last triggers the registration.
+_NEEDED = (
+    "transformers.modeling_utils",
+    "transformers.models.auto.auto_factory",
+    "transformers.models.auto.configuration_auto",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.image_processing_auto",
+    "alih.pretrained.pooled",
+    "alih.pretrained.registration",
+    "alih.vision.resnet",
+    "alih.vision.vgg",
+    "alih.vision.registration",
+)
+_installed = False
+_registered = False
+
+
+def install() -> None:
+    """Leave the note with Python's import system; calling it again changes nothing.
+
+    It also switches the Hub client's usage reports off, unless the user switched them on.
+    """
+    global _installed
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if _installed:
+        return
+    _installed = True
+    for name in _NEEDED:
+        wrapt.register_post_import_hook(_after_import, name)
+
+
+def _after_import(module: ModuleType) -> None:
+    """Register as soon as no needed module is half imported; `module` has just run to its end."""
+    global _registered
+    if _registered or any(_is_half_imported(name) for name in _NEEDED if name != module.__name__):
+        return
+    _registered = True  # before the import below, which comes back here
+    try:
+        from alih.pretrained.registration import register_all
+
+        register_all()
+    except BaseException:
+        _registered = False  # a later import tries again; alih's own loading registers in any case
+        raise
+
+
+def _is_half_imported(name: str) -> bool:
+    module = sys.modules.get(name)
+    return module is not None and bool(getattr(module.__spec__, "_initializing", False))

@@ -1,0 +1,109 @@
+"""The processor beside a model: a text model's tokenizer and how long its texts may be, or an image processor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+
+from alih.errors import ModelError
+from alih.pretrained.folder import ModelFolder
+from alih.pretrained.pooled import encoder_config
+
+# One of these must be there: without any, transformers quietly makes up a tokenizer with a handful of tokens.
+_VOCABULARIES = (
+    *("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json"),
+    *("spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model"),
+)
+_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
+#: Families whose position numbers start behind the padding token's, so that so many places are lost.
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"})
+_UNLIMITED = 10**6
+
+
+def load_tokenizer(folder: ModelFolder, config: PreTrainedConfig, name: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer: padding and cutting on the right, a padding token set, and the model told of it.
+
+    A causal language model often comes without a padding token; its end token then pads, in tokenizer and `config`
+    alike (the classification head looks for the last token that is not padding).
+
+    Raises:
+        ModelError: no tokenizer, one that cannot be opened, or one that does not belong to the model.
+    """
+    present = [file for file in _VOCABULARIES if (folder.path / file).is_file()]
+    if present in ([], ["tokenizer_config.json"]):
+        raise ModelError(
+            f"{name}: there is no tokenizer in {folder.path} (tokenizer.json, vocab.txt, …). Copy the tokenizer files "
+            "of the model that it was trained from into the folder."
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{name}: its tokenizer cannot be opened ({_first_line(error)}). Copy the tokenizer files again; a "
+            "SentencePiece-only tokenizer needs: pip install sentencepiece tiktoken"
+        ) from error
+    inner = encoder_config(config)
+    vocabulary = getattr(inner, "vocab_size", None)
+    if isinstance(vocabulary, int) and len(tokenizer) > vocabulary:
+        raise ModelError(
+            f"{name}: the tokenizer knows {len(tokenizer):,} tokens, the model only {vocabulary:,}: they belong to two "
+            "different models. Put the model's own tokenizer files into the folder."
+        )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    if tokenizer.pad_token is None:
+        token = tokenizer.eos_token or tokenizer.bos_token or tokenizer.unk_token
+        if token is None:
+            raise ModelError(
+                f"{name}: its tokenizer has no token to pad with (no pad, end, start or unknown token). Add "
+                '"pad_token" to tokenizer_config.json, naming a token of the vocabulary.'
+            )
+        tokenizer.pad_token = token
+    for part in {id(part): part for part in (config, inner)}.values():
+        if getattr(part, "pad_token_id", None) != tokenizer.pad_token_id:
+            part.pad_token_id = tokenizer.pad_token_id
+    loaded: PreTrainedTokenizerBase = tokenizer
+    return loaded
+
+
+def longest_text(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, folder: ModelFolder) -> int | None:
+    """Most tokens a text may have: the least of what tokenizer, position table and sentence-transformers allow.
+
+    None where nothing limits it (T5's relative positions).
+    """
+    limits = [tokenizer.model_max_length, folder.max_tokens]
+    inner = encoder_config(config)
+    positions = getattr(inner, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        # create_position_ids_from_input_ids: the first token has position padding_idx + 1.
+        lost = (inner.pad_token_id or 0) + 1 if inner.model_type in _OFFSET_POSITIONS else 0
+        limits.append(positions - lost)
+    known = [int(limit) for limit in limits if limit is not None and 0 < limit < _UNLIMITED]
+    return min(known, default=None)
+
+
+def load_image_processor(folder: ModelFolder, name: str) -> Any:
+    """Load the image processor, always the one that works through PIL.
+
+    Raises:
+        ModelError: there is none, or it cannot be opened.
+    """
+    if not any((folder.path / file).is_file() for file in _IMAGE_FILES):
+        raise ModelError(
+            f"{name}: there is no preprocessor_config.json in {folder.path}, so it is not known how its images are "
+            "resized and normalised. Copy it from the model that this one was trained from."
+        )
+    try:
+        return AutoImageProcessor.from_pretrained(
+            folder.path, backend="pil", trust_remote_code=False, local_files_only=True
+        )
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{name}: preprocessor_config.json is not readable JSON ({error}). Copy it again.") from error
+    except Exception as error:
+        raise ModelError(f"{name}: its image processor cannot be opened ({_first_line(error)}).") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

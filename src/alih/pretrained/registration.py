@@ -1,0 +1,15 @@
+"""Makes transformers' Auto classes know every architecture that is Alih's own."""
+
+from __future__ import annotations
+
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from alih.pretrained.pooled import AlihPooledConfig, AlihPooledForSequenceClassification
+from alih.vision.registration import register as register_vision
+
+
+def register_all() -> None:
+    """Register alih-pooled, alih-resnet and alih-vgg; calling it again changes nothing."""
+    AutoConfig.register(AlihPooledConfig.model_type, AlihPooledConfig, exist_ok=True)
+    AutoModelForSequenceClassification.register(AlihPooledConfig, AlihPooledForSequenceClassification, exist_ok=True)
+    register_vision()
