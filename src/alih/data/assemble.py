@@ -96,7 +96,9 @@ def assemble(
     """
     shown = named.shown
     given = [side for side in _SPLITS[1:] if side in parts]
-    said = list(check_labels(shown, parts, scheme, ", ".join(chosen.labels), carved=len(given) < 2))
+    said = list(
+        check_labels(shown, parts, scheme, "" if columns.label is None else columns.label, carved=len(given) < 2)
+    )
     everything = parts["train"] if "train" in parts else parts[None]
     classes = () if scheme.kind is Kind.REGRESSION else classes_of(everything.labels, scheme.columns or class_order)
     task = Task(chosen.modality, scheme.kind, classes, pair=len(chosen.inputs) == 2)

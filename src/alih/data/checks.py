@@ -25,7 +25,7 @@ def check_labels(
         shown: the source's name in messages.
         parts: usable rows by split.
         scheme: how labels were read.
-        column: the label column, for messages.
+        column: the label column, for messages; empty where folders are the classes.
         carved: a split has to be made from the training rows.
 
     Raises:
@@ -63,8 +63,12 @@ def names_in(label: Label) -> tuple[str, ...]:
 def _check_single(shown: str, train: Part, counts: Counter[str], column: str, carved: bool) -> None:
     if len(counts) == 1:
         raise DataError(
-            f'{shown}: every example has the label "{next(iter(counts))}" (column "{column}"); at least 2 classes are '
-            "needed. Add examples of another class, or name another column with --label."
+            f'{shown}: every example has the label "{next(iter(counts))}"; at least 2 classes are needed. '
+            + (
+                f'Add examples of another class, or name another column than "{column}" with --label.'
+                if column
+                else "Add a sub-folder with pictures of another class."
+            )
         )
     if len(counts) > len(train) / 2 and len(train) >= FEWEST:
         raise DataError(

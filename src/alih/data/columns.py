@@ -168,14 +168,14 @@ def _text_by_content(table: Table, free: dict[str, Profile]) -> str:
         raise DataError(
             f"{table.name}: no column looks like a text. Name it with --text. Columns: {quoted(table.columns)}."
         )
-    prose.sort(key=lambda facts: -facts.length)
-    if len(prose) > 1 and prose[0].length < 3 * prose[1].length:
+    longest = sorted(prose, key=lambda facts: -facts.length)
+    if len(prose) > 1 and longest[0].length < 3 * longest[1].length:
         names = [facts.name for facts in prose]
         raise DataError(
             f"{table.name}: columns {quoted(names)} all look like texts. "
             f'Say which with --text "{names[0]}" (or --text "{names[0]},{names[1]}" for pairs).'
         )
-    return prose[0].name
+    return longest[0].name
 
 
 def choose_label(table: Table, taken: set[str]) -> str:

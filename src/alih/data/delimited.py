@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alih.data.decoding import read_text
 from alih.data.examples import Damage
-from alih.data.messages import quoted
+from alih.data.messages import counted, quoted
 from alih.data.table import MAX_CELL, Table
 from alih.data.vocabulary import known
 from alih.errors import DataError
@@ -149,7 +149,7 @@ def _parse(name: str, lines: list[str], delimiter: str) -> tuple[list[Record], l
     ]
     if swallowed:
         notes.append(
-            f"{name}, row {swallowed[0]}: a quoted cell runs over several lines, and its first line looks like a whole row "
+            f"{name}, row {swallowed[0]}: a quoted cell runs over several lines, the first like a whole row "
             f"({len(swallowed)} such); check for a quote that is never closed"
         )
     return records, damaged, tuple(notes)
@@ -211,9 +211,8 @@ def _names(file: str, first: Record, width: int) -> list[str]:
 
 def _fault(cells: list[str], width: int, delimiter: str) -> str | None:
     if len(cells) != width and (len(cells) < width or any(cell.strip() for cell in cells[width:])):
-        return (
-            f"{len(cells)} cells where {width} were expected; put quotes around a cell that holds a {_NAMES[delimiter]}"
-        )
+        mark = "" if len(cells) < width else f"; put quotes around a cell that holds a {_NAMES[delimiter]}"
+        return f"{counted(len(cells), 'cell')} where {width} were expected{mark}"
     for place, cell in enumerate(cells[:width], start=1):
         if len(cell) > MAX_CELL:
             return f"column {place} holds {len(cell):,} characters, more than {MAX_CELL:,}; shorten or split it"

@@ -46,7 +46,7 @@ def note_duplicates(shown: str, part: Part) -> list[str]:
                 contradicting.append((other, row))
     notes = []
     if copies:
-        notes.append(f"{shown}: {counted(copies, 'duplicate')}, kept on one side with the original")
+        notes.append(f"{shown}: {counted(copies, 'duplicate')} among the rows to train on; a split never parts them")
     if contradicting:
         one, two = contradicting[0]
         notes.append(

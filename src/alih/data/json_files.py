@@ -34,7 +34,7 @@ def read_json(path: Path) -> Table:
             "Mend it there, or save the data as CSV or JSON Lines."
         ) from error
     except RecursionError as error:
-        raise DataError(f"{path.name}: nested too deeply to read. A table is {_SHAPES}.") from error
+        raise DataError(f"{path.name}: nested too deeply to read. Write {_SHAPES}.") from error
     except ValueError as error:
         raise DataError(f"{path.name}: not readable as JSON ({error}). Save the data as CSV or JSON Lines.") from error
     return _table(path, document)
@@ -65,7 +65,7 @@ def _read_lines(path: Path, text: str) -> Table:
     if not objects:
         first = damaged[0]
         raise DataError(
-            f'{first.origin}: {first.reason}. Each line must be one object, as in {{"text": "…", "label": "…"}}.'
+            f'{first.origin}: {first.reason}. Write one object a line, as in {{"text": "…", "label": "…"}}.'
         )
     return _from_objects(path, objects, origins, damaged)
 

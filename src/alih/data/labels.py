@@ -210,7 +210,9 @@ def _is_regression(numbers: Sequence[float], count: int) -> bool:
 
 
 def _refuse_objects(present: Sequence[tuple[Cell, str]], column: str) -> None:
-    objects = [origin for cell, origin in present if isinstance(cell, (dict, bytes))]
+    objects = [
+        origin for cell, origin in present if any(isinstance(item, (dict, bytes)) for item in (as_list(cell) or [cell]))
+    ]
     if len(objects) > len(present) / 5:
         raise DataError(
             f'{objects[0]}: column "{column}" holds an object where a label was expected. '

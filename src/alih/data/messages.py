@@ -45,7 +45,13 @@ def excerpt(text: str, most: int = 40) -> str:
 
 
 def worst(damaged: Iterable[Damage], most: int = 3) -> str:
-    """Return the first few damaged rows with their reasons, for a message."""
-    every = list(damaged)
-    shown = "; ".join(f"{damage.origin}: {damage.reason}" for damage in every[:most])
-    return f"{shown}; and {len(every) - most:,} more" if len(every) > most else shown
+    """Return the first few reasons for damage, each with its first row and how many share it, for a message."""
+    by_reason: dict[str, list[str]] = {}
+    for damage in damaged:
+        by_reason.setdefault(damage.reason, []).append(damage.origin)
+    shown = [
+        f"{origins[0]}: {reason}" + (f" (and {len(origins) - 1:,} more like it)" if len(origins) > 1 else "")
+        for reason, origins in by_reason.items()
+    ]
+    rest = f"; and {len(shown) - most:,} other reasons" if len(shown) > most else ""
+    return "; ".join(shown[:most]) + rest

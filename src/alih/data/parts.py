@@ -92,21 +92,25 @@ def take_part(table: Table, chosen: Chosen, scheme: LabelScheme, progress: Progr
     return part, damaged
 
 
-def refuse_damage(shown: str, usable: int, damaged: Sequence[Damage]) -> None:
+def refuse_damage(shown: str, usable: int, damaged: Sequence[Damage], *, pictures: bool = False) -> None:
     """Stop where little is usable.
+
+    Args:
+        shown: the source's name in messages.
+        usable: how many rows are left.
+        damaged: what was left out.
+        pictures: the rows are files of pictures.
 
     Raises:
         DataError: nothing is usable, or more than a fifth of the rows is damaged.
     """
     counting = [damage for damage in damaged if damage.reason != _NOT_COUNTED]
     total = usable + len(counting)
-    if usable == 0:
-        found = worst(damaged) or "there are no rows"
-        raise DataError(
-            f"{shown}: no usable row. {found}. Mend the rows, or name other columns with --text and --label."
-        )
-    if len(counting) > MOST_DAMAGED * total:
-        raise DataError(
-            f"{shown}: {len(counting):,} of {counted(total, 'row')} cannot be used. {worst(counting)}. "
-            "Mend or remove them; if they look right to you, check the delimiter and the columns (--text, --label)."
-        )
+    if usable and len(counting) <= MOST_DAMAGED * total:
+        return
+    what = "picture" if pictures else "row"
+    found = worst(counting) or worst(damaged) or f"There are no {what}s"
+    remedy = "" if pictures else "; if they look right to you, check the delimiter and the columns (--text, --label)"
+    raise DataError(
+        f"{shown}: {len(counting):,} of {counted(total, what)} cannot be used. {found}. Mend or remove them{remedy}."
+    )

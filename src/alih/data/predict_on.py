@@ -18,6 +18,7 @@ from alih.data.parts import Part, label_cells, refuse_damage, take_part
 from alih.data.profile import profile
 from alih.data.sources import open_source
 from alih.data.table import Table
+from alih.data.vocabulary import Split
 from alih.errors import DataError
 from alih.progress import Progress
 from alih.task import Kind, Modality, Task
@@ -87,7 +88,7 @@ def read_labelled(
     table = _one_table(source, columns)
     inputs = _input_columns(table, task, columns)
     labels = names_of(columns.label)
-    if columns.label in table.columns:
+    if columns.label is not None and columns.label in table.columns:
         labels = (columns.label,)  # a name that holds a comma
     elif not labels or any(name not in table.columns for name in labels):
         labels = ("label",) if table.pictures else (choose_label(table, set(inputs)),)
@@ -100,9 +101,12 @@ def read_labelled(
 
 def _one_table(source: str | Path, columns: Columns) -> Table:
     opened = open_source(source, (*columns.inputs, *names_of(columns.label)))
-    for split in ("test", "validation", None, "train"):
+    wanted: tuple[Split | None, ...] = ("test", "validation", None, "train")
+    for split in wanted:
         if split in opened.tables:
-            return opened.tables[split]  # type: ignore[index]
+            table = opened.tables[split]
+            refuse_damage(table.name, len(table), table.damaged)
+            return table
     raise DataError(f"{opened.shown}: holds no rows. Give a file with rows in it.")
 
 

@@ -60,6 +60,8 @@ def read(
     options.check()
     wanted = _kind(kind)
     opened = open_source(source, (*names_of(text), *names_of(label), *names_of(group)), revision)
+    for table in opened.tables.values():
+        refuse_damage(table.name, len(table), table.damaged, pictures=table.pictures)
     main = _main(opened)
     chosen = choose(main, text=text, label=label, group=group)
     tables, left_aside = _tables(opened, main, chosen)
@@ -67,7 +69,7 @@ def read(
     parts, damaged = _take(tables, chosen, scheme, progress or Progress(quiet=True))
     if chosen.split:
         damaged = [*main.damaged, *damaged]
-    refuse_damage(opened.shown, sum(map(len, parts.values())), damaged)
+    refuse_damage(opened.shown, sum(map(len, parts.values())), damaged, pictures=main.pictures)
     table_notes = dict.fromkeys(note for table in opened.tables.values() for note in table.notes)
     return assemble(
         Named(opened.name, opened.shown, str(source)),
@@ -86,7 +88,7 @@ def _kind(kind: Kind | str | None) -> Kind | None:
     try:
         return None if kind is None else Kind(kind)
     except ValueError as error:
-        raise OptionError(f'--kind "{kind}": there are {listed(Kind)}.') from error
+        raise OptionError(f'--kind "{kind}": no such kind. Write one of: {listed(Kind)}.') from error
 
 
 def _main(opened: Source) -> Table:
@@ -134,7 +136,9 @@ def _is_labelled(table: Table, chosen: Chosen) -> bool:
 
 def _scheme(tables: Mapping[Split | None, Table], chosen: Chosen, kind: Kind | None) -> LabelScheme:
     if len(chosen.labels) > 1 and kind not in (None, Kind.MULTI):
-        raise OptionError(f"--kind {kind}: several label columns ({quoted(chosen.labels)}) make a multi-label task.")
+        raise OptionError(
+            f"--kind {kind}: several label columns ({quoted(chosen.labels)}) make a multi-label task. Leave out --kind."
+        )
     if next(iter(tables.values())).pictures:
         return LabelScheme(Kind.SINGLE)  # names of folders are classes, whatever they look like
     cells = [cell for table in tables.values() for cell in label_cells(table, chosen.labels)]
@@ -150,7 +154,7 @@ def _take(
     for split, table in tables.items():
         part, lost = take_part(table, chosen, scheme, progress)
         if len(tables) > 1:
-            refuse_damage(table.name, len(part), lost)
+            refuse_damage(table.name, len(part), lost, pictures=table.pictures)
         damaged += lost
         parts[split] = part
     return parts, damaged

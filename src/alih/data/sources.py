@@ -102,7 +102,7 @@ def read_table(path: Path, expected: Collection[str] = ()) -> Table:
         raise DataError(
             f"{path.name}: one picture is no dataset. Give a folder with one sub-folder of pictures a class."
         )
-    raise DataError(f'{path.name}: files ending in "{suffix}" are not read. Readable: {_READABLE}.')
+    raise DataError(f'{path.name}: files ending in "{suffix}" are not read. Give one of these: {_READABLE}.')
 
 
 def _built_in(name: str) -> Source:
@@ -138,11 +138,11 @@ def _folder(folder: Path, expected: Collection[str]) -> Source:
 def _nothing(folder: Path, shown: str) -> Source:
     found = entries(folder)
     if not found:
-        raise DataError(f"{shown}: the folder is empty. Readable: {_READABLE}.")
+        raise DataError(f"{shown}: the folder is empty. Give one of these: {_READABLE}.")
     if any(is_image_name(path.name) for path in found) or split_folders(folder):
         return Source(shown, shown, *read_picture_folder(folder))  # raises the message about class folders
     raise DataError(
-        f"{shown}: nothing here can be read ({listed((path.name for path in found), 5)}). Readable: {_READABLE}."
+        f"{shown}: nothing here can be read ({listed((path.name for path in found), 5)}). Give one of these: {_READABLE}."
     )
 
 

@@ -42,11 +42,13 @@ def strata(labels: NDArray[np.generic], kind: Kind) -> Indices:
     if kind is Kind.REGRESSION:
         bins = max(1, min(_BINS, len(labels) // 5))
         edges = np.quantile(labels.astype(np.float64), np.linspace(0, 1, bins + 1)[1:-1])
-        return np.searchsorted(edges, labels.astype(np.float64), side="right").astype(np.int64)
+        tenths: Indices = np.searchsorted(edges, labels.astype(np.float64), side="right").astype(np.int64)
+        return tenths
     table = labels.astype(bool)
     frequency = table.sum(axis=0)
     rarest = np.where(table, frequency, frequency.max(initial=0) + 1).argmin(axis=1)
-    return np.where(table.any(axis=1), rarest, table.shape[1]).astype(np.int64)
+    found: Indices = np.where(table.any(axis=1), rarest, table.shape[1]).astype(np.int64)
+    return found
 
 
 def shares(counts: Indices, fractions: Sequence[float]) -> Indices:
