@@ -29,6 +29,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "HELD_OUT_FAMILIES", ("Computer Modern Typewriter",))
     monkeypatch.setattr(pretrain, "_EVALUATION_PICTURES", 100)
     monkeypatch.setattr(pretrain, "_KEEP_EVERY", 2)
+    monkeypatch.setattr(pretrain, "digits_features", lambda _: None)
     monkeypatch.setattr(pretrain, "digits_scores", lambda _: {"n=100": 0.5, "n=1297": 0.6})
 
 

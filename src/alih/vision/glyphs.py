@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def _font_folder() -> Path:
     return Path(get_data_path()) / "fonts" / "ttf"
 
 
+@cache
 def _font_fields(file: Path) -> Tensor:
     font = ImageFont.truetype(str(file), size=4 * _DRAWN)
     drawn = np.stack([_drawn(font, character) for character in CHARACTERS])
