@@ -58,7 +58,7 @@ def _shipped_folder(name: str) -> Callable[[], Path]:
 #: Every built-in model, by the name that users type.
 BUILT_IN: dict[str, BuiltIn] = {
     "alih/minilm": BuiltIn(
-        "English sentence encoder, 6 blocks, 22.7M parameters (all-MiniLM-L6-v2, Apache-2.0)",
+        "English sentence encoder, 6 blocks, 22.6M parameters (all-MiniLM-L6-v2, Apache-2.0)",
         _minilm_folder,
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),

@@ -28,12 +28,12 @@ def anatomy_of(model: PreTrainedModel, *, new: Collection[str] = ()) -> Anatomy:
     """
     model_type = model.config.model_type
     if isinstance(model, AlihPooledForSequenceClassification):
-        return _pooled_anatomy(model)
+        return _pooled_anatomy(model, new)
     if model_type in WITHOUT_BLOCKS:
         raise ModelError(f"models of type {model_type} cannot be adapted in parts: {WITHOUT_BLOCKS[model_type]}.")
     family = FAMILIES.get(model_type)
     if family is None or not family.head:
-        return measured_anatomy(model)
+        return measured_anatomy(model, new)
     _check_layout(model, family)
     prefix = f"{model.base_model_prefix}."
     neck = _below(model, prefix, family.neck)
@@ -54,7 +54,7 @@ def head_modules(model: PreTrainedModel, anatomy: Anatomy) -> nn.Sequential:
     return nn.Sequential(*(nn.ReLU() if path == "relu" else model.get_submodule(path) for path in anatomy.head))
 
 
-def _pooled_anatomy(model: AlihPooledForSequenceClassification) -> Anatomy:
+def _pooled_anatomy(model: AlihPooledForSequenceClassification, new: Collection[str]) -> Anatomy:
     """Anatomy of the mean-pooled wrapper: the backbone's parts under its prefix, and the wrapper's own head."""
     backbone = model.backbone
     model_type = backbone.config.model_type
@@ -62,7 +62,7 @@ def _pooled_anatomy(model: AlihPooledForSequenceClassification) -> Anatomy:
         raise ModelError(f"models of type {model_type} cannot be adapted in parts: {WITHOUT_BLOCKS[model_type]}.")
     family = FAMILIES.get(model_type)
     if family is None:
-        return measured_anatomy(model)
+        return measured_anatomy(model, new)
     _check_layout(backbone, family, below="")
     return _assemble(
         model, family, "backbone.", _below(model, "backbone.", family.neck), ("dropout", "classifier"), "whole"

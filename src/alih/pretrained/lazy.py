@@ -1,4 +1,4 @@
-"""Lets transformers' Auto classes open Alih's own architectures once alih is imported, without importing anything heavy.
+"""Lets the Auto classes open Alih's own architectures once alih is imported, without importing anything heavy.
 
 `import alih` only leaves a note: when transformers' Auto classes are imported (before or after), the architectures are
 registered with them.

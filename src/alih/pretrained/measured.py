@@ -6,7 +6,7 @@ modules, applied to what reached them, gave the model's own logits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,8 +17,9 @@ from transformers import PreTrainedModel
 
 from alih.errors import ModelError
 from alih.pretrained.anatomy import Anatomy, Block
+from alih.pretrained.pooled import encoder_config
 
-_BATCH, _TOKENS = 2, 7
+_LENGTHS = (7, 5)  # of the made-up texts: one is padded, so that parts which heed padding show
 _TOLERANCE = 1e-5
 
 
@@ -32,8 +33,12 @@ class _Trace:
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
-def measured_anatomy(model: PreTrainedModel) -> Anatomy:
+def measured_anatomy(model: PreTrainedModel, new: Collection[str] = ()) -> Anatomy:
     """Find the anatomy of a model with exactly one longest ordered list of blocks.
+
+    Args:
+        model: a classifier.
+        new: names of parameters that did not come with the weights: a pooler among them counts as head.
 
     Raises:
         ModelError: there is no such list, or a forward pass does not run through it as a chain, or the head does more
@@ -58,6 +63,8 @@ def measured_anatomy(model: PreTrainedModel) -> Anatomy:
             head.append(path)
         elif when > last and has_parameters:
             neck.append(path)
+    while neck and any(name.startswith(f"{neck[-1]}.") for name in new):
+        head.insert(0, neck.pop())
     entry = next((path for path in stem if _same(trace.outputs.get(path), trace.inputs[blocks[0]])), None)
     return Anatomy(
         family="fallback",
@@ -84,7 +91,7 @@ def _block_list(model: PreTrainedModel) -> str:
         found = "no list of blocks" if not longest else f"{len(longest)} equally long lists ({', '.join(longest)})"
         raise ModelError(
             f"{_named(model)}: its family is unknown to alih, and it has {found}, so it is not clear what to freeze. "
-            "Take a model with one stack of blocks (BERT, RoBERTa, ViT, ResNet, … see: alih inspect --help)."
+            "Take a model with one stack of blocks (BERT, RoBERTa, ViT, ResNet, …)."
         )
     return longest[0]
 
@@ -137,22 +144,26 @@ def _run(model: PreTrainedModel, blocks_path: str) -> _Trace:
 
 
 def _made_up_inputs(model: PreTrainedModel) -> dict[str, Tensor]:
-    config = model.config.get_text_config()
+    config = encoder_config(model.config)
     generator = torch.Generator().manual_seed(0)
     if model.main_input_name == "pixel_values":
         size = getattr(config, "image_size", 224)
         height, width = (size, size) if isinstance(size, int) else tuple(size)
-        shape = (_BATCH, int(getattr(config, "num_channels", 3)), int(height), int(width))
+        shape = (len(_LENGTHS), int(getattr(config, "num_channels", 3)), int(height), int(width))
         return {"pixel_values": torch.randn(shape, generator=generator).to(model.device)}
+    pad = getattr(config, "pad_token_id", None)
     special = {getattr(config, name, None) for name in ("pad_token_id", "eos_token_id", "bos_token_id")}
     ordinary = torch.tensor([token for token in range(min(config.vocab_size, 64)) if token not in special])
-    ids = ordinary[torch.randint(len(ordinary), (_BATCH, _TOKENS), generator=generator)].to(model.device)
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    ids = ordinary[torch.randint(len(ordinary), (len(_LENGTHS), max(_LENGTHS)), generator=generator)]
+    mask = torch.arange(max(_LENGTHS))[None] < torch.tensor(_LENGTHS)[:, None]
+    if isinstance(pad, int):
+        ids = torch.where(mask, ids, pad)
+    return {"input_ids": ids.to(model.device), "attention_mask": mask.long().to(model.device)}
 
 
 def _check_chain(model: PreTrainedModel, blocks: list[str], trace: _Trace) -> None:
     for path, following in zip(blocks, [*blocks[1:], None], strict=True):
-        if path not in trace.inputs or path not in trace.outputs or trace.inputs[path].shape[0] != _BATCH:
+        if path not in trace.inputs or path not in trace.outputs or trace.inputs[path].shape[0] != len(_LENGTHS):
             raise ModelError(
                 f"{_named(model)}: its family is unknown to alih, and {path} does not take (batch, …) as its first "
                 "input and give (batch, …) as its first output, so alih cannot run it from there."
@@ -170,8 +181,9 @@ def _reads(model: PreTrainedModel, head: list[str], trace: _Trace) -> Literal["w
     if features is not None:
         modules = nn.Sequential(*(model.get_submodule(path) for path in head)).eval()
         parts: dict[Literal["whole", "first", "last"], Tensor] = {"whole": features}
-        if features.ndim == 3:
-            parts |= {"first": features[:, :1], "last": features[:, -1]}
+        if features.ndim == 3:  # the least that suffices
+            last = features[torch.arange(len(_LENGTHS)), torch.tensor(_LENGTHS) - 1 - max(_LENGTHS)]
+            parts = {"first": features[:, :1], "last": last, **parts}
         for name, part in parts.items():
             with torch.no_grad():
                 try:
