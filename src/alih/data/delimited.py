@@ -16,7 +16,7 @@ from alih.data.decoding import read_text
 from alih.data.examples import Damage
 from alih.data.messages import counted, quoted
 from alih.data.table import MAX_CELL, Table
-from alih.data.vocabulary import known
+from alih.data.vocabulary import known, partly_known
 from alih.errors import DataError
 
 _DELIMITERS = (",", "\t", ";", "|")
@@ -77,17 +77,23 @@ def read_delimited(path: Path, expected: Collection[str] = ()) -> Table:
 def has_header(rows: Sequence[Sequence[str]], expected: Collection[str] = ()) -> bool:
     """Say whether the first of these rows names the columns rather than being an example.
 
-    It does when it holds a name that people use for a column (or one of `expected`). Otherwise it does not when a cell
-    is empty, a number, long, or comes again further down its own column, as a class does.
+    It does when it holds one of `expected`, or a name that people use for a column and that does not come again below.
+    Otherwise it does not when a cell is empty, a number, long, or comes again further down its column, as a class does.
     """
     first = [cell.strip() for cell in rows[0]]
     wanted = {name.casefold() for name in expected}
-    if any(cell.casefold() in wanted or known(cell) for cell in first):
-        return True
-    if len(set(first)) < len(first) or any(not cell or _is_number(cell) or len(cell) > 60 for cell in first):
-        return False
     below = [{row[place].strip() for row in rows[1:] if place < len(row)} for place in range(len(first))]
-    return not any(cell in values for cell, values in zip(first, below, strict=True))
+    recurs = [bool(cell) and cell in values for cell, values in zip(first, below, strict=True)]
+    if any(cell.casefold() in wanted for cell in first):
+        return True
+    if any(known(cell) and not again for cell, again in zip(first, recurs, strict=True)):
+        return True
+    if any(recurs):
+        return False
+    if any(partly_known(cell) for cell in first):
+        return True
+    odd = any(not cell or _is_number(cell) or len(cell) > 60 for cell in first)
+    return not odd and len(set(first)) == len(first)
 
 
 def _is_number(cell: str) -> bool:

@@ -54,7 +54,11 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 def class_folders(folder: Path) -> list[Path]:
     """Return the sub-folders that hold pictures."""
-    return [path for path in entries(folder) if path.is_dir() and pictures_below(path)[0]]
+    return [
+        path
+        for path in entries(folder)
+        if path.is_dir() and any(is_image_name(found.name) for found in _walk(path, set()))
+    ]
 
 
 def split_folders(folder: Path) -> dict[Split, Path]:

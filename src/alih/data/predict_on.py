@@ -160,7 +160,12 @@ def _scheme(table: Table, task: Task, labels: tuple[str, ...]) -> LabelScheme:
     if table.pictures:
         return LabelScheme(Kind.SINGLE)
     scheme = decide(label_cells(table, labels), table.origins, task.kind, labels)
-    return replace(scheme, numeric=all(name.lstrip("+-").isdigit() for name in task.classes) and bool(task.classes))
+    mark = scheme.separator
+    if mark and any(mark in name for name in task.classes):
+        mark = None  # part of a class's name
+    return replace(
+        scheme, separator=mark, numeric=all(name.lstrip("+-").isdigit() for name in task.classes) and bool(task.classes)
+    )
 
 
 def _refuse_unknown(part: Part, task: Task) -> None:

@@ -142,7 +142,8 @@ def _nothing(folder: Path, shown: str) -> Source:
     if any(is_image_name(path.name) for path in found) or split_folders(folder):
         return Source(shown, shown, *read_picture_folder(folder))  # raises the message about class folders
     raise DataError(
-        f"{shown}: nothing here can be read ({listed((path.name for path in found), 5)}). Give one of these: {_READABLE}."
+        f"{shown}: nothing here can be read ({listed((path.name for path in found), 5)}). "
+        f"Give one of these: {_READABLE}."
     )
 
 

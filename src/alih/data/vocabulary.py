@@ -171,11 +171,17 @@ def split_in(stem: str) -> tuple[Split, str] | None:
     return None
 
 
+_COLUMN_NAMES: Final = frozenset(
+    (*TEXT, *LABEL_SURE, *LABEL_LIKELY, *IMAGE, *ID, *SPLIT_COLUMN, *(part for pair in PAIRS for part in pair))
+)
+
+
 def known(name: str) -> bool:
     """Say whether a cell is a column name that people use: a sign of a header line."""
-    plain = normal(name)
-    names = {*TEXT, *LABEL_SURE, *LABEL_LIKELY, *IMAGE, *ID, *SPLIT_COLUMN, *(part for pair in PAIRS for part in pair)}
-    if plain in names:
-        return True
+    return normal(name) in _COLUMN_NAMES
+
+
+def partly_known(name: str) -> bool:
+    """Say whether a cell is short and has a word of a column name in it, as "review text" has."""
     parts = words(name)
-    return 1 < len(parts) <= 3 and any(part in names for part in parts)
+    return 1 < len(parts) <= 3 and any(part in _COLUMN_NAMES for part in parts)

@@ -1,0 +1,126 @@
+"""Inputs to predict line up with their file; labels to evaluate are the model's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from alih.data.examples import Columns, Damage
+from alih.data.read import read_inputs, read_labelled
+from alih.errors import DataError
+from alih.task import Kind, Modality, Task
+
+TEXT = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
+IMAGE = Task(Modality.IMAGE, Kind.SINGLE, ("cat", "dog"))
+COLUMNS = Columns(("text",), "label")
+
+
+def write(tmp_path: Path, content: str, name: str = "new.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_the_column_of_training_is_taken(tmp_path: Path) -> None:
+    found = read_inputs(
+        write(tmp_path, "id,other,text\n1,long words over here,a\n2,and here as well,b\n"), TEXT, COLUMNS
+    )
+    assert list(found.inputs) == ["a", "b"]
+    assert found.labels is None
+    assert list(found.origins) == ["new.csv, row 2", "new.csv, row 3"]
+
+
+def test_a_file_whose_column_is_called_otherwise_is_recognised(tmp_path: Path) -> None:
+    assert list(read_inputs(write(tmp_path, "review,label\ngood,yes\nbad,no\n"), TEXT, COLUMNS).inputs) == [
+        "good",
+        "bad",
+    ]
+
+
+def test_a_text_file_is_one_text_a_line(tmp_path: Path) -> None:
+    found = read_inputs(write(tmp_path, "first, with comma\n\nsecond\n", "new.txt"), TEXT, COLUMNS)
+    assert list(found.inputs) == ["first, with comma", "second"]
+    assert list(found.origins) == ["new.txt, row 1", "new.txt, row 3"]
+
+
+def test_damaged_rows_stop_prediction_unless_the_caller_takes_them(tmp_path: Path) -> None:
+    path = write(tmp_path, "text,n\na,1\n,2\nc,3\nd,4\ne,5\n")
+    with pytest.raises(DataError, match=r"new.csv, row 3: .*empty"):
+        read_inputs(path, TEXT, COLUMNS)
+    damaged: list[Damage] = []
+    assert list(read_inputs(path, TEXT, COLUMNS, damaged=damaged).inputs) == ["a", "c", "d", "e"]
+    assert [damage.origin for damage in damaged] == ["new.csv, row 3"]
+
+
+def test_pairs_need_two_columns(tmp_path: Path) -> None:
+    pairs = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"), pair=True)
+    columns = Columns(("premise", "hypothesis"), "label")
+    found = read_inputs(write(tmp_path, "premise,hypothesis\na,b\nc,d\n"), pairs, columns)
+    assert list(found.inputs) == [("a", "b"), ("c", "d")]
+    with pytest.raises(DataError, match="pairs of texts"):
+        read_inputs(write(tmp_path, "text,label\na,yes\nc,no\n"), pairs, columns)
+
+
+def test_a_model_for_pictures_refuses_texts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the model takes pictures"):
+        read_inputs(write(tmp_path, "text,label\na,yes\nc,no\n"), IMAGE, Columns())
+
+
+def test_pictures_of_a_folder_however_deep_and_a_single_one(tmp_path: Path) -> None:
+    for name in ("b.png", "sub/a.png"):
+        (tmp_path / "new" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / "new" / name)
+    found = read_inputs(tmp_path / "new", IMAGE, Columns())
+    assert list(found.origins) == ["new/b.png", "new/sub/a.png"]
+    assert list(read_inputs(tmp_path / "new" / "b.png", IMAGE, Columns()).inputs) == [tmp_path / "new" / "b.png"]
+
+
+def test_labels_are_encoded_by_the_models_classes(tmp_path: Path) -> None:
+    found = read_labelled(write(tmp_path, "text,label\na,yes\nb,yes\n"), TEXT, COLUMNS)
+    assert found.known_labels.tolist() == [1, 1]
+
+
+def test_numbers_of_classes_may_be_written_either_way(tmp_path: Path) -> None:
+    task = Task(Modality.TEXT, Kind.SINGLE, ("0", "1"))
+    assert read_labelled(write(tmp_path, "text,label\na,1.0\nb,0\n"), task, COLUMNS).known_labels.tolist() == [1, 0]
+
+
+def test_a_label_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r'new.csv, row 3: label "yess" .*Did you mean "yes"'):
+        read_labelled(write(tmp_path, "text,label\na,yes\nb,yess\n"), TEXT, COLUMNS)
+
+
+def test_several_labels_and_numbers(tmp_path: Path) -> None:
+    several = Task(Modality.TEXT, Kind.MULTI, ("x", "y"))
+    found = read_labelled(write(tmp_path, "text,label\na,x;y\nb,y\nc,\n"), several, COLUMNS)
+    assert found.known_labels.tolist() == [[1, 1], [0, 1], [0, 0]]
+    columns = Columns(("text",), "x,y")
+    found = read_labelled(write(tmp_path, "text,x,y\na,1,1\nb,0,1\n"), several, columns)
+    assert found.known_labels.tolist() == [[1, 1], [0, 1]]
+    number = Task(Modality.TEXT, Kind.REGRESSION)
+    assert read_labelled(write(tmp_path, "text,label\na,1.5\nb,2\n"), number, COLUMNS).known_labels.tolist() == [
+        1.5,
+        2.0,
+    ]
+
+
+def test_the_test_split_of_a_folder_is_evaluated(tmp_path: Path) -> None:
+    write(tmp_path, "text,label\na,yes\nb,no\n", "train.csv")
+    write(tmp_path, "text,label\nc,yes\n", "test.csv")
+    assert list(read_labelled(tmp_path, TEXT, COLUMNS).inputs) == ["c"]
+
+
+def test_class_folders_are_evaluated(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "new" / name).mkdir(parents=True)
+        Image.new("L", (4, 4), len(name)).save(tmp_path / "new" / name / "1.png")
+    assert read_labelled(tmp_path / "new", IMAGE, Columns()).known_labels.tolist() == [0, 1]
+
+
+def test_a_file_without_a_header_is_read_as_in_training(tmp_path: Path) -> None:
+    path = write(tmp_path, "tempat nya bagus\tyes\ntempat nya jelek\tno\nenak sekali ya\tyes\n", "new.tsv")
+    found = read_labelled(path, TEXT, Columns(("column 1",), "column 2"))
+    assert found.known_labels.tolist() == [1, 0, 1]
+    assert list(read_inputs(path, TEXT, Columns(("column 1",), "column 2")).inputs)[2] == "enak sekali ya"
