@@ -1,3 +1,92 @@
-"""Alih: which way should I adapt this model to my data, and what does each way cost? Measured."""
+"""Alih: which way should I adapt this model to my data, and what does each way cost? Measured.
+
+    import alih
+
+    result = alih.compare("reviews.csv")            # every route on your data, side by side
+    print(result)                                   # the table and the recommendation
+    result.best.predict(["barang bagus sekali"])    # the adapted model
+
+The whole public API is on this screen. Heavy libraries are imported when something is run, not by `import alih`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
+from alih.pretrained.lazy import install as _teach_auto_classes
+
+if TYPE_CHECKING:
+    from alih.compare.adapted import Adapted
+    from alih.compare.comparison import Comparison
+    from alih.data.examples import Dataset
+    from alih.pretrained.source import Pretrained
+    from alih.task import Task
 
 __version__ = "0.1.0"
+__all__ = [
+    "AlihError",
+    "DataError",
+    "ModelError",
+    "OptionError",
+    "RunError",
+    "adapt",
+    "compare",
+    "inspect",
+    "load",
+    "open",
+    "read",
+]
+
+_teach_auto_classes()
+
+
+def compare(data: str | Path | Dataset, model: str | None = None, **options: Any) -> Comparison:
+    """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
+
+    Args:
+        data: a file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`.
+        model: built-in name, folder or Hub id; the default for the data's modality if not given.
+        **options: the fields of `alih.compare.options.Options`; the same as the flags of `alih compare`.
+    """
+    from alih.compare.compare import compare as run
+    from alih.compare.options import Options
+
+    return run(data, Options.from_mapping({"model": model, **options}))
+
+
+def adapt(data: str | Path | Dataset, model: str | None = None, *, route: str = "transfer", **options: Any) -> Adapted:
+    """Run one route and return the adapted model; options as for `compare`."""
+    from alih.compare.compare import adapt as run
+    from alih.compare.options import Options
+
+    return run(data, route, Options.from_mapping({"model": model, **options})).best
+
+
+def open(path: str | Path) -> Adapted:  # noqa: A001 - alih.open reads like PIL's Image.open
+    """Open an adapted model: a run folder ("runs/last") or the model's own folder."""
+    from alih.compare.adapted import Adapted
+
+    return Adapted.open(path)
+
+
+def read(data: str | Path, **options: Any) -> Dataset:
+    """Read and split data without running anything; keyword arguments of `alih.data.read.read`."""
+    from alih.data.read import read as run
+
+    return run(data, **options)
+
+
+def load(name: str, task: Task | None = None, **options: Any) -> Pretrained:
+    """Load a pre-trained model with its processor and anatomy; keyword arguments of `alih.pretrained.source.load`."""
+    from alih.pretrained.source import load as run
+
+    return run(name, task, **options)
+
+
+def inspect(model: str, **options: Any) -> dict[str, Any]:
+    """Describe a model: anatomy, parameters by component, what each route would train."""
+    from alih.pretrained.inspect import describe
+
+    return describe(model, **options)

@@ -1,0 +1,139 @@
+"""Every route on public datasets: what each reaches, what each costs, what Alih recommends.
+
+    python benchmarks/real.py [--only smsa] [--max-time 10m]
+
+Reads ../shared/data (or ALIH_SHARED_DATA). Each dataset is one `alih.compare`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from machine import machine
+
+SHARED = Path(os.environ.get("ALIH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+#: Cells of one kind kept at most: red cells outnumber the others eleven to one.
+CELLS_A_CLASS = 360
+
+
+def banking77(_work: Path) -> dict[str, Any]:
+    """77 intents of bank customers, English."""
+    return {"data": SHARED / "banking77", "label": "category"}
+
+
+def smsa(_work: Path) -> dict[str, Any]:
+    """Three sentiments, Indonesian: far from the English encoder."""
+    return {"data": SHARED / "smsa"}
+
+
+def nusax_english(work: Path) -> dict[str, Any]:
+    """Three sentiments, English: near the encoder, and small."""
+    return {"data": _language(work, "english")}
+
+
+def nusax_indonesian(work: Path) -> dict[str, Any]:
+    """The same sentences in Indonesian."""
+    return {"data": _language(work, "indonesian")}
+
+
+def digits(_work: Path) -> dict[str, Any]:
+    """Scanned handwritten digits: near the printed characters that the ResNet learnt."""
+    return {"data": "alih/digits"}
+
+
+def cells(work: Path) -> dict[str, Any]:
+    """Blood cells cropped from photographs: far from printed characters. Cells of one photograph stay on one side."""
+    return {"data": _cells(work), "group": "photo", "label": "label"}
+
+
+def cells_resnet20(work: Path) -> dict[str, Any]:
+    """The same cells, from a ResNet-20 that learnt CIFAR-10, read from its legacy pickle."""
+    checkpoint = SHARED / "resnet_cifar10" / "resnet20-12fca82f.th"
+    return {**cells(work), "model": str(checkpoint), "allow_pickle": True}
+
+
+DATASETS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "digits": digits,
+    "cells": cells,
+    "cells-resnet20": cells_resnet20,
+    "nusax-english": nusax_english,
+    "nusax-indonesian": nusax_indonesian,
+    "smsa": smsa,
+    "banking77": banking77,
+}
+
+
+def _language(work: Path, language: str) -> Path:
+    """The NusaX files of one language, in a folder of their own."""
+    folder = work / language
+    folder.mkdir()
+    for split in ("train", "valid", "test"):
+        (folder / f"{split}.csv").write_bytes((SHARED / "nusax" / f"{language}-{split}.csv").read_bytes())
+    return folder
+
+
+def _cells(work: Path) -> Path:
+    """Crop every box of bccd (a seeded choice of at most `CELLS_A_CLASS` a class) and list the crops in a CSV."""
+    boxes: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+    for annotation in sorted((SHARED / "bccd" / "Annotations").glob("*.xml")):
+        for thing in ElementTree.parse(annotation).iter("object"):
+            corners = tuple(int(thing.findtext(f"bndbox/{side}", "0")) for side in ("xmin", "ymin", "xmax", "ymax"))
+            if corners[2] - corners[0] >= 8 and corners[3] - corners[1] >= 8:
+                boxes.setdefault(thing.findtext("name", ""), []).append((annotation.stem, corners))
+    folder = work / "cells"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    with (folder / "cells.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "label", "photo"])
+        for name, found in sorted(boxes.items()):
+            for number in sorted(generator.permutation(len(found))[:CELLS_A_CLASS]):
+                photo, corners = found[number]
+                picture = next((SHARED / "bccd").rglob(f"{photo}.jp*g"))
+                crop = f"{name}-{number}.png"
+                with Image.open(picture) as image:
+                    image.convert("RGB").crop(corners).resize((32, 32), Image.Resampling.BILINEAR).save(folder / crop)
+                writer.writerow([crop, name, photo])
+    return folder / "cells.csv"
+
+
+def main() -> None:
+    """Run the comparisons and write their reports."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=DATASETS, action="append")
+    parser.add_argument("--max-time", default="10m", help="of each comparison (default: 10m)")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "real.json")
+    arguments = parser.parse_args()
+    import alih
+
+    results = json.loads(arguments.output.read_text())["results"] if arguments.output.exists() else {}
+    for name in arguments.only or DATASETS:
+        with tempfile.TemporaryDirectory() as work:
+            options = DATASETS[name](Path(work))
+            data = options.pop("data")
+            comparison = alih.compare(
+                data, name=name, max_time=arguments.max_time, seeds=arguments.seeds, runs=f"{work}/runs", **options
+            )
+            print(f"\n## {name}: {(DATASETS[name].__doc__ or '').strip()}\n\n{comparison}", flush=True)
+            results[name] = comparison.report
+        arguments.output.parent.mkdir(exist_ok=True)
+        report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "results": results}
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

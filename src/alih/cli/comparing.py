@@ -1,0 +1,72 @@
+"""The commands that measure: demo, compare, adapt."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from alih.cli.flags import Commands, add_options, given
+from alih.compare.options import Options
+
+if TYPE_CHECKING:
+    from alih.compare.comparison import Comparison
+
+
+_DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length")
+_MODEL = ("model", "pooling", "revision", "allow_pickle", "precision")
+_TRAINING = ("epochs", "learning_rate", "batch_size", "seed", "metric")
+_FOLDERS = ("cache_limit", "runs", "name")
+_DATA_HELP = (
+    "CSV, TSV, JSON, JSONL or Parquet file; image folder; saved dataset; Hub dataset; alih/digits; alih/docstrings"
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add demo, compare and adapt."""
+    demo = commands.add_parser("demo", help="the main job on built-in images and texts, no network needed")
+    add_options(demo, ("seed", *_FOLDERS[:2]))
+    demo.set_defaults(run=run_demo)
+
+    compare = commands.add_parser("compare", help="measure every route on your data, recommend one, save the model")
+    compare.add_argument("data", help=_DATA_HELP)
+    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "max_time", *_FOLDERS))
+    compare.set_defaults(run=run_compare)
+
+    adapt = commands.add_parser("adapt", help="run one route, without comparing")
+    adapt.add_argument("data", help=_DATA_HELP)
+    adapt.add_argument("--route", default="transfer", help="the route (default: transfer)")
+    add_options(adapt, (*_MODEL, "blocks", *_DATA, *_TRAINING, "max_time", *_FOLDERS))
+    adapt.set_defaults(run=run_adapt)
+
+
+def run_compare(arguments: argparse.Namespace) -> int:
+    """Run `alih compare`."""
+    from alih.compare.compare import compare
+
+    comparison = compare(arguments.data, Options.from_mapping(given(arguments)))
+    return _show(comparison)
+
+
+def run_adapt(arguments: argparse.Namespace) -> int:
+    """Run `alih adapt`: a comparison of one candidate, with one seed."""
+    from alih.compare.compare import adapt
+
+    return _show(adapt(arguments.data, arguments.route, Options.from_mapping(given(arguments))))
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Run `alih demo`: images, then texts."""
+    from alih.compare.demo import demos
+
+    options = Options.from_mapping(given(arguments))
+    for number, (title, run) in enumerate(demos(options)):
+        print(f"{'' if number == 0 else chr(10)}{title}\n{'=' * len(title)}", flush=True)
+        code = _show(run())
+        if code:
+            return code
+    return 0
+
+
+def _show(comparison: Comparison) -> int:
+    print(comparison)
+    return 130 if comparison.interrupted else 0

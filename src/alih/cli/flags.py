@@ -1,0 +1,52 @@
+"""Flags made from the fields of an options dataclass, so that names, defaults and help exist once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from dataclasses import Field, fields
+from typing import Any, TypeAlias
+
+from alih.compare.options import Options
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_options(parser: argparse.ArgumentParser, names: Collection[str]) -> None:
+    """Give `parser` a flag for each named field of `Options`."""
+    known = {option.name: option for option in fields(Options)}
+    for name in names:
+        _add(parser, known[name])
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that the user typed (those left out keep the dataclass's defaults)."""
+    known = {option.name for option in fields(Options)}
+    return {name: value for name, value in vars(arguments).items() if name in known and value is not None}
+
+
+def _add(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
+    flag = "--" + option.name.replace("_", "-")
+    help_text = option.metadata["help"]
+    if option.type == "bool":
+        parser.add_argument(flag, action="store_true", default=None, help=help_text)
+        return
+    if option.default is not None:
+        help_text += f" (default: {option.default})"
+    numbers: dict[str, type] = {"int": int, "int | None": int, "float": float, "float | None": float}
+    choices = option.metadata.get("choices")
+    parser.add_argument(
+        flag,
+        dest=option.name,
+        default=None,
+        help=help_text.replace("%", "%%"),
+        metavar=None if choices else option.metadata.get("metavar", _metavar(option)),
+        choices=choices,
+        type=str if option.metadata.get("duration") else numbers.get(str(option.type), str),
+    )
+
+
+def _metavar(option: Field[Any]) -> str:
+    if option.metadata.get("duration"):
+        return "TIME"
+    return {"int": "N", "int | None": "N", "float": "X", "float | None": "X"}.get(str(option.type), option.name.upper())

@@ -1,0 +1,60 @@
+"""The commands that look: inspect a model, the cache, the installation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from alih.cli.flags import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Add inspect, cache and doctor."""
+    inspect = commands.add_parser("inspect", help="show a model's anatomy and what each route would train")
+    inspect.add_argument("model", help="built-in name (alih/minilm), folder, or Hub id")
+    inspect.add_argument("--revision", help="revision of a model on the Hub")
+    inspect.add_argument("--allow-pickle", action="store_true", help="also read pickled weights (tensors only)")
+    inspect.add_argument("--json", action="store_true", help="print JSON")
+    inspect.set_defaults(run=run_inspect)
+
+    cache = commands.add_parser("cache", help="show or clear the cache of frozen outputs")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="default: show")
+    cache.set_defaults(run=lambda arguments: run_cache(arguments))
+
+    doctor = commands.add_parser("doctor", help="check the installation: versions, device, compute type, clashes")
+    doctor.set_defaults(run=lambda arguments: run_doctor(arguments))
+
+
+def run_inspect(arguments: argparse.Namespace) -> int:
+    """Run `alih inspect`."""
+    from alih.pretrained.inspect import describe, render
+
+    description = describe(arguments.model, revision=arguments.revision, allow_pickle=arguments.allow_pickle)
+    print(json.dumps(description, indent=2) if arguments.json else render(description))
+    return 0
+
+
+def run_cache(arguments: argparse.Namespace) -> int:
+    """Run `alih cache`."""
+    from alih.training.cache import default_cache
+
+    cache = default_cache()
+    if arguments.action == "clear":
+        freed = cache.clear()
+        print(f"cleared {freed / 1e6:,.1f} MB from {cache.folder}")
+    else:
+        entries = cache.entries()
+        print(f"{cache.folder}: {len(entries)} entries, {sum(entry.nbytes for entry in entries) / 1e6:,.1f} MB")
+        for entry in entries:
+            told = ", ".join(f"{key} {value}" for key, value in entry.words.items())
+            print(f"  {entry.nbytes / 1e6:10,.1f} MB  {told}")
+    return 0
+
+
+def run_doctor(_arguments: argparse.Namespace) -> int:
+    """Run `alih doctor`."""
+    from alih.cli.doctor import examine, render
+
+    findings = examine()
+    print(render(findings))
+    return 0 if all(finding.good for finding in findings) else 2

@@ -1,0 +1,35 @@
+"""The command that makes the built-in weights: pretrain."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from alih.cli.flags import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Add pretrain."""
+    pretrain = commands.add_parser("pretrain", help="run a recipe that makes one of the built-in models")
+    recipes = pretrain.add_subparsers(title="recipes", metavar="RECIPE", required=True)
+    glyphs = recipes.add_parser("glyphs", help="a small vision model that reads 62 characters in many fonts")
+    glyphs.add_argument("--architecture", choices=("resnet-small", "vgg-small"), default="resnet-small")
+    glyphs.add_argument("-o", "--output", type=Path, help="folder to write (default: the architecture's name)")
+    glyphs.add_argument("--seed", type=int, default=0)
+    glyphs.add_argument("--steps", type=int, help="training steps (default: the recipe's)")
+    glyphs.add_argument("--batch-size", type=int, help="pictures a step (default: the recipe's)")
+    glyphs.set_defaults(run=run_glyphs)
+
+
+def run_glyphs(arguments: argparse.Namespace) -> int:
+    """Run `alih pretrain glyphs`."""
+    from alih.progress import Progress
+    from alih.vision.pretrain import pretrain_glyphs
+
+    given = {name: getattr(arguments, name) for name in ("steps", "batch_size") if getattr(arguments, name) is not None}
+    output = arguments.output or Path(arguments.architecture)
+    figures = pretrain_glyphs(arguments.architecture, output, seed=arguments.seed, progress=Progress(), **given)
+    for name, value in figures.items():
+        print(f"{name:<32} {value:.4g}" if isinstance(value, float) else f"{name:<32} {value}")
+    print(f"saved to {output}")
+    return 0

@@ -1,0 +1,120 @@
+"""A comparison from data to decision: trials, decision, hand-over, and one look at the test split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from alih.compare.budget import Budget
+from alih.compare.campaign import Campaign
+from alih.compare.comparison import Comparison
+from alih.compare.options import ALL_BLOCKS, Options
+from alih.compare.runfolder import RunFolder
+from alih.compare.runner import Runner
+from alih.compare.sizes import curve_sizes, nested_order
+from alih.compare.spec import spec
+from alih.data.examples import Dataset
+from alih.data.read import read
+from alih.errors import OptionError
+from alih.evaluate.metrics import primary
+from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.source import default_model
+from alih.progress import Progress
+from alih.routes.base import Variant
+from alih.routes.bench import Bench, ModelChoice
+from alih.routes.registry import ROUTES, route
+from alih.task import Kind
+from alih.training.boundary import FEATURES, Boundary
+from alih.training.cache import Cache, default_cache
+
+
+def compare(data: str | Path | Dataset, options: Options | None = None, progress: Progress | None = None) -> Comparison:
+    """Measure every route on the data, recommend one, and hand over the adapted model.
+
+    Args:
+        data: a file, a folder, a built-in or Hub dataset's name, or a dataset already read.
+        options: what to run; the defaults if not given.
+        progress: where to report; standard error if not given.
+
+    Raises:
+        AlihError: the data, the model or an option cannot be used; nothing was run.
+    """
+    options = options or Options()
+    return _run(data, options, progress or Progress(), options.routes or tuple(ROUTES), curve=True)
+
+
+def adapt(
+    data: str | Path | Dataset, name: str = "transfer", options: Options | None = None, progress: Progress | None = None
+) -> Comparison:
+    """Run one route, once, without comparing; `finetune` trains every block unless `options.blocks` says how many.
+
+    Raises:
+        OptionError: there is no such route, or several numbers of blocks were given.
+        AlihError: as for `compare`.
+    """
+    options = options or Options()
+    chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
+    if chosen.blocks is not None and len(chosen.blocks) > 1:
+        raise OptionError("--blocks: adapt takes one number of blocks; to try several, use: alih compare")
+    return _run(data, chosen, progress or Progress(), (name,), curve=False)
+
+
+def _run(
+    data: str | Path | Dataset, options: Options, progress: Progress, routes: tuple[str, ...], *, curve: bool
+) -> Comparison:
+    budget = Budget(options.max_time)
+    dataset = data if isinstance(data, Dataset) else _read(data, options)
+    for note in dataset.notes:
+        progress.say(note)
+    metric = primary(dataset.task, options.metric)
+    choice = ModelChoice(
+        options.model or default_model(dataset.task), options.revision, options.allow_pickle, options.pooling
+    )
+    cache = default_cache() if options.cache_limit > 0 else None
+    if cache is not None:
+        cache = Cache(cache.folder, round(options.cache_limit * 1e9))
+    bench = Bench(dataset, choice, cache, options.max_length, options.batch_size, options.seed, progress)
+    anatomy = bench.pretrained.anatomy
+    variants = _variants(routes, anatomy, options)
+    folder = RunFolder.create(options.runs, options.name or dataset.name)
+    with folder:
+        folder.write_spec(spec(dataset, choice, options, routes))
+        progress.say(f"Model {choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks. Run folder: {folder.path}")
+        bench.freeze(_boundaries(variants))
+        order = nested_order(dataset.task, dataset.train.known_labels, options.seed)
+        campaign = Campaign(bench, Runner(bench, folder), options, metric, order, budget, progress)
+        sizes = curve_sizes(len(order), dataset.task) if curve else (len(order),)
+        interrupted = False
+        try:
+            campaign.run(variants, sizes)
+        except KeyboardInterrupt:
+            interrupted = True
+            progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
+            if not campaign.contenders:
+                raise
+        return Comparison.conclude(campaign, folder, interrupted=interrupted)
+
+
+def _read(data: str | Path, options: Options) -> Dataset:
+    return read(
+        data,
+        text=options.text,
+        label=options.label,
+        group=options.group,
+        kind=None if options.kind is None else Kind(options.kind),
+        seed=options.seed,
+        validation=options.validation,
+        test=options.test,
+        max_examples=options.max_examples,
+        revision=None,
+    )
+
+
+def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:
+    return [variant for name in ROUTES if name in routes for variant in route(name).variants(anatomy, options.blocks)]
+
+
+def _boundaries(variants: list[Variant]) -> list[Boundary]:
+    """What is to be computed once: the features for every head, and the input of each lowest trainable block."""
+    partial = {v.total_blocks - v.trainable_blocks for v in variants if v.trainable_blocks and not v.is_everything}
+    return [FEATURES, *sorted(partial)] if any(not variant.random_weights for variant in variants) else []

@@ -1,0 +1,137 @@
+"""A comparison: the trials, the decision drawn from them, the evidence for it, and the model handed over."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from alih.compare.adapted import Adapted
+from alih.compare.campaign import Campaign, Contender
+from alih.compare.decide import Candidate, Decision, decide
+from alih.compare.export import HandedOver, hand_over
+from alih.compare.runfolder import RunFolder
+from alih.compare.table import adapt_seconds, render, size_of, table_data
+from alih.compare.trial import Trial
+from alih.errors import RunError
+
+REPORT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `alih.compare` returns; print it for the table and the recommendation.
+
+    Args:
+        folder: the run folder, where all of this is on disk.
+        decision: what was chosen and why.
+        records: the table's data, one record a variant.
+        probe: validation score of a linear probe on each depth's output, input first; empty where none was made.
+        skipped: trials that were not run, and why.
+        handed_over: the adapted model and its scores from disk; None where the run was stopped.
+        seconds: wall time of the whole comparison.
+        interrupted: stopped with Ctrl-C.
+    """
+
+    folder: RunFolder
+    decision: Decision
+    records: list[dict[str, Any]]
+    probe: tuple[float, ...]
+    skipped: tuple[str, ...]
+    handed_over: HandedOver | None
+    seconds: float
+    interrupted: bool
+
+    @classmethod
+    def conclude(cls, campaign: Campaign, folder: RunFolder, *, interrupted: bool) -> Comparison:
+        """Decide on what was measured, hand the chosen model over (unless stopped), and write the report."""
+        bench, metric = campaign.bench, campaign.metric
+        labels = bench.dataset.validation.known_labels
+        candidates = [_candidate(contender) for contender in campaign.contenders]
+        decision = decide(bench.task, metric, candidates, labels, seed=campaign.options.seed)
+        chosen = next(c for c in campaign.contenders if c.variant.label == decision.chosen)
+        handed_over = None if interrupted else hand_over(bench, chosen, folder, metric)
+        folder.drop_weights()
+        comparison = cls(
+            folder,
+            decision,
+            table_data(campaign.contenders, decision),
+            tuple(bench.probe()),
+            tuple(campaign.skipped),
+            handed_over,
+            campaign.budget.elapsed,
+            interrupted,
+        )
+        folder.write_report(comparison.report)
+        return comparison
+
+    @property
+    def best(self) -> Adapted:
+        """The adapted model, opened from disk.
+
+        Raises:
+            RunError: the run was stopped before a model was handed over.
+        """
+        if self.handed_over is None:
+            raise RunError(f"{self.folder.path}: stopped before a model was handed over. Run the comparison again.")
+        return self.handed_over.adapted
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial, in the order they ran."""
+        return self.folder.trials()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The comparison as JSON-able data, as in `report.json`."""
+        told = self.handed_over
+        return {
+            "schema": REPORT_SCHEMA,
+            "decision": asdict(self.decision),
+            "table": self.records,
+            "probe_by_depth": list(self.probe),
+            "skipped": list(self.skipped),
+            "handed_over": None
+            if told is None
+            else {
+                "validation": told.validation.as_dict(),
+                "test": told.test.as_dict(),
+                "largest_difference_from_memory": told.largest_difference,
+                "disk_bytes": told.disk_bytes,
+            },
+            "seconds": self.seconds,
+            "interrupted": self.interrupted,
+        }
+
+    def table(self, *, markdown: bool = False) -> str:
+        """The table as text, or as Markdown."""
+        return render(self.records, self.decision, markdown=markdown)
+
+    def __str__(self) -> str:
+        parts = [self.table(), "* recommended", "", *self.decision.words]
+        if self.probe:
+            depths = " ".join(f"{score:.3f}" for score in self.probe)
+            parts.append(f"A linear probe on each depth, input to last block: {depths}.")
+        parts += [f"Not run: {skipped}." for skipped in self.skipped]
+        if self.handed_over is not None:
+            told, metric = self.handed_over, self.decision.metric
+            test = told.test.interval
+            parts.append(
+                f"The model on disk ({size_of(told.disk_bytes)}) scores {metric} "
+                f"{told.validation.metrics[metric]:.3f} on validation and {test.point:.3f} on "
+                f"{told.test.examples:,} test examples ({test.low:.3f} to {test.high:.3f}), looked at this once."
+            )
+        parts.append(f"{self.seconds:.0f} s in all. Run folder: {self.folder.path}")
+        return "\n".join(parts)
+
+
+def _candidate(contender: Contender) -> Candidate:
+    trials = contender.full
+    return Candidate(
+        contender.variant.label,
+        np.stack([contender.logits[trial.seed] for trial in trials]),
+        adapt_seconds(contender),
+        max(trial.costs.peak_memory_bytes for trial in trials),
+        trials[0].costs.disk_bytes,
+    )

@@ -1,0 +1,53 @@
+"""The hand-over: the chosen model is written, opened again from disk, and scored as it will be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alih.compare.adapted import Adapted, Scores, save
+from alih.compare.campaign import Contender
+from alih.compare.runfolder import RunFolder
+from alih.compare.state import put_back
+from alih.pretrained.families import head_modules
+from alih.routes.bench import Bench
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """The adapted model on disk, and what it scores from there.
+
+    Args:
+        adapted: the model, opened from the run folder.
+        validation: scores on the validation split, from disk.
+        test: scores on the test split: the only time it is touched.
+        largest_difference: largest absolute difference between the logits from disk and those in memory.
+        disk_bytes: size of the folder.
+    """
+
+    adapted: Adapted
+    validation: Scores
+    test: Scores
+    largest_difference: float
+    disk_bytes: int
+
+
+def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str) -> HandedOver:
+    """Write the best weights of `contender`, open them from disk, score validation, then test."""
+    kept = contender.kept
+    assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
+    pretrained = bench.fresh(kept.seed, random_weights=contender.variant.random_weights)
+    put_back(pretrained.model, kept)
+    bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
+    dataset = bench.dataset
+    save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
+    adapted = Adapted.open(folder.model)
+    from_disk = adapted.logits(dataset.validation)
+    return HandedOver(
+        adapted,
+        adapted.evaluate(dataset.validation, metric=metric),
+        adapted.evaluate(dataset.test, metric=metric),
+        float(np.abs(from_disk - contender.logits[kept.seed]).max()),
+        sum(path.stat().st_size for path in folder.model.rglob("*") if path.is_file()),
+    )

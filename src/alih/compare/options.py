@@ -1,0 +1,155 @@
+"""What a user may ask of a comparison or of one adaptation: one dataclass, whose fields' help is the CLI's help."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from alih.errors import OptionError
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _option(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help, **more})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `alih compare` and `alih adapt`; `alih.compare(**kwargs)` takes the same names.
+
+    Raises:
+        OptionError: a value is out of range or does not fit another one; the message names the option.
+    """
+
+    model: str | None = _option(None, "pre-trained model: built-in name, local folder, or Hub id", metavar="MODEL")
+    routes: tuple[str, ...] | None = _option(None, "routes to run, comma-separated (default: all that apply)")
+    blocks: tuple[int, ...] | None = _option(
+        None, "how many top blocks `finetune` trains, comma-separated; 'all' for every one (default: a third, and all)"
+    )
+    text: str | None = _option(None, "column of the text; two, comma-separated, for pairs (default: found, and said)")
+    label: str | None = _option(None, "column of the label; several 0/1 columns, comma-separated, for multi-label")
+    group: str | None = _option(None, "column whose equal values stay on one side of the split")
+    kind: str | None = _option(
+        None, "kind of label (default: found, and said)", choices=("single-label", "multi-label", "regression")
+    )
+    metric: str | None = _option(None, "metric that decides (default: accuracy, micro_f1 or r2, by the kind of label)")
+    max_examples: int | None = _option(None, "use at most so many training examples (stratified, seeded)")
+    max_length: int | None = _option(None, "cut texts after so many tokens (default: what the model takes)")
+    validation: float = _option(0.2, "share of the examples that choose settings, where no validation split is given")
+    test: float = _option(0.2, "share of the examples kept for the last, single test, where no test split is given")
+    epochs: int | None = _option(None, "passes over the training data of finetune and scratch (default: by data size)")
+    learning_rate: float | None = _option(None, "use this learning rate instead of searching for one")
+    batch_size: int = _option(32, "examples a step")
+    seeds: int = _option(3, "repeat each route at full size with so many seeds")
+    seed: int = _option(0, "the first seed; everything random follows from it")
+    max_time: float | None = _option(
+        None, "stop trying more after this long: 90s, 20m, 1h (what was measured is reported)", duration=True
+    )
+    pooling: Literal["auto", "native", "mean"] = _option(
+        "auto", "how a text encoder's tokens become one vector", choices=("auto", "native", "mean")
+    )
+    precision: Literal["fp32", "bf16", "fp16"] | None = _option(
+        None, "compute type (default: the fastest exact enough on this device)", choices=("fp32", "bf16", "fp16")
+    )
+    revision: str | None = _option(None, "revision of a model on the Hub")
+    allow_pickle: bool = _option(False, "also read pickled weights (tensors only); off, since pickles can run code")
+    cache_limit: float = _option(10.0, "most gigabytes the cache of frozen outputs may take; 0 switches it off")
+    runs: str = _option("runs", "folder that run folders are made in")
+    name: str | None = _option(None, "name of the run folder (default: the data's name)")
+
+    def __post_init__(self) -> None:
+        from alih.routes.registry import ROUTES
+
+        def fail(option: str, problem: str) -> None:
+            raise OptionError(f"--{option.replace('_', '-')}: {problem}")
+
+        for route in self.routes or ():
+            if route not in ROUTES:
+                fail("routes", f"there is no route {route!r}{_near(route, ROUTES)}. Routes: {', '.join(ROUTES)}.")
+        for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                fail(option, f"must be at least 1, not {value}.")
+        if self.blocks is not None and any(count < 1 and count != ALL_BLOCKS for count in self.blocks):
+            fail("blocks", "must be 1 or more, or 'all'. For a frozen backbone use the route transfer.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 10:
+            fail("learning_rate", f"must be above 0 and below 10, not {self.learning_rate}.")
+        if self.max_time is not None and self.max_time <= 0:
+            fail("max_time", "must be above zero: 90s, 20m, 1h.")
+        for option in ("validation", "test"):
+            if not 0 < getattr(self, option) < 1:
+                fail(option, f"must be a share between 0 and 1, not {getattr(self, option)}.")
+        if self.validation + self.test >= 0.9:
+            fail("validation", "with --test, leaves less than a tenth of the examples to train on.")
+        if self.cache_limit < 0:
+            fail("cache_limit", "must be 0 or more gigabytes.")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Options:
+        """Build options from keyword arguments or a file, rejecting unknown names and mending simple types.
+
+        Raises:
+            OptionError: a name is unknown, or a value has the wrong form.
+        """
+        known = {option.name: option for option in fields(cls)}
+        clean: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in known:
+                raise OptionError(f"there is no option {name!r}{_near(name, known)}. Options: {', '.join(known)}.")
+            choices = known[name].metadata.get("choices")
+            if choices and value is not None and value not in choices:
+                raise OptionError(f"--{name.replace('_', '-')}: {value!r} is none of {', '.join(choices)}.")
+            clean[name] = _CONVERT[name](value) if name in _CONVERT and value is not None else value
+        return cls(**clean)
+
+
+#: Stands for "every block" where a number of blocks is asked for.
+ALL_BLOCKS = -1
+
+
+def seconds(value: str | float) -> float:
+    """Read a duration: 90, "90s", "20m", "1h30m".
+
+    Raises:
+        OptionError: it is no duration.
+    """
+    if isinstance(value, int | float):
+        return float(value)
+    text = value.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise OptionError(f"--max-time: {value!r} is no duration. Write it as 90s, 20m or 1h30m.")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _names(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(item.strip().lower() for item in items if item.strip())
+
+
+def _counts(value: str | int | tuple[int | str, ...] | list[int | str]) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else value
+    counts = []
+    for item in items:
+        text = str(item).strip().lower()
+        if text == "all" or text == str(ALL_BLOCKS):
+            counts.append(ALL_BLOCKS)
+        elif re.fullmatch(r"\d+", text):
+            counts.append(int(text))
+        else:
+            raise OptionError(f"--blocks: {text!r} is no number of blocks. Write 2, or 1,3,all.")
+    return tuple(counts)
+
+
+def _near(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+_CONVERT = {"routes": _names, "blocks": _counts, "max_time": seconds}

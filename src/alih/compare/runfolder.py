@@ -1,0 +1,239 @@
+"""A run folder: everything one command produced, written so that a crash loses nothing that was acknowledged.
+
+runs/20261123-070000-reviews/
+    spec.json       what was run, on what, with which versions
+    trials.jsonl    one trial a line, flushed to the disk one by one
+    predictions/    validation logits of each trial on all examples (safetensors)
+    weights/        trained weights until the decision falls
+    report.json     table, decision, hand-over
+    model/          the adapted model: a plain Hugging Face folder
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from alih.compare.trial import Trial, finite, from_json, to_json
+from alih.errors import RunError
+
+LAST = "last"
+
+
+class RunFolder:
+    """One run folder; as a context manager it is locked against a second writer.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path / ".lock")
+
+    @classmethod
+    def create(cls, root: str | Path, name: str) -> RunFolder:
+        """Make a new folder named after the time and `name`, and let `last` point to it.
+
+        Raises:
+            RunError: it cannot be made there.
+        """
+        root = Path(root)
+        clean = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            for number in range(1000):
+                path = root / f"{stamp}-{clean}{f'-{number}' if number else ''}"
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    continue
+                _point(root, path)
+                return cls(path)
+        except OSError as error:
+            raise RunError(f"--runs {root}: cannot make a run folder there ({error.strerror}).") from error
+        raise RunError(f"--runs {root}: a thousand runs were started in this second.")
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Open an existing run folder; "runs/last" is the newest one.
+
+        Raises:
+            RunError: there is none.
+        """
+        folder = Path(path)
+        if folder.is_file() and folder.name == LAST:
+            folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+        if not (folder / "spec.json").is_file():
+            near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
+            hint = f" Runs there: {', '.join(near[-5:])}." if near else " Make one with: alih compare DATA"
+            raise RunError(f"{path}: no run folder.{hint}")
+        return cls(folder)
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunError(f"{self.path}: another process is writing this run. Wait for it, or stop it.") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    @property
+    def model(self) -> Path:
+        """Folder of the adapted model."""
+        return self.path / "model"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of weights that are kept until the decision falls."""
+        return self.path / "weights"
+
+    def write_spec(self, told: dict[str, Any]) -> None:
+        """Write `spec.json`."""
+        _write(self.path / "spec.json", told)
+
+    def write_report(self, told: dict[str, Any]) -> None:
+        """Write `report.json`: whole, or not at all."""
+        _write(self.path / "report.json", told)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report.
+
+        Raises:
+            RunError: there is none, or it is damaged.
+        """
+        path = self.path / "report.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path}: this run was stopped before its report was written.") from error
+        except ValueError as error:
+            raise RunError(f"{path}: damaged ({error}). The trials in trials.jsonl are untouched.") from error
+
+    def append(self, trial: Trial, logits: NDArray[np.float32] | None = None) -> None:
+        """Write a trial down; when this returns, it is on the disk.
+
+        Args:
+            trial: the trial.
+            logits: its validation logits, (n, outputs); written first, so that an acknowledged trial has them.
+        """
+        if logits is not None:
+            path = self._predictions(trial)
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(".part")
+            save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, part)
+            _flush(part)
+            part.replace(path)
+            _flush(path.parent)
+        with (self.path / "trials.jsonl").open("ab") as file:
+            # A line cut off by an earlier crash is closed first, so that it stays the only one lost.
+            if file.tell() and not _ends_with_newline(self.path / "trials.jsonl"):
+                file.write(b"\n")
+            file.write(to_json(trial).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def trials(self) -> list[Trial]:
+        """Every acknowledged trial, in order; a last line cut off by a crash is left out.
+
+        Raises:
+            RunError: another line is damaged; the message names it.
+        """
+        path = self.path / "trials.jsonl"
+        if not path.is_file():
+            return []
+        lines = path.read_bytes().split(b"\n")
+        found = []
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                found.append(from_json(line.decode()))
+            except RunError as error:
+                raise RunError(f"{path}, line {number}: {error}") from error
+            except ValueError as error:
+                if self._was_cut(line, number, len(lines)):
+                    continue
+                raise RunError(
+                    f"{path}, line {number}: damaged ({error}). Delete this line; every other trial is kept."
+                ) from error
+        return found
+
+    def predictions(self, trial: Trial) -> NDArray[np.float32]:
+        """Validation logits of a trial, (n, outputs).
+
+        Raises:
+            RunError: they are missing or damaged.
+        """
+        path = self._predictions(trial)
+        try:
+            values: NDArray[np.float32] = load_file(path)["logits"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise RunError(f"{path}: missing or damaged ({error}). Run the comparison again.") from error
+        return values
+
+    def drop_weights(self) -> None:
+        """Delete the weights kept for the decision."""
+        shutil.rmtree(self.weights, ignore_errors=True)
+
+    def _predictions(self, trial: Trial) -> Path:
+        return self.path / "predictions" / f"{trial.id}.safetensors"
+
+    @staticmethod
+    def _was_cut(line: bytes, number: int, lines: int) -> bool:
+        """A crash cuts a line short: it is the last one, or the one before a later process went on."""
+        return number == lines or not line.endswith(b"}")
+
+
+def _point(root: Path, path: Path) -> None:
+    """Let `last` point to the newest run: a link, or a text file where links cannot be made."""
+    last, fresh = root / LAST, root / f".{LAST}-{os.getpid()}"
+    try:
+        fresh.symlink_to(path.name)
+    except OSError:
+        fresh.write_text(path.name, encoding="utf-8")
+    fresh.replace(last)
+
+
+def _write(path: Path, told: dict[str, Any]) -> None:
+    """Write JSON beside, flush, then rename: a reader sees the old file or the new one."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    _flush(part)
+    part.replace(path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Force a file, or the entries of a folder, to the disk."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -1,0 +1,47 @@
+"""Trained weights kept beside a run until it is decided which variant is handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from alih.routes.base import Adaptation
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where trained weights were kept, and what they scored.
+
+    Args:
+        path: safetensors file with every trained parameter and every buffer.
+        seed: of the trial.
+        score: its score on the validation split.
+    """
+
+    path: Path
+    seed: int
+    score: float
+
+
+def keep(adaptation: Adaptation, path: Path, seed: int, score: float) -> Kept:
+    """Write what training changed: the parameters that trained, and the buffers (running statistics)."""
+    model = adaptation.pretrained.model
+    tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+    tensors |= {f"{_BUFFER}{name}": value for name, value in model.named_buffers()}
+    path.parent.mkdir(exist_ok=True)
+    save_file({name: value.contiguous().clone() for name, value in tensors.items()}, path)
+    return Kept(path, seed, score)
+
+
+def put_back(model: nn.Module, kept: Kept) -> None:
+    """Load kept weights into a freshly loaded model."""
+    parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    for name, value in load_file(kept.path).items():
+        target = buffers[name.removeprefix(_BUFFER)] if name.startswith(_BUFFER) else parameters[name]
+        target.data.copy_(value)
+
+
+_BUFFER = "buffer:"

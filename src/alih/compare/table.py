@@ -1,0 +1,147 @@
+"""The textbook's table with this run's numbers: scope, data requirement, cost, adaptability, risk of overfitting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from alih.compare.campaign import Contender
+from alih.compare.decide import Decision
+from alih.compare.trial import Trial
+from alih.evaluate.metrics import higher_is_better
+
+#: Group → its lines; every cell is text, made from the data in `table_data`.
+Lines = dict[str, list[tuple[str, list[str]]]]
+
+
+def table_data(contenders: Sequence[Contender], decision: Decision) -> list[dict[str, Any]]:
+    """One record a variant: everything measured of it, as JSON-able data."""
+    return [_record(contender, decision) for contender in contenders]
+
+
+def adapt_seconds(contender: Contender) -> float:
+    """Measured time to adapt once: the search for the learning rate, and the median training run."""
+    search = contender.search.seconds if contender.search else 0.0
+    return search + float(np.median([trial.costs.seconds for trial in contender.full]))
+
+
+def render(records: Sequence[dict[str, Any]], decision: Decision, *, markdown: bool = False) -> str:
+    """The table as text: one column a variant, the chosen one marked with an asterisk."""
+    heads = [record["label"] + (" *" if record["label"] == decision.chosen else "") for record in records]
+    rows: list[list[str]] = []
+    for group, lines in _lines(records, decision.metric).items():
+        rows.append([f"**{group}**" if markdown else group, *([""] * len(records))])
+        rows.extend([("" if markdown else "  ") + name, *cells] for name, cells in lines)
+    widths = [max(len(row[i]) for row in [["", *heads], *rows]) for i in range(len(records) + 1)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
+        return "| " + " | ".join(padded) + " |" if markdown else "  ".join(padded).rstrip()
+
+    rule = (
+        "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|"
+        if markdown
+        else "─" * (sum(widths) + 2 * len(records))
+    )
+    return "\n".join([line(["", *heads]), rule, *(line(row) for row in rows)])
+
+
+def _record(contender: Contender, decision: Decision) -> dict[str, Any]:
+    full, metric = contender.full, decision.metric
+    label = contender.variant.label
+    first = full[0]
+    sign = 1 if higher_is_better(metric) else -1
+    gaps = [sign * (trial.train_metrics[metric] - trial.metrics[metric]) for trial in full]
+    curve = sorted([*(t for t in contender.trials if t.purpose == "curve"), first], key=lambda t: t.examples)
+    return {
+        "label": label,
+        "route": contender.variant.route,
+        "scope": asdict(first.scope),
+        "learning_rate": contender.settings.learning_rate,
+        "learning_rate_losses": contender.search.losses if contender.search else None,
+        "seeds": [trial.seed for trial in full],
+        "curve": [{"examples": t.examples, "score": t.metrics[metric], "seed": t.seed} for t in curve],
+        "enough_examples": _enough(curve, decision, label, sign),
+        "search_seconds": contender.search.seconds if contender.search else 0.0,
+        "seconds": float(np.median([trial.costs.seconds for trial in full])),
+        "peak_memory_bytes": max(trial.costs.peak_memory_bytes for trial in full),
+        "flops": first.costs.flops,
+        "disk_bytes": first.costs.disk_bytes,
+        "latency_ms": first.costs.latency_ms,
+        "score": asdict(decision.scores[label]),
+        "metrics": {name: float(np.mean([t.metrics[name] for t in full])) for name in first.metrics},
+        "shifted": float(np.mean([t.shifted_metrics[metric] for t in full])),
+        "overfitting": {"gap": float(np.mean(gaps)), "low": min(gaps), "high": max(gaps)},
+    }
+
+
+def _enough(curve: Sequence[Trial], decision: Decision, label: str, sign: int) -> int:
+    """The smallest size whose score lies within the noise of the score on all examples."""
+    bound = decision.scores[label].low if sign > 0 else decision.scores[label].high
+    return next(t.examples for t in curve if t is curve[-1] or sign * t.metrics[decision.metric] >= sign * bound)
+
+
+def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
+    sizes = sorted({point["examples"] for record in records for point in record["curve"]})
+
+    def at(record: dict[str, Any], size: int) -> str:
+        return next((f"{point['score']:.3f}" for point in record["curve"] if point["examples"] == size), "–")
+
+    def each(function: Any) -> list[str]:
+        return [function(record) for record in records]
+
+    return {
+        "scope": [
+            ("layers that train", each(lambda r: r["scope"]["layers"])),
+            (
+                "trainable parameters",
+                each(lambda r: f"{count(r['scope']['trainable'])} of {count(r['scope']['total'])}"),
+            ),
+        ],
+        f"data requirement ({metric})": [
+            *((f"with {size:,} examples", each(lambda r, size=size: at(r, size))) for size in sizes),
+            ("enough, within the noise", each(lambda r: f"{r['enough_examples']:,}")),
+        ],
+        "computational cost": [
+            ("time: search + training", each(lambda r: f"{duration(r['search_seconds'])} + {duration(r['seconds'])}")),
+            ("peak memory", each(lambda r: size_of(r["peak_memory_bytes"]))),
+            ("training FLOPs", each(lambda r: "–" if r["flops"] is None else f"{r['flops']:.1e}")),
+            ("bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
+            ("one prediction", each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms")),
+        ],
+        f"adaptability ({metric})": [
+            ("validation, mean of seeds", each(lambda r: f"{r['score']['point']:.3f}")),
+            ("95 % interval", each(lambda r: f"{r['score']['low']:.3f}–{r['score']['high']:.3f}")),
+            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f}")),
+        ],
+        "overfitting risk": [
+            ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
+            ("over seeds", each(lambda r: f"{r['overfitting']['low']:+.3f}…{r['overfitting']['high']:+.3f}")),
+        ],
+    }
+
+
+def count(number: int) -> str:
+    """A number of parameters as people write it: 22.7M."""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
+
+
+def size_of(number: int) -> str:
+    """Bytes as people write them: 90.9 MB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number} B"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: 0.4 s, 12 s, 3.5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

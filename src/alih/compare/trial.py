@@ -1,0 +1,134 @@
+"""A trial: one variant, one setting, one number of examples, one seed; its scores and its costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from alih.errors import RunError
+
+SCHEMA = 1
+Purpose = Literal["search", "curve", "full"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which layers trained.
+
+    Args:
+        layers: in words ("head + top 2 of 6 blocks").
+        trainable: trained parameters.
+        total: all parameters.
+    """
+
+    layers: str
+    trainable: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a trial cost.
+
+    Args:
+        seconds: wall time of adapting, with this trial's share of the pass through the frozen part.
+        peak_memory_bytes: of the process while it adapted.
+        disk_bytes: of what training changed.
+        examples_seen: examples fed, counted each time.
+        flops: floating-point operations of the training steps; None where they were not counted.
+        latency_ms: median time of one prediction; None where it was not measured.
+    """
+
+    seconds: float
+    peak_memory_bytes: int
+    disk_bytes: int
+    examples_seen: int
+    flops: float | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial, as it is written to `trials.jsonl`.
+
+    Args:
+        id: derived from variant, setting, examples, seed and purpose.
+        route: the route's name.
+        label: the variant in words.
+        setting: hyper-parameters.
+        examples: training examples used.
+        seed: everything random followed from it.
+        purpose: a run of the learning-rate search, a point of the learning curve, or a run on all examples.
+        metrics: on the validation split.
+        train_metrics: on the training rows (at most 1,000 of them).
+        shifted_metrics: on the shifted copy of the validation split; empty unless on all examples.
+        scope: which layers trained.
+        costs: what it cost.
+        history: one record an epoch.
+        best_epoch: the epoch whose weights were scored.
+        stopped: why training ended early, or None.
+        schema: version of this record.
+    """
+
+    id: str
+    route: str
+    label: str
+    setting: dict[str, Any]
+    examples: int
+    seed: int
+    purpose: Purpose
+    metrics: dict[str, float]
+    train_metrics: dict[str, float]
+    shifted_metrics: dict[str, float]
+    scope: Scope
+    costs: Costs
+    history: tuple[dict[str, Any], ...] = ()
+    best_epoch: int = 1
+    stopped: str | None = None
+    schema: int = field(default=SCHEMA)
+
+
+def trial_id(label: str, setting: Mapping[str, Any], examples: int, seed: int, purpose: str) -> str:
+    """A short name that is the same for the same trial: 16 hexadecimal digits."""
+    told = json.dumps([label, dict(setting), examples, seed, purpose], sort_keys=True)
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+def to_json(trial: Trial) -> str:
+    """One line of strict JSON; numbers that JSON does not know (NaN, infinity) become null."""
+    return json.dumps(finite(asdict(trial)), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(line: str) -> Trial:
+    """Read one line.
+
+    Raises:
+        RunError: it was written by another version of Alih, or is no trial.
+    """
+    told = json.loads(line)
+    if not isinstance(told, dict) or "schema" not in told:
+        raise RunError("this line is no trial")
+    unknown = set(told) - {field.name for field in fields(Trial)}
+    if told["schema"] != SCHEMA or unknown:
+        extra = f", unknown: {', '.join(sorted(unknown))}" if unknown else ""
+        raise RunError(f"written with schema {told['schema']}, this version of Alih reads {SCHEMA}{extra}; update Alih")
+    try:
+        nested = {"scope": Scope(**told["scope"]), "costs": Costs(**told["costs"]), "history": tuple(told["history"])}
+        return Trial(**{**told, **nested})
+    except (TypeError, KeyError) as error:
+        raise RunError(f"this line is no trial: {error}") from error
+
+
+def finite(value: Any) -> Any:
+    """Replace numbers that are not finite by None, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

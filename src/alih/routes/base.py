@@ -1,0 +1,150 @@
+"""What every route is: variants to try, learning rates to search, and one way to adapt.
+
+A *variant* is a route with its scope fixed (`finetune` with the top 2 of 6 blocks); a *setting* is how it is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.source import Pretrained
+from alih.training.loop import FitResult, FitSettings
+
+if TYPE_CHECKING:
+    from alih.routes.bench import Bench, Stage
+
+#: Families made of convolutions; they want higher learning rates than Transformers do.
+CONVOLUTIONAL = frozenset({"alih-resnet", "alih-vgg", "resnet", "convnext"})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One route with its scope fixed.
+
+    Args:
+        route: the route's name.
+        trainable_blocks: how many top blocks train beside the head; 0 = the head alone.
+        total_blocks: how many blocks the model has.
+        random_weights: start from random weights instead of the pre-trained ones.
+    """
+
+    route: str
+    trainable_blocks: int
+    total_blocks: int
+    random_weights: bool = False
+
+    @property
+    def label(self) -> str:
+        """The variant in words, for tables: "finetune top 2 of 6"."""
+        if self.route != "finetune":
+            return self.route
+        return f"finetune {'all' if self.is_everything else f'top {self.trainable_blocks} of'} {self.total_blocks}"
+
+    @property
+    def is_everything(self) -> bool:
+        """Every block trains, and with them the stem."""
+        return self.trainable_blocks >= self.total_blocks
+
+    @property
+    def scope(self) -> str:
+        """Which layers train, in words."""
+        if self.random_weights:
+            return "everything, from random weights"
+        if self.is_everything:
+            return "everything"
+        if self.trainable_blocks == 0:
+            return "head"
+        return f"head + top {self.trainable_blocks} of {self.total_blocks} blocks"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a route trains: epochs enough for `least_steps` steps, within bounds.
+
+    Small data needs more epochs to make the same number of steps; large data needs few. `patience` epochs without a
+    better validation loss end the training.
+    """
+
+    least_epochs: int
+    most_epochs: int
+    least_steps: int
+    patience: int
+
+    def epochs(self, examples: int, batch_size: int, share: float = 1.0) -> int:
+        """Epochs for so many examples; `share` < 1 for the shorter runs of a search (at least one)."""
+        steps_an_epoch = math.ceil(examples / batch_size)
+        full = min(self.most_epochs, max(self.least_epochs, math.ceil(self.least_steps / steps_an_epoch)))
+        return max(1, round(full * share))
+
+
+@dataclass
+class Adaptation:
+    """A model adapted in memory, ready to be scored.
+
+    Args:
+        pretrained: the model (with the trained weights in it), its processor and anatomy.
+        stage: what to feed it with.
+        result: how the training went.
+        variant: which scope was trained.
+    """
+
+    pretrained: Pretrained
+    stage: Stage
+    result: FitResult
+    variant: Variant
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that maps a batch of the stage's feed to logits."""
+        return self.stage.module
+
+
+class Route(Protocol):
+    """One way of adapting a model."""
+
+    @property
+    def name(self) -> str:
+        """The route's name, as typed after `--routes`."""
+        ...
+
+    def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
+        """The scopes to try; `blocks` as the user gave it (−1 = all), None for the default."""
+        ...
+
+    def learning_rates(self, anatomy: Anatomy) -> tuple[float, ...]:
+        """The learning rates to search, ascending; the search goes on past an end that wins."""
+        ...
+
+    def effort(self, anatomy: Anatomy) -> Effort:
+        """How long to train."""
+        ...
+
+    def adapt(
+        self,
+        bench: Bench,
+        variant: Variant,
+        settings: FitSettings,
+        rows: NDArray[np.int64],
+        *,
+        head_settings: FitSettings,
+        deadline: float | None = None,
+    ) -> Adaptation:
+        """Adapt a fresh copy of the model to the training rows `rows`; seeds are in the settings.
+
+        Args:
+            bench: data, model and frozen outputs that all routes share.
+            variant: the scope.
+            settings: how to train.
+            rows: which training examples to use.
+            head_settings: how to train the head first, for routes that do.
+            deadline: `time.monotonic()` after which training stops with the best weights so far.
+        """
+        ...

@@ -1,0 +1,267 @@
+"""The bench that all routes of one comparison work at: one dataset, one model, and what is computed once for all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from alih.data.batch import Encoded, encode
+from alih.data.examples import Dataset, Examples
+from alih.data.shift import shifted
+from alih.errors import AlihError, ModelError
+from alih.pretrained.families import head_modules
+from alih.pretrained.source import Pretrained, load
+from alih.progress import Progress
+from alih.task import Kind, Task
+from alih.training.boundary import (
+    FEATURES,
+    Boundary,
+    Frozen,
+    FullModel,
+    HeadModel,
+    ResumedModel,
+    freeze_below,
+    frozen_outputs,
+)
+from alih.training.cache import Cache
+from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, InputFeed
+from alih.training.loop import FitResult, FitSettings, fit, logits
+from alih.training.probe import probe_by_depth
+
+PartName = Literal["train", "validation", "shifted"]
+
+
+@dataclass
+class Part:
+    """One split, encoded for the model, with the frozen outputs computed so far."""
+
+    examples: Examples
+    encoded: Encoded
+    labels: NDArray[np.generic]
+    frozen: Frozen | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the numbers of a regression are scaled for training, so that learning rates mean the same on any unit."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, task: Task, labels: NDArray[np.generic], *, centre: bool) -> Target:
+        """Scale by the training labels; `centre` only where the head has a bias to carry the mean."""
+        if task.kind is not Kind.REGRESSION:
+            return cls()
+        values = np.asarray(labels, dtype=np.float64)
+        return cls(float(values.mean()) if centre else 0.0, float(values.std()) or 1.0)
+
+    def scale(self, task: Task, labels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Labels as the training loop sees them."""
+        if task.kind is not Kind.REGRESSION:
+            return labels
+        return ((np.asarray(labels, dtype=np.float64) - self.mean) / self.deviation).astype(np.float32)
+
+    def unscale(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs in the unit of the labels."""
+        return logits * np.float32(self.deviation) + np.float32(self.mean)
+
+    def fold(self, head: nn.Module) -> None:
+        """Write the scale into the last linear layer, so that the saved model predicts in the unit of the labels."""
+        if (self.mean, self.deviation) == (0.0, 1.0):
+            return
+        last = last_linear(head)
+        with torch.no_grad():
+            last.weight.mul_(self.deviation)
+            if last.bias is not None:
+                last.bias.mul_(self.deviation).add_(self.mean)
+
+
+def last_linear(head: nn.Module) -> nn.Linear:
+    """The layer that makes the logits.
+
+    Raises:
+        ModelError: the head has no linear layer.
+    """
+    layers = [module for module in head.modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise ModelError("the model's head has no linear layer; Alih cannot train it for regression.")
+    return layers[-1]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model to load, and how."""
+
+    name: str
+    revision: str | None = None
+    allow_pickle: bool = False
+    pooling: Literal["auto", "native", "mean"] = "auto"
+
+
+@dataclass
+class Bench:
+    """Data, model and frozen outputs that all routes share.
+
+    Args:
+        dataset: the splits. The test split is not touched here.
+        choice: which model.
+        cache: where frozen outputs are kept; None computes them without keeping.
+        max_length: most tokens a text, or None for what the model takes.
+        batch_size: examples a step.
+        progress: where to report.
+    """
+
+    dataset: Dataset
+    choice: ModelChoice
+    cache: Cache | None
+    max_length: int | None = None
+    batch_size: int = 32
+    seed: int = 0
+    progress: Progress = field(default_factory=Progress)
+    pretrained: Pretrained = field(init=False)
+    target: Target = field(init=False)
+    parts: dict[PartName, Part] = field(init=False)
+    _frozen_seconds_each: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.pretrained = self.fresh(self.seed)
+        splits: dict[PartName, Examples] = {
+            "train": self.dataset.train,
+            "validation": self.dataset.validation,
+            "shifted": shifted(self.dataset.validation, self.task, self.seed),
+        }
+        head = head_modules(self.pretrained.model, self.pretrained.anatomy)
+        centre = self.task.kind is Kind.REGRESSION and last_linear(head).bias is not None
+        self.target = Target.of(self.task, self.dataset.train.known_labels, centre=centre)
+        self.parts = {name: self._part(examples) for name, examples in splits.items()}
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.dataset.task
+
+    def fresh(self, seed: int, *, random_weights: bool = False) -> Pretrained:
+        """Load the model anew: pre-trained (or random) backbone, and a head that depends on the seed alone."""
+        choice = self.choice
+        return load(
+            choice.name,
+            self.task,
+            random_weights=random_weights,
+            seed=seed,
+            allow_pickle=choice.allow_pickle,
+            revision=choice.revision,
+            pooling=choice.pooling,
+        )
+
+    def freeze(self, boundaries: Sequence[Boundary]) -> None:
+        """Run the frozen part once over every split, keeping what comes out at each boundary and the probe."""
+        start = time.perf_counter()
+        for part in self.parts.values():
+            part.frozen = frozen_outputs(
+                self.pretrained,
+                part.encoded,
+                boundaries,
+                probe=True,
+                cache=self.cache,
+                progress=self.progress,
+                batch_size=4 * self.batch_size,
+            )
+        taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
+        # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
+        self._frozen_seconds_each = max(taken, self._forward_seconds_each())
+
+    def frozen_seconds(self, rows: int) -> float:
+        """What the pass through the frozen part costs for so many training rows, and for validation."""
+        return self._frozen_seconds_each * (rows + len(self.parts["validation"].encoded))
+
+    def probe(self) -> list[float]:
+        """Validation score of a linear probe on each depth's output; empty before `freeze`."""
+        train, validation = self.parts["train"], self.parts["validation"]
+        if train.frozen is None or validation.frozen is None:
+            return []
+        return probe_by_depth(train.frozen, train.labels, validation.frozen, validation.labels)
+
+    def _forward_seconds_each(self) -> float:
+        encoded = self.parts["train"].encoded
+        rows = np.arange(min(len(encoded), 2 * self.batch_size), dtype=np.int64)
+        module, feed = FullModel(self.pretrained.model), InputFeed(encoded, None, batch_size=len(rows), rows=rows)
+        start = time.perf_counter()
+        logits(module, feed)
+        return (time.perf_counter() - start) / len(rows)
+
+    def stage(self, pretrained: Pretrained, trainable_blocks: int) -> Stage:
+        """Prepare `pretrained` for training its head and top blocks, from frozen outputs where there are some."""
+        model, anatomy = pretrained.model, pretrained.anatomy
+        freeze_below(model, anatomy, trainable_blocks)
+        boundary: Boundary | None = len(anatomy.blocks) - trainable_blocks if trainable_blocks else FEATURES
+        if trainable_blocks >= len(anatomy.blocks) or not self._has(boundary):
+            boundary = None
+        module: nn.Module
+        if boundary is None:
+            module = FullModel(model)
+        elif isinstance(boundary, int):
+            module = ResumedModel(model, anatomy, boundary)
+        else:
+            module = HeadModel(model, anatomy)
+        return Stage(self, module, boundary)
+
+    def _has(self, boundary: Boundary | None) -> bool:
+        frozen = self.parts["train"].frozen
+        return boundary is not None and frozen is not None and boundary in frozen.boundaries
+
+    def _part(self, examples: Examples) -> Part:
+        if len(examples) == 0:
+            raise AlihError("a split is empty; give more examples, or other shares with --validation and --test.")
+        encoded = encode(self.pretrained.processor, examples, self.max_length or self.pretrained.max_length)
+        return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
+
+
+@dataclass
+class Stage:
+    """A module in training position, and the feeds that suit it.
+
+    Args:
+        bench: where the data are.
+        module: maps a batch to logits.
+        boundary: what the feeds read: None for encoded inputs, otherwise the frozen outputs at this boundary.
+    """
+
+    bench: Bench
+    module: nn.Module
+    boundary: Boundary | None
+
+    def feed(self, name: PartName, rows: NDArray[np.int64] | None = None, batch_size: int | None = None) -> Feed:
+        """Feed a split, or the given rows of it."""
+        part = self.bench.parts[name]
+        size = batch_size or self.bench.batch_size
+        if self.boundary is None:
+            return InputFeed(part.encoded, part.labels, batch_size=size, rows=rows)
+        assert part.frozen is not None
+        activations = part.frozen.at(self.boundary)
+        if isinstance(self.boundary, int):
+            return BoundaryFeed(activations, part.encoded, part.labels, batch_size=size, rows=rows)
+        return FeatureFeed(activations, part.labels, batch_size=size, rows=rows)
+
+    def fit(self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None) -> FitResult:
+        """Train on the given rows of the training split, validating after each epoch."""
+        return fit(
+            self.module,
+            self.feed("train", rows, settings.batch_size),
+            self.feed("validation"),
+            self.bench.task,
+            settings,
+            progress=self.bench.progress,
+            deadline=deadline,
+        )
+
+    def logits(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Score a split: (rows, outputs), in the order of the rows; numbers in the unit of the labels."""
+        return self.bench.target.unscale(logits(self.module, self.feed(name, rows, 4 * self.bench.batch_size)))

@@ -1,0 +1,29 @@
+"""The routes by name. Adding one is one new file and one line here.
+
+No route is imported before it is asked for, so that the command line can list them at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from alih.routes.base import Route
+
+#: Name → "module:class", cheapest first: the order in which a comparison runs them.
+ROUTES = {
+    "transfer": "alih.routes.transfer:Transfer",
+    "finetune": "alih.routes.finetune:Finetune",
+    "scratch": "alih.routes.scratch:Scratch",
+}
+
+
+def route(name: str) -> Route:
+    """Return the route of that name.
+
+    Raises:
+        KeyError: there is none; options are checked against `ROUTES` before.
+    """
+    module, _, attribute = ROUTES[name].partition(":")
+    return cast("Route", getattr(importlib.import_module(module), attribute)())

@@ -1,0 +1,51 @@
+"""Training from scratch: the same architecture from random weights, to show what pre-training was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.pretrained.anatomy import Anatomy
+from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Variant
+from alih.training.loop import FitSettings
+
+if TYPE_CHECKING:
+    from alih.routes.bench import Bench
+
+
+class Scratch:
+    """The control experiment: everything trains, nothing was learnt before."""
+
+    name = "scratch"
+
+    def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
+        """One variant: everything trains, whatever `blocks` says."""
+        return [Variant(self.name, len(anatomy.blocks), len(anatomy.blocks), random_weights=True)]
+
+    def learning_rates(self, anatomy: Anatomy) -> tuple[float, ...]:
+        """Higher than fine-tuning's: there is nothing to protect."""
+        return (1e-3, 3e-3, 1e-2) if anatomy.family in CONVOLUTIONAL else (1e-4, 3e-4, 1e-3)
+
+    def effort(self, anatomy: Anatomy) -> Effort:
+        """Longer than fine-tuning: there is more to learn."""
+        if anatomy.family in CONVOLUTIONAL:
+            return Effort(least_epochs=12, most_epochs=45, least_steps=600, patience=8)
+        return Effort(least_epochs=6, most_epochs=18, least_steps=240, patience=4)
+
+    def adapt(
+        self,
+        bench: Bench,
+        variant: Variant,
+        settings: FitSettings,
+        rows: NDArray[np.int64],
+        *,
+        head_settings: FitSettings,
+        deadline: float | None = None,
+    ) -> Adaptation:
+        """Train everything from random weights; see `Route.adapt`."""
+        pretrained = bench.fresh(settings.seed, random_weights=True)
+        stage = bench.stage(pretrained, variant.trainable_blocks)
+        return Adaptation(pretrained, stage, stage.fit(rows, settings, deadline), variant)

@@ -1,0 +1,64 @@
+"""Options reject what they cannot honour, naming the flag and the remedy."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alih.compare.options import ALL_BLOCKS, Options, seconds
+from alih.errors import OptionError
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"routes": "transfer,finetun"}, ["--routes", "finetun", "did you mean 'finetune'"]),
+        ({"seeds": 0}, ["--seeds", "at least 1"]),
+        ({"batch_size": -3}, ["--batch-size", "at least 1"]),
+        ({"epochs": 0}, ["--epochs"]),
+        ({"max_examples": 0}, ["--max-examples"]),
+        ({"blocks": "2,two"}, ["--blocks", "two"]),
+        ({"blocks": "0"}, ["--blocks", "transfer"]),
+        ({"learning_rate": -1.0}, ["--learning-rate", "above 0"]),
+        ({"learning_rate": 50.0}, ["--learning-rate"]),
+        ({"max_time": "soon"}, ["--max-time", "soon", "20m"]),
+        ({"max_time": "0s"}, ["--max-time", "above zero"]),
+        ({"validation": 1.5}, ["--validation", "between 0 and 1"]),
+        ({"validation": 0.6, "test": 0.4}, ["--validation", "--test"]),
+        ({"pooling": "max"}, ["--pooling", "max", "mean"]),
+        ({"kind": "clustering"}, ["--kind", "regression"]),
+        ({"precision": "int8"}, ["--precision", "bf16"]),
+        ({"cache_limit": -1.0}, ["--cache-limit"]),
+        ({"learning_rte": 1e-3}, ["learning_rte", "did you mean 'learning_rate'"]),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_to_do(values: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(OptionError) as caught:
+        Options.from_mapping(values)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("90", 90), ("90s", 90), ("20m", 1200), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172800), (45, 45)],
+)
+def test_durations_read_as_people_write_them(written: str | int, meant: float) -> None:
+    assert seconds(written) == meant
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_duration_or_a_clear_error(text: str) -> None:
+    try:
+        value = seconds(text)
+    except OptionError as error:
+        value = 0.0 if "--max-time" in str(error) else -1.0
+    assert value >= 0
+
+
+def test_lists_are_read_from_text_and_from_python_alike() -> None:
+    typed = Options.from_mapping({"routes": "transfer, finetune", "blocks": "1,all"})
+    given_in_python = Options.from_mapping({"routes": ["transfer", "finetune"], "blocks": [1, "all"]})
+    assert typed == given_in_python
+    assert typed.blocks == (1, ALL_BLOCKS)
