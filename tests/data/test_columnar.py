@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alih.data.read import read
+from alih.errors import DataError, OptionError
 from alih.task import Kind, Modality
 
 datasets = pytest.importorskip("datasets", reason="needs the extra alih[datasets]")
@@ -88,3 +90,37 @@ def test_lists_of_classes_are_multi_label(tmp_path: Path) -> None:
     task = read(tmp_path / "saved").task
     assert task.kind is Kind.MULTI
     assert task.classes == ("x", "y", "z")
+
+
+def test_without_the_package_a_saved_folder_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "dataset_info.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(OptionError, match=r"pip install 'alih\[datasets\]'"):
+        read(tmp_path / "saved")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=r"no such file or folder here.*pip install"):
+        read("somebody/something")
+
+
+def test_a_hub_that_cannot_be_reached_is_not_tried_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    def unreachable(*_: object) -> None:
+        raise OSError("name or service not known")
+
+    def offline_now(*_: object, **__: object) -> None:
+        raise ConnectionError(f"offline: {constants.HF_HUB_OFFLINE}")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("socket.getaddrinfo", unreachable)
+    monkeypatch.setattr("alih.data.hub.getproxies", dict)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets, "load_dataset", offline_now)
+    with pytest.raises(DataError, match=r"offline: True.*without a network"):
+        read("somebody/something")
+    assert constants.HF_HUB_OFFLINE is False

@@ -72,7 +72,7 @@ def open_source(source: str | Path, expected: Collection[str] = (), revision: st
     if "*" in path.name:
         return _pattern(path, expected)
     if isinstance(source, str) and _may_be_hub_id(text, path):
-        from alih.data.columnar import read_hub
+        from alih.data.hub import read_hub
 
         tables, notes = read_hub(text, revision)
         return Source(text.rsplit("/", 1)[-1], text, tables, notes)
@@ -118,7 +118,7 @@ def _built_in(name: str) -> Source:
 def _folder(folder: Path, expected: Collection[str]) -> Source:
     shown = folder.resolve().name or str(folder)
     if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
-        from alih.data.columnar import read_saved
+        from alih.data.hub import read_saved
 
         tables, notes = read_saved(folder)
         return Source(shown, shown, tables, notes)
