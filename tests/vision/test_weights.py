@@ -23,7 +23,7 @@ from alih.vision.registration import register
 WEIGHTS = Path(str(files("alih"))) / "pretrained" / "weights"
 SHA256 = {
     "resnet-small": "fe4429e45b8da200527c84c0df79d569afa87b1db6be084e8b6db6d77bd6038d",
-    "vgg-small": "VGG_SHA",
+    "vgg-small": "651daa4beb1efa8af0b88948d3b1bbd04309c8a7f4a1a037b92fa15e9bb9850f",
 }
 NAMES = sorted(SHA256)
 
