@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from alih.vision.registration import image_processor
 
 VOCABULARY = 40
 CLASSES = 3
-_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"a b c d e f g h i j k l m n o p q r s t u v w x y z".split()]
+_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.ascii_lowercase]
 
-_ENCODER = {
+ALL_ENCODER = {
     "hidden_size": 16,
     "num_hidden_layers": 3,
     "num_attention_heads": 2,
@@ -35,12 +36,12 @@ _ENCODER = {
     "max_position_embeddings": 32,
     "pad_token_id": 0,
 }
-_OFFSET = {**_ENCODER, "pad_token_id": 1, "type_vocab_size": 1}
-_DECODER = {**_ENCODER, "num_key_value_heads": 1, "head_dim": 8, "bos_token_id": 2, "eos_token_id": 3}
+_OFFSET = {**ALL_ENCODER, "pad_token_id": 1, "type_vocab_size": 1}
+_DECODER = {**ALL_ENCODER, "num_key_value_heads": 1, "head_dim": 8, "bos_token_id": 2, "eos_token_id": 3}
 
 
 def bert(**changes: Any) -> BertConfig:
-    return BertConfig(**{**_ENCODER, **changes})
+    return BertConfig(**{**ALL_ENCODER, **changes})
 
 
 def _of(model_type: str, **values: Any) -> PreTrainedConfig:
@@ -55,9 +56,9 @@ TEXT: dict[str, Callable[[], PreTrainedConfig]] = {
     "roberta": lambda: _of("roberta", **_OFFSET),
     "xlm-roberta": lambda: _of("xlm-roberta", **_OFFSET),
     "camembert": lambda: _of("camembert", **_OFFSET),
-    "mpnet": lambda: _of("mpnet", **{**_ENCODER, "pad_token_id": 1}),
-    "electra": lambda: _of("electra", embedding_size=8, **_ENCODER),
-    "electra without projection": lambda: _of("electra", embedding_size=16, **_ENCODER),
+    "mpnet": lambda: _of("mpnet", **{**ALL_ENCODER, "pad_token_id": 1}),
+    "electra": lambda: _of("electra", embedding_size=8, **ALL_ENCODER),
+    "electra without projection": lambda: _of("electra", embedding_size=16, **ALL_ENCODER),
     "deberta-v2": lambda: _of(
         "deberta-v2",
         relative_attention=True,
@@ -66,7 +67,7 @@ TEXT: dict[str, Callable[[], PreTrainedConfig]] = {
         share_att_key=True,
         pos_att_type=["p2c", "c2p"],
         position_biased_input=False,
-        **_ENCODER,
+        **ALL_ENCODER,
     ),
     "deberta-v2 with convolution": lambda: _of(
         "deberta-v2",
@@ -74,7 +75,7 @@ TEXT: dict[str, Callable[[], PreTrainedConfig]] = {
         pos_att_type=["p2c", "c2p"],
         conv_kernel_size=3,
         conv_act="gelu",
-        **_ENCODER,
+        **ALL_ENCODER,
     ),
     "gpt2": lambda: _of("gpt2", n_embd=16, n_layer=3, n_head=2, n_positions=32, vocab_size=VOCABULARY, pad_token_id=0),
     "llama": lambda: _of("llama", **_DECODER),

@@ -15,7 +15,12 @@ import wrapt
 # Registration needs all of these whole. Python imports them in many orders, some inside one another; whichever of them
 # is complete last triggers the registration.
 _NEEDED = (
+    "transformers.configuration_utils",
     "transformers.modeling_utils",
+    "transformers.processing_utils",
+    "transformers.image_processing_utils",
+    "transformers.image_processing_backends",
+    "transformers.models.vit.image_processing_pil_vit",
     "transformers.models.auto.auto_factory",
     "transformers.models.auto.configuration_auto",
     "transformers.models.auto.modeling_auto",
@@ -54,9 +59,10 @@ def _after_import(module: ModuleType) -> None:
         from alih.pretrained.registration import register_all
 
         register_all()
-    except BaseException:
-        _registered = False  # a later import tries again; alih's own loading registers in any case
-        raise
+    except ImportError:
+        # Something else that is needed is half imported: the next hook tries again, and so does alih's own loading.
+        # An error here would make the user's import of transformers fail.
+        _registered = False
 
 
 def _is_half_imported(name: str) -> bool:

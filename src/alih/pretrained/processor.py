@@ -61,7 +61,9 @@ def load_tokenizer(folder: ModelFolder, config: PreTrainedConfig, name: str) -> 
             )
         tokenizer.pad_token = token
     for part in {id(part): part for part in (config, inner)}.values():
-        if getattr(part, "pad_token_id", None) != tokenizer.pad_token_id:
+        known = getattr(part, "pad_token_id", None)
+        # Where positions are counted from the padding token's number, changing it would shift them all.
+        if known is None or inner.model_type not in _OFFSET_POSITIONS:
             part.pad_token_id = tokenizer.pad_token_id
     loaded: PreTrainedTokenizerBase = tokenizer
     return loaded

@@ -68,6 +68,8 @@ def suggestions(name: str) -> str:
 
 
 def _is_path(text: str) -> bool:
+    if not text.strip():
+        return False
     return text.startswith(("/", "./", "../", "~", ".\\", "..\\")) or text in (".", "..") or Path(text).exists()
 
 
