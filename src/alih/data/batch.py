@@ -213,7 +213,7 @@ def encode(processor: Any, examples: Examples, max_length: int | None) -> Encode
 def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed: int | None) -> list[NDArray[np.int64]]:
     """Split indices into batches of like lengths, so that little is padding.
 
-    Shuffled: a random order is cut into a few equal parts of about 50 batches, each is sorted by length and cut into
+    Shuffled: a random order is cut into equal parts of about 200 batches, each is sorted by length and cut into
     batches, and the batches are shuffled. The batch with the longest example comes first, so that a batch too large
     for the memory shows at once.
 
@@ -234,7 +234,7 @@ def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed:
     order = random.permutation(count)
     # Parts of a whole number of batches, so that only the very last batch is ever short.
     batches = -(-count // batch_size)
-    parts = max(1, round(batches / 50))
+    parts = max(1, round(batches / 200))
     edges = [part * batches // parts * batch_size for part in range(1, parts)]
     found: list[NDArray[np.int64]] = []
     for part in np.split(order, edges):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -17,7 +18,6 @@ from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
-from alih import __version__
 from alih.progress import Progress
 
 _MANIFEST = "manifest.json"
@@ -82,7 +82,13 @@ class Draft:
             path.name: {"bytes": path.stat().st_size, "blake2b": checksum(path)}
             for path in sorted(self.folder.iterdir())
         }
-        manifest = {"schema": _SCHEMA, "alih": __version__, "key": self._key, "words": dict(words), "files": files}
+        manifest = {
+            "schema": _SCHEMA,
+            "alih": importlib.metadata.version("alih"),
+            "key": self._key,
+            "words": dict(words),
+            "files": files,
+        }
         with (self.folder / _MANIFEST).open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=2, ensure_ascii=False)
             file.flush()
@@ -141,6 +147,8 @@ class Cache:
             OSError: the folder cannot be written.
         """
         self._sweep()
+        for leftover in self.folder.glob(f"tmp-{key}-*"):  # the lock of this key is ours: whoever wrote here is gone
+            shutil.rmtree(leftover, ignore_errors=True)
         return Draft(self, key)
 
     @contextmanager

@@ -266,7 +266,7 @@ def _epoch(run: _Run, epoch: int, task: Task, advance: Advance) -> tuple[float |
             break
         assert labels is not None
         pending.append((_step(run, batch, labels, task), len(positions)))
-        # Reading a loss waits for a GPU; on a CPU it is free, and shows at once that training diverged.
+        # Reading a loss waits for a GPU; on a CPU it is free.
         if accelerator.device.type == "cpu" or len(pending) == _LOSSES_IN_FLIGHT:
             total += _collect(pending, run)
         seen += len(positions)
@@ -285,6 +285,8 @@ def _step(run: _Run, batch: Batch, labels: Tensor, task: Task) -> Tensor:
     with autocast(on, run.precision):
         outputs = run.wrapped(_to(batch, on))
     found = loss_of(task, outputs, labels.to(on))
+    if on.type == "cpu" and not math.isfinite(found.item()):
+        raise _diverged(run)  # before the weights are spoilt
     run.scaler.scale(found).backward()  # type: ignore[no-untyped-call]
     run.scaler.unscale_(run.optimizer)
     if run.accelerator.num_processes > 1:

@@ -1,0 +1,97 @@
+"""What a piece of work costs: wall time, peak memory, floating-point operations."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+@dataclass
+class Cost:
+    """What the work inside `measure()` cost; filled in when it ends.
+
+    Args:
+        seconds: wall time.
+        peak_memory_bytes: the most memory the process held at once during the work: resident memory (VmHWM) on a CPU;
+            memory allocated on the GPU where there is one. 0 where the system does not tell.
+    """
+
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+#: Measurements under way, outermost first: an inner one resets the peak that an outer one still needs.
+_OPEN: list[Cost] = []
+
+
+@contextmanager
+def measure() -> Iterator[Cost]:
+    """Measure the work inside the block; measurements may nest."""
+    _note_peak()
+    cost = Cost()
+    _OPEN.append(cost)
+    _reset_peak()
+    start = time.perf_counter()
+    try:
+        yield cost
+    finally:
+        cost.seconds = time.perf_counter() - start
+        _note_peak()
+        _OPEN.remove(cost)
+
+
+@torch.no_grad()
+def flops(module: nn.Module, batch: dict[str, Tensor]) -> int:
+    """Count the floating-point operations of one forward pass over a batch; training costs about three times as many.
+
+    Matrix products, convolutions and attention count, with a multiply-add as two operations.
+    """
+    with FlopCounterMode(display=False) as counter:
+        module(batch)
+    return int(counter.get_total_flops())
+
+
+def _note_peak() -> None:
+    peak = _peak() if _OPEN else 0
+    for cost in _OPEN:
+        cost.peak_memory_bytes = max(cost.peak_memory_bytes, peak)
+
+
+def _peak() -> int:
+    """The peak since the last reset, in bytes."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    with suppress(OSError, ValueError, IndexError):
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return _peak_of_life()
+
+
+def _peak_of_life() -> int:
+    """The peak since the process started, where the system knows no other."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _reset_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return
+    with suppress(OSError):  # "5" resets VmHWM, see proc_pid_clear_refs(5)
+        _CLEAR_REFS.write_text("5", encoding="ascii")
