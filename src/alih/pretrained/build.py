@@ -221,9 +221,4 @@ def _and_more(names: list[str]) -> str:
 
 def _in_words(error: Exception, name: str, what: str) -> ModelError:
     text = " ".join(str(error).split())
-    if "torchvision" in text or "torchvision" in repr(error.__cause__):
-        return ModelError(
-            f"{name}: the installed torchvision was built for another torch and breaks transformers. It is not needed: "
-            "pip uninstall torchvision"
-        )
     return ModelError(f"{name}: {what} ({type(error).__name__}: {text[:300]}).")

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import wrapt
 
+from alih.pretrained.clashes import refuse_broken_torchvision
+
 # Registration needs all of these whole. Python imports them in many orders, some inside one another; whichever of them
 # is complete last triggers the registration.
 _NEEDED = (
@@ -45,6 +47,8 @@ def install() -> None:
     if _installed:
         return
     _installed = True
+    if "transformers" not in sys.modules:
+        wrapt.register_post_import_hook(refuse_broken_torchvision, "transformers")
     for name in _NEEDED:
         wrapt.register_post_import_hook(_after_import, name)
 
