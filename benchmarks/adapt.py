@@ -112,7 +112,9 @@ def run_alih(case: Case, count: int) -> dict[str, float]:
 
         bench_module.load = timed_load
         start = time.perf_counter()
-        bench = Bench(data, ModelChoice(MODEL), Cache(Path(folder), 10**10), MAX_LENGTH, BATCH, 0, Progress(quiet=True))
+        bench = Bench(
+            data, ModelChoice(MODEL), Cache(Path(folder), 10**10), MAX_LENGTH, BATCH, progress=Progress(quiet=True)
+        )
         if case.blocks < 6:
             bench.freeze([6 - case.blocks if case.blocks else FEATURES])
         pretrained = bench.fresh(0)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
 from alih.pretrained.lazy import install as _teach_auto_classes
+from alih.version import VERSION
 
 if TYPE_CHECKING:
     from alih.compare.adapted import Adapted
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from alih.pretrained.source import Pretrained
     from alih.task import Task
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "AlihError",
     "DataError",
@@ -64,7 +65,7 @@ def adapt(data: str | Path | Dataset, model: str | None = None, *, route: str = 
     return run(data, route, Options.from_mapping({"model": model, **options})).best
 
 
-def open(path: str | Path) -> Adapted:  # noqa: A001 - alih.open reads like PIL's Image.open
+def open(path: str | Path) -> Adapted:
     """Open an adapted model: a run folder ("runs/last") or the model's own folder."""
     from alih.compare.adapted import Adapted
 

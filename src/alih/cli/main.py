@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from alih import __version__
 from alih.cli import comparing, looking, pretraining, using
 from alih.errors import AlihError
+from alih.version import VERSION
 
 _DESCRIPTION = "Which way should I adapt this pre-trained model to my data, and what does each way cost? Measured."
 _START = """start here:
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_START,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"alih {__version__}")
+    parser.add_argument("--version", action="version", version=f"alih {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (comparing, using, looking, pretraining):
         module.add_commands(commands)

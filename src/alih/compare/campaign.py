@@ -27,6 +27,8 @@ from alih.training.loop import FitSettings, TrainingError
 #: Share of the full training that a run of the search takes, on at most so many examples.
 _SEARCH_SHARE = 0.34
 _SEARCH_EXAMPLES = 600
+#: Weight of the loss beside the metric: it decides between rates that score the same.
+_TIE = 1e-4
 
 
 @dataclass
@@ -121,8 +123,8 @@ class Campaign:
         settings = replace(base, learning_rate=search.learning_rate)
         if variant.trainable_blocks == 0:
             self._head = settings
-        tried = ", ".join(f"{rate:.3g}: {loss:.3f}" for rate, loss in sorted(search.losses.items()))
-        self.progress.say(f"  {variant.label}: learning rate {search.learning_rate:.3g} (validation loss at {tried})")
+        tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.losses))
+        self.progress.say(f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}")
         return Contender(variant, settings, search)
 
     def _head_settings(self) -> FitSettings:
@@ -148,7 +150,6 @@ class Campaign:
         epochs = self._epochs(variant, size, share)
         rows = self.order[:size]
         head = self._head or base
-        loss_name = "rmse" if self.bench.task.kind is Kind.REGRESSION else "log_loss"
 
         def loss_at(rate: float) -> float:
             settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs)
@@ -159,9 +160,16 @@ class Campaign:
             except TrainingError:
                 return float("inf")
             self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
-            return float(trial.metrics[loss_name])
+            return self._badness(variant, trial)
 
         return search_learning_rate(grid, loss_at, self.budget.deadline)
+
+    def _badness(self, variant: Variant, trial: Trial) -> float:
+        """What the search minimises: the loss for a head alone, otherwise the deciding metric (see `Stage.fit`)."""
+        loss = trial.metrics["rmse" if self.bench.task.kind is Kind.REGRESSION else "log_loss"]
+        if variant.trainable_blocks == 0:
+            return loss
+        return (-1 if higher_is_better(self.metric) else 1) * trial.metrics[self.metric] + _TIE * loss
 
     def _trial(self, contender: Contender, size: int, seed: int, purpose: Purpose, *, compulsory: bool = False) -> None:
         variant = contender.variant
@@ -186,6 +194,8 @@ class Campaign:
             return
         self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
         contender.trials.append(trial)
+        if trial.stopped == "deadline":
+            self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")
         score = trial.metrics[self.metric]
         self.progress.say(f"  {what}: {self.metric} {score:.4f}, {trial.costs.seconds:.1f} s")
         if purpose == "full":

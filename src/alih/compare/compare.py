@@ -73,7 +73,7 @@ def _run(
     cache = default_cache() if options.cache_limit > 0 else None
     if cache is not None:
         cache = Cache(cache.folder, round(options.cache_limit * 1e9))
-    bench = Bench(dataset, choice, cache, options.max_length, options.batch_size, options.seed, progress)
+    bench = Bench(dataset, choice, cache, options.max_length, options.batch_size, options.seed, metric, progress)
     anatomy = bench.pretrained.anatomy
     variants = _variants(routes, anatomy, options)
     folder = RunFolder.create(options.runs, options.name or dataset.name)

@@ -126,7 +126,7 @@ def _words(
     worse = [other.label for other in candidates if other not in alike]
     if worse:
         found.append("Worse beyond chance: " + "; ".join(f"{w} by {_points(behind[w].point)}" for w in worse) + ".")
-    widest = max((gap.high - gap.low) / 2 for gap in behind.values())
+    widest = float(np.median([(gap.high - gap.low) / 2 for gap in behind.values()]))
     found.append(f"With {examples:,} validation examples, differences below about {_points(widest)} cannot be seen.")
     seeds = min(len(candidate.logits) for candidate in candidates)
     if seeds < 2:

@@ -70,13 +70,13 @@ class Effort:
     """How long a route trains: epochs enough for `least_steps` steps, within bounds.
 
     Small data needs more epochs to make the same number of steps; large data needs few. `patience` epochs without a
-    better validation loss end the training.
+    better one end the training; None trains to the end, where the learning rate has fallen to zero.
     """
 
     least_epochs: int
     most_epochs: int
     least_steps: int
-    patience: int
+    patience: int | None
 
     def epochs(self, examples: int, batch_size: int, share: float = 1.0) -> int:
         """Epochs for so many examples; `share` < 1 for the shorter runs of a search (at least one)."""

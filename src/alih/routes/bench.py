@@ -16,6 +16,7 @@ from alih.data.batch import Encoded, encode
 from alih.data.examples import Dataset, Examples
 from alih.data.shift import shifted
 from alih.errors import AlihError, ModelError
+from alih.evaluate.metrics import higher_is_better, primary, score
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained, load
 from alih.progress import Progress
@@ -116,6 +117,8 @@ class Bench:
         cache: where frozen outputs are kept; None computes them without keeping.
         max_length: most tokens a text, or None for what the model takes.
         batch_size: examples a step.
+        seed: of the first copy of the model, and of the shifted copy of the validation split.
+        metric: the metric that decides; the task's first if not given.
         progress: where to report.
     """
 
@@ -125,6 +128,7 @@ class Bench:
     max_length: int | None = None
     batch_size: int = 32
     seed: int = 0
+    metric: str = ""
     progress: Progress = field(default_factory=Progress)
     pretrained: Pretrained = field(init=False)
     target: Target = field(init=False)
@@ -132,6 +136,7 @@ class Bench:
     _frozen_seconds_each: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
+        self.metric = self.metric or primary(self.task)
         self.pretrained = self.fresh(self.seed)
         splits: dict[PartName, Examples] = {
             "train": self.dataset.train,
@@ -251,7 +256,12 @@ class Stage:
         return FeatureFeed(activations, part.labels, batch_size=size, rows=rows)
 
     def fit(self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None) -> FitResult:
-        """Train on the given rows of the training split, validating after each epoch."""
+        """Train on the given rows of the training split, validating after each epoch.
+
+        A head alone is judged by its loss, which is smooth. Where features change, the metric that decides judges: such
+        models grow overconfident, so that their loss rises while their accuracy still does (arXiv 1706.04599,
+        section 3).
+        """
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
@@ -260,7 +270,15 @@ class Stage:
             settings,
             progress=self.bench.progress,
             deadline=deadline,
+            criterion=None if isinstance(self.module, HeadModel) else self._badness,
         )
+
+    def _badness(self, found: NDArray[np.float32]) -> float:
+        bench = self.bench
+        value = score(
+            bench.task, bench.metric, bench.target.unscale(found), bench.parts["validation"].examples.known_labels
+        )
+        return -value if higher_is_better(bench.metric) else value
 
     def logits(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Score a split: (rows, outputs), in the order of the rows; numbers in the unit of the labels."""

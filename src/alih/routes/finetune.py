@@ -50,8 +50,8 @@ class Finetune:
     def effort(self, anatomy: Anatomy) -> Effort:
         """A few epochs on large data, more on small."""
         if anatomy.family in CONVOLUTIONAL:
-            return Effort(least_epochs=8, most_epochs=30, least_steps=400, patience=5)
-        return Effort(least_epochs=4, most_epochs=12, least_steps=160, patience=3)
+            return Effort(least_epochs=8, most_epochs=30, least_steps=300, patience=None)
+        return Effort(least_epochs=3, most_epochs=10, least_steps=120, patience=None)
 
     def adapt(
         self,

@@ -32,8 +32,8 @@ class Scratch:
     def effort(self, anatomy: Anatomy) -> Effort:
         """Longer than fine-tuning: there is more to learn."""
         if anatomy.family in CONVOLUTIONAL:
-            return Effort(least_epochs=12, most_epochs=45, least_steps=600, patience=8)
-        return Effort(least_epochs=6, most_epochs=18, least_steps=240, patience=4)
+            return Effort(least_epochs=12, most_epochs=40, least_steps=400, patience=None)
+        return Effort(least_epochs=5, most_epochs=15, least_steps=160, patience=None)
 
     def adapt(
         self,
