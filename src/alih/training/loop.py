@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -95,11 +96,13 @@ def fit(
     *,
     progress: Progress,
     deadline: float | None = None,
+    criterion: Callable[[NDArray[np.float32]], float] | None = None,
 ) -> FitResult:
     """Train the parameters of `module` that require gradients; leave it in evaluation mode with its best weights.
 
-    AdamW (arXiv 1711.05101), linear warm-up and decay, clipped gradients. The validation loss is taken after each
-    epoch, and the weights of the epoch where it was lowest are put back at the end, also when training is interrupted.
+    AdamW (arXiv 1711.05101), linear warm-up and decay, clipped gradients. The validation split is scored after each
+    epoch, and the weights of the best epoch are put back at the end, also when training is interrupted: the epoch with
+    the lowest criterion if there is one (ties go to the lower loss), otherwise with the lowest validation loss.
     Runs on one device, or on several under `accelerate launch`; repeats are bit-identical on one device.
 
     Args:
@@ -110,6 +113,7 @@ def fit(
         settings: how to train.
         progress: where to report.
         deadline: `time.monotonic()` after which no further step is made.
+        criterion: maps validation logits (n, outputs) to what the best epoch minimises.
 
     Raises:
         TrainingError: the loss is not a number any more, or nothing is there to train.
@@ -125,7 +129,7 @@ def fit(
         try:
             total = settings.epochs * len(train)
             with progress.step("training", total, "examples") as advance:
-                return _epochs(run, best, validation, task, advance)
+                return _epochs(run, best, validation, task, criterion, advance)
         finally:
             best.restore()
             for parameter in module.parameters():
@@ -217,10 +221,17 @@ def _prepare(module: nn.Module, feed: Feed, settings: FitSettings, deadline: flo
     return _Run(module, wrapped, optimizer, accelerator, feed, settings, deadline, precision, scaler, trainable)
 
 
-def _epochs(run: _Run, best: BestWeights, validation: Feed | None, task: Task, advance: Advance) -> FitResult:
+def _epochs(
+    run: _Run,
+    best: BestWeights,
+    validation: Feed | None,
+    task: Task,
+    criterion: Callable[[NDArray[np.float32]], float] | None,
+    advance: Advance,
+) -> FitResult:
     settings = run.settings
     history: list[dict[str, Any]] = []
-    best_epoch, best_loss = 1, math.inf
+    best_epoch, best_value = 1, (math.inf, math.inf)
     stopped: Literal["patience", "deadline"] | None = None
     for epoch in range(1, settings.epochs + 1):
         train_loss, complete = _epoch(run, epoch, task, advance)
@@ -228,20 +239,20 @@ def _epochs(run: _Run, best: BestWeights, validation: Feed | None, task: Task, a
             stopped = "deadline"
             if history:
                 break  # an epoch cut short is not judged where a whole one was
-        validation_loss = None if validation is None else _validate(run, validation, task)
+        judged = None if validation is None else _validate(run, validation, task, criterion)
         history.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
-                "validation_loss": validation_loss,
+                "validation_loss": None if judged is None else judged[1],
                 "learning_rate": run.rate,
                 "seconds": time.monotonic() - run.start,
             }
         )
-        if validation_loss is None:
+        if judged is None:
             best_epoch = epoch
-        elif validation_loss < best_loss:
-            best_epoch, best_loss = epoch, validation_loss
+        elif judged < best_value:
+            best_epoch, best_value = epoch, judged
             best.keep()
         if stopped or epoch == settings.epochs:
             break
@@ -312,13 +323,17 @@ def _collect(pending: list[tuple[Tensor, int]], run: _Run) -> float:
     return total
 
 
-def _validate(run: _Run, validation: Feed, task: Task) -> float:
+def _validate(
+    run: _Run, validation: Feed, task: Task, criterion: Callable[[NDArray[np.float32]], float] | None
+) -> tuple[float, float]:
+    """The criterion (the loss, where there is none) and the loss of the validation split."""
     labels = validation.labels
     assert labels is not None
-    value = float(loss_of(task, torch.from_numpy(logits(run.module, validation, run.precision)), labels))
+    found = logits(run.module, validation, run.precision)
+    value = float(loss_of(task, torch.from_numpy(found), labels))
     if not math.isfinite(value):
         raise _diverged(run)
-    return value
+    return (value if criterion is None else criterion(found)), value
 
 
 def _diverged(run: _Run) -> TrainingError:
