@@ -191,3 +191,11 @@ def test_the_same_examples_do_not_always_meet() -> None:
         if 7 in batch
     }
     assert len(partners) >= 8
+
+
+def test_scored_batches_stay_below_the_most_tokens() -> None:
+    lengths = np.random.default_rng(0).integers(1, 513, 1_000)
+    batches = length_batches(lengths, 128, shuffle_seed=None, most_tokens=4096)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(1_000))
+    assert all(int(lengths[batch].max()) * len(batch) <= 4096 for batch in batches)
+    assert length_batches(np.array([9_000, 2]), 2, shuffle_seed=None, most_tokens=10)[0].tolist() == [0]

@@ -84,6 +84,14 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pyt
         assert not module.training
 
 
+def test_a_criterion_decides_which_epoch_is_best(tmp_path: Path) -> None:
+    train, validation = feed(tmp_path / "train"), feed(tmp_path / "validation", seed=1)
+    values = iter([3.0, 1.0, 2.0, 1.0])
+    settings = FitSettings(1e-3, epochs=4)
+    result = fit(head(), train, validation, SINGLE, settings, progress=QUIET, criterion=lambda _: next(values))
+    assert result.best_epoch == 4  # ties go to the lower loss, and the loss falls throughout
+
+
 def test_patience_ends_training_that_gets_no_better(tmp_path: Path) -> None:
     values, labels = blobs(24)
     train = FeatureFeed(activations(values, tmp_path), labels, batch_size=8)

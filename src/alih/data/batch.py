@@ -23,6 +23,8 @@ Indices = Sequence[int] | NDArray[np.int64]
 _CHUNK = 512
 #: Most bytes of decoded pictures kept in memory; beyond it every batch decodes its own pictures again.
 PIXEL_BYTES = 1 << 30
+#: Most tokens, padding included, of a batch that is only scored: those of 32 texts of 512 tokens.
+MOST_TOKENS = 1 << 14
 
 
 class Encoded(ABC):
@@ -210,7 +212,9 @@ def encode(processor: Any, examples: Examples, max_length: int | None) -> Encode
     return _encode_images(processor, examples.inputs, examples.origins)
 
 
-def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed: int | None) -> list[NDArray[np.int64]]:
+def length_batches(
+    lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed: int | None, most_tokens: int | None = None
+) -> list[NDArray[np.int64]]:
     """Split indices into batches of like lengths, so that little is padding.
 
     Shuffled: a random order is cut into equal parts of about 200 batches, each is sorted by length and cut into
@@ -221,6 +225,8 @@ def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed:
         lengths: (n,) tokens of each example.
         batch_size: examples a batch; the last of each part may be smaller.
         shuffle_seed: seed of the order; None sorts everything, longest first, for evaluation.
+        most_tokens: sorted batches of more tokens, padding included, are halved until they fit: larger ones take
+            memory and gain no speed.
 
     Returns:
         Index arrays that together hold every index once.
@@ -229,13 +235,14 @@ def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed:
     if count == 0:
         return []
     if shuffle_seed is None:
-        return _cut(np.argsort(-lengths, kind="stable"), batch_size)
+        batches = _cut(np.argsort(-lengths, kind="stable"), batch_size)
+        return [part for batch in batches for part in _halved(batch, lengths, most_tokens)]
     random = np.random.default_rng(shuffle_seed)
     order = random.permutation(count)
     # Parts of a whole number of batches, so that only the very last batch is ever short.
-    batches = -(-count // batch_size)
-    parts = max(1, round(batches / 200))
-    edges = [part * batches // parts * batch_size for part in range(1, parts)]
+    total = -(-count // batch_size)
+    parts = max(1, round(total / 200))
+    edges = [part * total // parts * batch_size for part in range(1, parts)]
     found: list[NDArray[np.int64]] = []
     for part in np.split(order, edges):
         ordered = part[np.argsort(lengths[part], kind="stable")]
@@ -254,6 +261,18 @@ def length_batches(lengths: NDArray[np.int64], batch_size: int, *, shuffle_seed:
 
 def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _halved(
+    batch: NDArray[np.int64], lengths: NDArray[np.int64], most_tokens: int | None
+) -> Iterator[NDArray[np.int64]]:
+    """Cut a batch, longest first, into equal parts of at most `most_tokens`, one example at least."""
+    if most_tokens is None or len(batch) == 1 or int(lengths[batch[0]]) * len(batch) <= most_tokens:
+        yield batch
+        return
+    middle = len(batch) // 2
+    yield from _halved(batch[:middle], lengths, most_tokens)
+    yield from _halved(batch[middle:], lengths, most_tokens)
 
 
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alih.data.batch import Encoded, EncodedTexts, Indices, length_batches
+from alih.data.batch import MOST_TOKENS, Encoded, EncodedTexts, Indices, length_batches
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
 from alih.progress import Progress
@@ -189,7 +189,7 @@ class _Job:
             stack.enter_context(autocast(self._device, self._precision))
             undo = stack.enter_context(ExitStack())
             undo.callback(_drop, places)
-            batches = length_batches(lengths, self._batch_size, shuffle_seed=None)
+            batches = length_batches(lengths, self._batch_size, shuffle_seed=None, most_tokens=MOST_TOKENS)
             step = self._progress.step("running the frozen part once", len(lengths), "examples")
             advance = stack.enter_context(step)
             for rows in batches:
@@ -323,5 +323,5 @@ def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
         return values
     if mask is None or mask.shape != values.shape[:2]:
         return values.mean(1)
-    weights = mask.to(values.dtype).unsqueeze(-1)
-    return (values * weights).sum(1) / weights.sum(1)
+    weights = (mask / mask.sum(1, keepdim=True)).to(values.dtype)  # (batch, positions)
+    return torch.bmm(weights.unsqueeze(1), values).squeeze(1)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alih.data.batch import Encoded, length_batches
+from alih.data.batch import MOST_TOKENS, Encoded, length_batches
 from alih.training.activations import Activations
 
 #: What a module's forward takes: tensors by name, first dimension = batch.
@@ -96,8 +96,10 @@ class _LengthFeed(Feed):
         self._encoded = encoded
 
     def plan(self, epoch_seed: int | None) -> list[NDArray[np.int64]]:
-        """Batches of like length; see `length_batches`."""
-        return length_batches(self._encoded.lengths[self.rows], self.batch_size, shuffle_seed=epoch_seed)
+        """Batches of like length; see `length_batches`. For scoring, long texts come in smaller ones."""
+        most = MOST_TOKENS if epoch_seed is None else None
+        lengths = self._encoded.lengths[self.rows]
+        return length_batches(lengths, self.batch_size, shuffle_seed=epoch_seed, most_tokens=most)
 
 
 class InputFeed(_LengthFeed):
