@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -28,7 +29,7 @@ from machine import machine, peak_memory_bytes
 MODEL = "alih/minilm"
 MAX_LENGTH = 128
 BATCH = 32
-VALIDATION = 400
+VALIDATION = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Case:
 CASES = {
     "transfer": Case(0, 10, 1e-2, {"trainer": 10.0}),
     "top2": Case(2, 3, 1e-4, {"trainer": 2.0}),
-    "all": Case(6, 3, 1e-4, {"trainer": 1.8, "trainer-grouped": 1.0}),
+    "all": Case(6, 2, 1e-4, {"trainer": 1.8, "trainer-grouped": 1.0}),
 }
 ARMS = ("alih", "trainer", "trainer-grouped")
 
@@ -189,10 +190,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="of both sides (default: every core)")
     parser.add_argument("--only", choices=CASES, action="append")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "adapt.json")
     parser.add_argument("--arm", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.threads:
+        os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     if arguments.arm:
         run_arm(*arguments.arm, arguments.texts)
         return

@@ -133,6 +133,25 @@ def main() -> None:
         arguments.output.parent.mkdir(exist_ok=True)
         report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "results": results}
         arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+    print("\n" + summary(results))
+
+
+def summary(results: dict[str, Any]) -> str:
+    """One row a dataset and variant: score with interval, on a shifted copy, time, parameters; the chosen one marked."""
+    lines = ["| dataset | variant | trains | validation | interval | shifted | gap | search + training s | test |"]
+    lines += ["|---|---|---:|---:|---|---:|---:|---:|---|"]
+    for name, report in results.items():
+        for record in report["table"]:
+            chosen = record["label"] == report["decision"]["chosen"]
+            score, test = record["score"], report["handed_over"]["test"]
+            tested = f"{test['metrics'][test['primary']]:.3f} (n={test['examples']:,})" if chosen else ""
+            lines.append(
+                f"| {name} | {'**' + record['label'] + '**' if chosen else record['label']} | "
+                f"{record['scope']['trainable']:,} | {score['point']:.3f} | {score['low']:.3f}–{score['high']:.3f} | "
+                f"{record['shifted']:.3f} | {record['overfitting']['gap']:+.3f} | "
+                f"{record['search_seconds']:.0f} + {record['seconds']:.0f} | {tested} |"
+            )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
