@@ -46,7 +46,7 @@ def run_cache(arguments: argparse.Namespace) -> int:
         entries = cache.entries()
         print(f"{cache.folder}: {len(entries)} entries, {sum(entry.nbytes for entry in entries) / 1e6:,.1f} MB")
         for entry in entries:
-            told = ", ".join(f"{key} {value}" for key, value in entry.words.items())
+            told = ", ".join(value if key == "what" else f"{key} {value}" for key, value in entry.words.items())
             print(f"  {entry.nbytes / 1e6:10,.1f} MB  {told}")
     return 0
 

@@ -7,14 +7,18 @@ Nothing heavy is imported before a command runs, so that `alih --help` answers a
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from alih.cli import comparing, looking, pretraining, using
 from alih.errors import AlihError
 from alih.version import VERSION
 
+#: What the operating system refuses for reasons outside Alih: a full disk, a folder that may not be written to.
+_NOT_OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
 _DESCRIPTION = "Which way should I adapt this pre-trained model to my data, and what does each way cost? Measured."
 _START = """start here:
   alih demo                    the main job on built-in data, no network needed
@@ -41,6 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no "–" must not stop a run
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
@@ -56,4 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) has what it wanted; python must not complain while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"alih: {where}{error.strerror}. Make room, or choose a folder that may be written to.", file=sys.stderr)
+        return 2
     return int(code or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from alih.cli.flags import Commands
 
@@ -23,13 +24,27 @@ def add_commands(commands: Commands) -> None:
 
 def run_glyphs(arguments: argparse.Namespace) -> int:
     """Run `alih pretrain glyphs`."""
+    from alih.errors import OptionError
+    from alih.pretrained.quiet import quiet
     from alih.progress import Progress
     from alih.vision.pretrain import pretrain_glyphs
 
     given = {name: getattr(arguments, name) for name in ("steps", "batch_size") if getattr(arguments, name) is not None}
     output = arguments.output or Path(arguments.architecture)
-    figures = pretrain_glyphs(arguments.architecture, output, seed=arguments.seed, progress=Progress(), **given)
+    for name, value in given.items():
+        if value < 1:
+            raise OptionError(f"--{name.replace('_', '-')}: must be at least 1, not {value}.")
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"--output {output}: is a file. Name a folder.")
+    with quiet():
+        figures = pretrain_glyphs(arguments.architecture, output, seed=arguments.seed, progress=Progress(), **given)
     for name, value in figures.items():
-        print(f"{name:<32} {value:.4g}" if isinstance(value, float) else f"{name:<32} {value}")
+        print(f"{name:<32} {_shown(value)}")
     print(f"saved to {output}")
     return 0
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {_shown(item)}" for name, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -15,8 +15,9 @@ def add_commands(commands: Commands) -> None:
     predict = commands.add_parser("predict", help="predict texts, pictures, a file or a folder with an adapted model")
     predict.add_argument("adapted", metavar="RUN", help="run folder (runs/last) or folder of an adapted model")
     predict.add_argument("inputs", nargs="+", help="texts, picture files, or one file or folder of them")
-    predict.add_argument("-o", "--output", type=Path, help="write a CSV or JSONL file instead of printing")
-    predict.add_argument("--json", action="store_true", help="print one JSON object a line")
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("-o", "--output", type=Path, help="write a CSV or JSONL file instead of printing")
+    form.add_argument("--json", action="store_true", help="print one JSON object a line")
     predict.add_argument("--text", help="column of the text in a file (default: the one of the training data)")
     predict.add_argument("--batch-size", type=int, default=64, help="inputs at a time (default: 64)")
     predict.set_defaults(run=run_predict)
@@ -26,6 +27,7 @@ def add_commands(commands: Commands) -> None:
     evaluate.add_argument("data", help="labelled file or folder, in the form of the training data")
     evaluate.add_argument("--text", help="column of the text (default: the one of the training data)")
     evaluate.add_argument("--label", help="column of the label (default: the one of the training data)")
+    evaluate.add_argument("--metric", help="the metric to give an interval for (default: by the kind of label)")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
     evaluate.set_defaults(run=run_evaluate)
 
@@ -33,16 +35,24 @@ def add_commands(commands: Commands) -> None:
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
     from alih.compare.adapted import Adapted
-    from alih.compare.predictions import render, write
+    from alih.compare.predictions import check_output, render, rows, write
+    from alih.data.examples import Damage
+    from alih.data.messages import counted, worst
 
-    adapted = Adapted.open(arguments.adapted)
-    examples = adapted.read_inputs(arguments.inputs, text=arguments.text)
-    predictions = adapted.predict_examples(examples, batch_size=arguments.batch_size)
     if arguments.output is not None:
-        write(arguments.output, examples, predictions, adapted.task)
-        print(f"{len(predictions):,} predictions written to {arguments.output}", file=sys.stderr)
+        check_output(arguments.output, arguments.inputs)
+    adapted = Adapted.open(arguments.adapted)
+    damaged: list[Damage] = []
+    examples = adapted.read_inputs(arguments.inputs, text=arguments.text, damaged=damaged)
+    predictions = adapted.predict_examples(examples, batch_size=arguments.batch_size)
+    found = rows(examples, predictions, damaged)
+    if arguments.output is not None:
+        write(arguments.output, found, adapted.task)
+        print(f"{counted(len(predictions), 'prediction')} written to {arguments.output}", file=sys.stderr)
     else:
-        print(render(examples, predictions, adapted.task, as_json=arguments.json))
+        print(render(found, as_json=arguments.json))
+    if damaged:
+        print(f"{counted(len(damaged), 'row')} without a prediction: {worst(damaged, 5)}", file=sys.stderr)
     return 0
 
 
@@ -50,7 +60,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
     from alih.compare.adapted import Adapted
 
-    scores = Adapted.open(arguments.adapted).evaluate(arguments.data, text=arguments.text, label=arguments.label)
+    scores = Adapted.open(arguments.adapted).evaluate(
+        arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric
+    )
     if arguments.json:
         print(json.dumps(scores.as_dict(), indent=2))
     else:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from alih.compare.predictions import Prediction, predictions
 from alih.compare.runfolder import RunFolder
 from alih.data.batch import encode
-from alih.data.examples import Columns, Examples, Input
-from alih.data.read import read_inputs, read_labelled
-from alih.errors import OptionError, RunError
+from alih.data.examples import Columns, Damage, Examples, Input
+from alih.data.messages import worst
+from alih.data.predict_on import read_inputs, read_labelled
+from alih.errors import DataError, OptionError, RunError
 from alih.evaluate.bootstrap import Interval, interval
 from alih.evaluate.metrics import metrics, primary
 from alih.pretrained.source import Pretrained, load
@@ -32,6 +33,7 @@ from alih.training.precision import device
 
 _SIDECAR = "alih.json"
 _SCHEMA = 1
+_TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,25 @@ class Scores:
         primary: the one that decides, with its 95 % bootstrap interval.
         interval: that interval.
         examples: how many examples were scored.
+        left_out: rows that could not be used, and why.
     """
 
     metrics: dict[str, float]
     primary: str
     interval: Interval
     examples: int
+    left_out: tuple[Damage, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The scores as JSON-able data."""
         low, high = self.interval.low, self.interval.high
-        return {"examples": self.examples, "metrics": self.metrics, "primary": self.primary, "interval": [low, high]}
+        found = {"examples": self.examples, "metrics": self.metrics, "primary": self.primary, "interval": [low, high]}
+        return found | ({"left_out": [asdict(damage) for damage in self.left_out]} if self.left_out else {})
 
     def __str__(self) -> str:
         lines = [f"{self.examples:,} examples"]
+        if self.left_out:
+            lines[0] += f"; {len(self.left_out):,} more could not be used: {worst(self.left_out)}"
         for name, value in self.metrics.items():
             sure = f"   95 % interval {self.interval.low:.4f} to {self.interval.high:.4f}"
             lines.append(f"{name:<20} {value:.4f}{sure if name == self.primary else ''}")
@@ -93,19 +100,30 @@ class Adapted:
         """
         folder = model_folder(path)
         told = _read_sidecar(folder)
-        task = _task(told["task"]) if told else None
         pretrained = load(str(folder), None)
-        task = task or _task_of(pretrained, folder)
-        columns = Columns(**{**told["columns"], "inputs": tuple(told["columns"]["inputs"])}) if told else Columns()
-        return cls(pretrained, task, columns, told["max_length"] if told else pretrained.max_length, folder)
+        if told is None:
+            return cls(pretrained, _task_of(pretrained, folder), Columns(), pretrained.max_length, folder)
+        if pretrained.model.config.num_labels != told.task.outputs:
+            raise RunError(f"{folder}: config.json and {_SIDECAR} name different classes. Delete {_SIDECAR} to go on.")
+        return cls(pretrained, told.task, told.columns, told.max_length, folder)
 
     def predict(self, inputs: Sequence[Input], *, batch_size: int = 64) -> list[Prediction]:
-        """Predict texts, pairs of texts, or pictures (paths or uint8 arrays)."""
+        """Predict texts, pairs of texts, or pictures (paths or uint8 arrays).
+
+        Raises:
+            DataError: one of them is not what the model takes; the message says which.
+        """
+        if isinstance(inputs, str | Path):
+            raise DataError(
+                f'predict takes a list: write predict(["{inputs}"]). For a file, use the command alih predict.'
+            )
         given = [
             Path(value) if self.task.modality is Modality.IMAGE and isinstance(value, str) else value
             for value in inputs
         ]
         origins = [f"input {number}" for number in range(1, len(given) + 1)]
+        for value, origin in zip(given, origins, strict=True):
+            _check_input(value, origin, self.task)
         return self.predict_examples(Examples(given, None, origins), batch_size=batch_size)
 
     def predict_examples(self, examples: Examples, *, batch_size: int = 64) -> list[Prediction]:
@@ -130,27 +148,44 @@ class Adapted:
         label: str | None = None,
         metric: str | None = None,
     ) -> Scores:
-        """Score a labelled file or folder, read as the training data was.
+        """Score a labelled file or folder, read as the training data was; rows that cannot be used are left out.
 
         Raises:
             DataError: it cannot be read, or holds a label that the model does not know.
         """
-        examples = data if isinstance(data, Examples) else read_labelled(data, self.task, self._columns(text, label))
-        found = self.logits(examples)
         chosen = primary(self.task, metric)
+        left_out: list[Damage] = []
+        if isinstance(data, Examples):
+            examples = data
+        else:
+            examples = read_labelled(data, self.task, self._columns(text, label), damaged=left_out)
+        found = self.logits(examples)
         labels = examples.known_labels
         scores = metrics(self.task, found, labels)
-        return Scores(scores, chosen, interval(self.task, chosen, found, labels), len(examples))
+        return Scores(scores, chosen, interval(self.task, chosen, found, labels), len(examples), tuple(left_out))
 
-    def read_inputs(self, inputs: Sequence[str], *, text: str | None = None) -> Examples:
+    def read_inputs(
+        self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None
+    ) -> Examples:
         """Read what was typed after `alih predict`: texts, picture files, or one file or folder of them.
 
+        Args:
+            inputs: as typed.
+            text: column of the text, where a file was named.
+            damaged: where rows that cannot be used are put; without it, one such row is an error.
+
         Raises:
-            OptionError: pairs are needed and an odd number of texts was typed.
+            DataError: a file cannot be read, or a text is empty.
+            OptionError: several files, or an odd number of texts where pairs are needed.
         """
         alone = Path(inputs[0]) if len(inputs) == 1 else None
         if alone is not None and _is_path(inputs[0], self.task):
-            return read_inputs(alone, self.task, self._columns(text, None))
+            return read_inputs(alone, self.task, self._columns(text, None), damaged=damaged)
+        if text is not None:
+            raise OptionError("--text: names a column of a file, but no file was named; leave it out.")
+        for value in inputs:
+            if self.task.modality is Modality.TEXT and _is_path(value, self.task):
+                raise OptionError(f"{value}: is a file. Name one file at a time, without texts beside it.")
         origins = [f"input {number}" for number in range(1, len(inputs) + 1)]
         if self.task.modality is Modality.IMAGE:
             for value in inputs:
@@ -159,6 +194,8 @@ class Adapted:
                         f"{value}: no such file. This model takes pictures: name picture files or a folder."
                     )
             return Examples([Path(value) for value in inputs], None, origins)
+        for value, origin in zip(inputs, origins, strict=True):
+            _check_text(value, origin)
         if not self.task.pair:
             return Examples(list(inputs), None, origins)
         if len(inputs) % 2:
@@ -166,12 +203,14 @@ class Adapted:
         return Examples(list(zip(inputs[::2], inputs[1::2], strict=True)), None, origins[: len(inputs) // 2])
 
     def _columns(self, text: str | None, label: str | None) -> Columns:
-        inputs = tuple(text.split(",")) if text else self.columns.inputs
+        inputs = tuple(name.strip() for name in text.split(",")) if text else self.columns.inputs
         return Columns(inputs, label or self.columns.label, self.columns.group)
 
 
 def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int | None, folder: Path) -> None:
     """Write an adapted model: a plain Hugging Face folder, and `alih.json` beside the weights."""
+    if max_length is not None:
+        pretrained.processor.model_max_length = max_length  # for those who open the folder without Alih
     pretrained.save(folder)
     told = {"schema": _SCHEMA, "task": asdict(task), "columns": asdict(columns), "max_length": max_length}
     (folder / _SIDECAR).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -192,22 +231,31 @@ def model_folder(path: str | Path) -> Path:
     return run.model
 
 
-def _read_sidecar(folder: Path) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class _Told:
+    """What `alih.json` says."""
+
+    task: Task
+    columns: Columns
+    max_length: int | None
+
+
+def _read_sidecar(folder: Path) -> _Told | None:
     path = folder / _SIDECAR
     if not path.is_file():
         return None
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        schema = told["schema"]
+        if told["schema"] != _SCHEMA:
+            raise RunError(f"{path}: schema {told['schema']}, but this version of Alih reads {_SCHEMA}. Update Alih.")
+        task, columns = told["task"], told["columns"]
+        return _Told(
+            Task(Modality(task["modality"]), Kind(task["kind"]), tuple(task["classes"]), bool(task["pair"])),
+            Columns(**{**columns, "inputs": tuple(columns["inputs"])}),
+            told["max_length"],
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: damaged ({error}). Delete the file to go by config.json alone.") from error
-    if schema != _SCHEMA:
-        raise RunError(f"{path}: schema {schema}, but this version of Alih reads {_SCHEMA}. Update Alih.")
-    return dict(told)
-
-
-def _task(told: dict[str, Any]) -> Task:
-    return Task(Modality(told["modality"]), Kind(told["kind"]), tuple(told["classes"]), bool(told["pair"]))
+        raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by config.json alone.") from error
 
 
 def _task_of(pretrained: Pretrained, folder: Path) -> Task:
@@ -218,9 +266,36 @@ def _task_of(pretrained: Pretrained, folder: Path) -> Task:
     return pretrained.task
 
 
+def _check_input(value: Input, origin: str, task: Task) -> None:
+    """Refuse an input of another kind than the model takes."""
+    if task.modality is Modality.IMAGE:
+        if isinstance(value, Path) and not value.is_file():
+            raise DataError(f"{origin}: {value}: no such picture file.")
+        if not isinstance(value, Path | np.ndarray):
+            raise DataError(f"{origin}: this model takes pictures: give paths or uint8 arrays.")
+        return
+    texts = value if isinstance(value, tuple) else (value,)
+    if isinstance(value, tuple) is not task.pair or (task.pair and len(texts) != 2):
+        wanted = "pairs of texts: give tuples of two" if task.pair else "one text an input"
+        raise DataError(f"{origin}: this model takes {wanted}.")
+    for text in texts:
+        if not isinstance(text, str):
+            raise DataError(f"{origin}: this model takes texts, not {type(text).__name__}.")
+        _check_text(text, origin)
+
+
+def _check_text(text: str, origin: str) -> None:
+    if not text.strip():
+        raise DataError(f"{origin}: the text is empty. Give a text, or leave it out.")
+
+
 def _is_path(value: str, task: Task) -> bool:
     if len(value) > 4096 or "\n" in value or "\0" in value:
         return False
     path = Path(value)
-    looks_like_one = path.suffix.lower() in {".csv", ".tsv", ".json", ".jsonl", ".parquet"} and " " not in value.strip()
-    return path.exists() or looks_like_one or task.modality is Modality.IMAGE
+    looks_like_one = path.suffix.lower() in _TABLES and " " not in value.strip()
+    try:
+        exists = path.exists()
+    except OSError:  # a name too long for the file system is no file
+        exists = False
+    return exists or looks_like_one or task.modality is Modality.IMAGE

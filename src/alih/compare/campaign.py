@@ -81,6 +81,7 @@ class Campaign:
     contenders: list[Contender] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     _head: FitSettings | None = None
+    _head_seconds: float = 0.0
 
     def run(self, variants: list[Variant], sizes: tuple[int, ...]) -> None:
         """Run everything that the budget allows; what was measured is in `contenders`."""
@@ -122,7 +123,10 @@ class Campaign:
         search = self._search(variant, base, chosen.learning_rates(anatomy))
         settings = replace(base, learning_rate=search.learning_rate)
         if variant.trainable_blocks == 0:
-            self._head = settings
+            self._head, self._head_seconds = settings, search.seconds
+        elif not variant.random_weights:
+            # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
+            search = replace(search, seconds=search.seconds + self._head_seconds)
         tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.losses))
         self.progress.say(f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}")
         return Contender(variant, settings, search)
@@ -141,7 +145,7 @@ class Campaign:
                 precision=self.options.precision,
             )
             found = self._search(variant, base, transfer.learning_rates(self.bench.pretrained.anatomy))
-            self._head = replace(base, learning_rate=found.learning_rate)
+            self._head, self._head_seconds = replace(base, learning_rate=found.learning_rate), found.seconds
         return self._head
 
     def _search(self, variant: Variant, base: FitSettings, grid: tuple[float, ...]) -> SearchResult:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from alih.compare.adapted import model_folder
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
 from alih.compare.options import ALL_BLOCKS, Options
-from alih.compare.runfolder import RunFolder
+from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
 from alih.compare.spec import spec
 from alih.data.examples import Dataset
+from alih.data.messages import worst
 from alih.data.read import read
-from alih.errors import OptionError
+from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import primary
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import default_model
+from alih.pretrained.source import BUILT_IN, default_model
 from alih.progress import Progress
 from alih.routes.base import Variant
 from alih.routes.bench import Bench, ModelChoice
 from alih.routes.registry import ROUTES, route
-from alih.task import Kind
+from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
 
@@ -40,7 +42,9 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
         AlihError: the data, the model or an option cannot be used; nothing was run.
     """
     options = options or Options()
-    return _run(data, options, progress or Progress(), options.routes or tuple(ROUTES), curve=True)
+    routes = options.routes or tuple(ROUTES)
+    _check_used(options, routes)
+    return _run(data, options, progress or Progress(), routes, curve=True)
 
 
 def adapt(
@@ -53,9 +57,14 @@ def adapt(
         AlihError: as for `compare`.
     """
     options = options or Options()
-    chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
-    if chosen.blocks is not None and len(chosen.blocks) > 1:
+    if name not in ROUTES:
+        raise OptionError(f"--route: there is no route {name!r}. Routes: {', '.join(ROUTES)}.")
+    if options.routes is not None or options.seeds not in {1, Options.seeds}:
+        raise OptionError("adapt runs one route with one seed; for --routes and --seeds, use: alih compare")
+    if options.blocks is not None and len(options.blocks) > 1:
         raise OptionError("--blocks: adapt takes one number of blocks; to try several, use: alih compare")
+    _check_used(options, (name,))
+    chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
     return _run(data, chosen, progress or Progress(), (name,), curve=False)
 
 
@@ -66,9 +75,16 @@ def _run(
     dataset = data if isinstance(data, Dataset) else _read(data, options)
     for note in dataset.notes:
         progress.say(note)
+    if dataset.damaged:
+        progress.say(f"  left out: {worst(dataset.damaged)}. All of them are in the run folder's spec.json.")
+    if options.max_length is not None and dataset.task.modality is Modality.IMAGE:
+        raise OptionError("--max-length: is for texts, and the data are pictures; leave it out.")
     metric = primary(dataset.task, options.metric)
     choice = ModelChoice(
-        options.model or default_model(dataset.task), options.revision, options.allow_pickle, options.pooling
+        _settled(options.model or default_model(dataset.task)),
+        options.revision,
+        options.allow_pickle,
+        options.pooling,
     )
     cache = default_cache() if options.cache_limit > 0 else None
     if cache is not None:
@@ -84,15 +100,30 @@ def _run(
         order = nested_order(dataset.task, dataset.train.known_labels, options.seed)
         campaign = Campaign(bench, Runner(bench, folder), options, metric, order, budget, progress)
         sizes = curve_sizes(len(order), dataset.task) if curve else (len(order),)
-        interrupted = False
         try:
-            campaign.run(variants, sizes)
-        except KeyboardInterrupt:
-            interrupted = True
-            progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
-            if not campaign.contenders:
-                raise
-        return Comparison.conclude(campaign, folder, interrupted=interrupted)
+            interrupted = not _ran(campaign, variants, sizes, folder)
+            return Comparison.conclude(campaign, folder, interrupted=interrupted)
+        finally:
+            folder.drop_weights()
+
+
+def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], folder: RunFolder) -> bool:
+    """Run the trials; False if Ctrl-C stopped them with something to report.
+
+    Raises:
+        KeyboardInterrupt: stopped before any variant was measured.
+        RunError: no variant could be trained.
+    """
+    try:
+        campaign.run(variants, sizes)
+    except KeyboardInterrupt:
+        campaign.progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
+        if not campaign.contenders:
+            raise
+        return False
+    if not campaign.contenders:
+        raise RunError(f"{folder.path}: nothing could be trained. {'; '.join(campaign.skipped)}")
+    return True
 
 
 def _read(data: str | Path, options: Options) -> Dataset:
@@ -108,6 +139,29 @@ def _read(data: str | Path, options: Options) -> Dataset:
         max_examples=options.max_examples,
         revision=None,
     )
+
+
+def _settled(model: str) -> str:
+    """A model that is a folder now, by its full path: "runs/last/model" means another folder once this run starts."""
+    if model in BUILT_IN or not Path(model).expanduser().exists():
+        return model
+    path = Path(model).expanduser()
+    is_run = path.name == LAST or (path / "spec.json").is_file()
+    return str((model_folder(path) if is_run else path).resolve())
+
+
+def _check_used(options: Options, routes: tuple[str, ...]) -> None:
+    """Refuse options that none of the routes reads.
+
+    Raises:
+        OptionError: one of them was given.
+    """
+    if options.blocks is not None and "finetune" not in routes:
+        raise OptionError(f"--blocks: is for the route finetune, but only {', '.join(routes)} runs; leave it out.")
+    if options.epochs is not None and set(routes) == {"transfer"}:
+        raise OptionError(
+            "--epochs: is for finetune and scratch; transfer trains its head until it gets no better. Leave it out."
+        )
 
 
 def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:

@@ -113,7 +113,7 @@ class Comparison:
         if self.probe:
             depths = " ".join(f"{score:.3f}" for score in self.probe)
             parts.append(f"A linear probe on each depth, input to last block: {depths}.")
-        parts += [f"Not run: {skipped}." for skipped in self.skipped]
+        parts += [f"Not measured in full: {skipped.rstrip('.')}." for skipped in self.skipped]
         if self.handed_over is not None:
             told, metric = self.handed_over, self.decision.metric
             test = told.test.interval

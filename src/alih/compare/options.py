@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal
 
 from alih.errors import OptionError
@@ -67,6 +69,8 @@ class Options:
         def fail(option: str, problem: str) -> None:
             raise OptionError(f"--{option.replace('_', '-')}: {problem}")
 
+        if self.routes is not None and not self.routes:
+            fail("routes", f"names no route. Routes: {', '.join(ROUTES)}.")
         for route in self.routes or ():
             if route not in ROUTES:
                 fail("routes", f"there is no route {route!r}{_near(route, ROUTES)}. Routes: {', '.join(ROUTES)}.")
@@ -74,19 +78,23 @@ class Options:
             value = getattr(self, option)
             if value is not None and value < 1:
                 fail(option, f"must be at least 1, not {value}.")
+        if not 0 <= self.seed <= _MOST_SEED:
+            fail("seed", f"must be from 0 to {_MOST_SEED:,}, not {self.seed}.")
+        if self.blocks is not None and not self.blocks:
+            fail("blocks", "names no number of blocks. Write 2, or 1,3,all.")
         if self.blocks is not None and any(count < 1 and count != ALL_BLOCKS for count in self.blocks):
             fail("blocks", "must be 1 or more, or 'all'. For a frozen backbone use the route transfer.")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
             fail("learning_rate", f"must be above 0 and below 10, not {self.learning_rate}.")
-        if self.max_time is not None and self.max_time <= 0:
+        if self.max_time is not None and not self.max_time > 0:
             fail("max_time", "must be above zero: 90s, 20m, 1h.")
         for option in ("validation", "test"):
             if not 0 < getattr(self, option) < 1:
                 fail(option, f"must be a share between 0 and 1, not {getattr(self, option)}.")
         if self.validation + self.test >= 0.9:
             fail("validation", "with --test, leaves less than a tenth of the examples to train on.")
-        if self.cache_limit < 0:
-            fail("cache_limit", "must be 0 or more gigabytes.")
+        if not (self.cache_limit >= 0 and math.isfinite(self.cache_limit)):
+            fail("cache_limit", f"must be 0 or more gigabytes, not {self.cache_limit}.")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Options:
@@ -103,12 +111,37 @@ class Options:
             choices = known[name].metadata.get("choices")
             if choices and value is not None and value not in choices:
                 raise OptionError(f"--{name.replace('_', '-')}: {value!r} is none of {', '.join(choices)}.")
-            clean[name] = _CONVERT[name](value) if name in _CONVERT and value is not None else value
+            clean[name] = None if value is None else _CONVERT.get(name, _plain)(known[name], value)
         return cls(**clean)
 
 
 #: Stands for "every block" where a number of blocks is asked for.
 ALL_BLOCKS = -1
+#: The largest seed that every random generator in use takes.
+_MOST_SEED = 2**32 - 1
+
+
+def _plain(option: Field[Any], value: Any) -> Any:
+    """Mend a value of a simple type: digits in a text are a number, a path is a text."""
+    wanted = str(option.type).removesuffix(" | None")
+    try:
+        if wanted == "int" and not isinstance(value, bool) and (isinstance(value, str) or int(value) == value):
+            return int(value)
+        if wanted == "float" and not isinstance(value, bool):
+            return float(value)
+        if wanted == "bool" and isinstance(value, bool):
+            return value
+        if wanted == "str":
+            return os.fspath(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    else:
+        if wanted not in _IN_WORDS:
+            return value
+    raise OptionError(f"--{option.name.replace('_', '-')}: {value!r} is not {_IN_WORDS[wanted]}.")
+
+
+_IN_WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "a text"}
 
 
 def seconds(value: str | float) -> float:
@@ -119,7 +152,7 @@ def seconds(value: str | float) -> float:
     """
     if isinstance(value, int | float):
         return float(value)
-    text = value.strip().lower()
+    text = str(value).strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
@@ -128,16 +161,33 @@ def seconds(value: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _names(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    return tuple(item.strip().lower() for item in items if item.strip())
+def _items(option: Field[Any], value: Any) -> list[str]:
+    """The parts of "a,b", of one value, or of a list."""
+    if isinstance(value, str):
+        return [item.strip().lower() for item in value.split(",") if item.strip()]
+    if isinstance(value, int):
+        return [str(value)]
+    if isinstance(value, list | tuple):
+        return [str(item).strip().lower() for item in value]
+    raise OptionError(f"--{option.name.replace('_', '-')}: {value!r} is no list of names or numbers.")
 
 
-def _counts(value: str | int | tuple[int | str, ...] | list[int | str]) -> tuple[int, ...]:
-    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else value
+def _names(option: Field[Any], value: Any) -> tuple[str, ...]:
+    return tuple(_items(option, value))
+
+
+def _duration(_option: Field[Any], value: Any) -> float:
+    return seconds(value)
+
+
+def _column(option: Field[Any], value: Any) -> str:
+    """One column, or several from Python as a list: the reader takes them comma-separated."""
+    return ",".join(value) if isinstance(value, list | tuple) else str(_plain(option, value))
+
+
+def _counts(option: Field[Any], value: Any) -> tuple[int, ...]:
     counts = []
-    for item in items:
-        text = str(item).strip().lower()
+    for text in _items(option, value):
         if text == "all" or text == str(ALL_BLOCKS):
             counts.append(ALL_BLOCKS)
         elif re.fullmatch(r"\d+", text):
@@ -152,4 +202,10 @@ def _near(name: str, known: Any) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-_CONVERT = {"routes": _names, "blocks": _counts, "max_time": seconds}
+_CONVERT: dict[str, Callable[[Field[Any], Any], Any]] = {
+    "routes": _names,
+    "blocks": _counts,
+    "max_time": _duration,
+    "text": _column,
+    "label": _column,
+}

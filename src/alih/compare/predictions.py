@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.data.examples import Examples, Input
+from alih.data.examples import Damage, Examples, Input
 from alih.errors import OptionError
 from alih.evaluate.metrics import probabilities
 from alih.task import Kind, Task
@@ -53,36 +54,61 @@ def predictions(task: Task, logits: NDArray[np.float32]) -> list[Prediction]:
     return found
 
 
-def render(examples: Examples, found: Sequence[Prediction], task: Task, *, as_json: bool) -> str:
+#: An input, where it came from, and what the model says of it, or why it could not be used.
+Row = tuple[Input | None, str, Prediction | str]
+
+
+def rows(examples: Examples, found: Sequence[Prediction], damaged: Sequence[Damage] = ()) -> list[Row]:
+    """Line predictions up with the file they are for: a row that could not be used keeps its place.
+
+    Damaged files of a folder come last: every row names its file.
+    """
+    usable: list[Row] = list(zip(examples.inputs, examples.origins, found, strict=True))
+    lost: list[Row] = [(None, damage.origin, damage.reason) for damage in damaged]
+    numbers = [_ROW.search(origin) for _, origin, _ in (*usable, *lost)]
+    if not lost or any(number is None for number in numbers):
+        return usable + lost
+    by_number = zip((int(number[1]) for number in numbers if number), (*usable, *lost), strict=True)
+    return [row for _, row in sorted(by_number, key=lambda pair: pair[0])]
+
+
+_ROW = re.compile(r", row (\d+)$")
+
+
+def render(found: Sequence[Row], *, as_json: bool) -> str:
     """Return one line an input: label, probability, input; or JSON lines with every probability."""
-    if as_json:
-        records = (_record(*pair) for pair in zip(examples.inputs, examples.origins, found, strict=True))
-        return "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
-    lines = []
-    for value, origin, prediction in zip(examples.inputs, examples.origins, found, strict=True):
-        sure = "" if prediction.probability is None else f"{prediction.probability:.3f}"
-        lines.append(f"{_label(prediction)}\t{sure}\t{_shown(value, origin)}")
-    return "\n".join(lines)
+    return "\n".join(_json(row) if as_json else _line(row) for row in found)
 
 
-def write(path: Path, examples: Examples, found: Sequence[Prediction], task: Task) -> None:
-    """Write predictions as CSV, or as JSONL where the file's name ends so.
+def check_output(path: Path, inputs: Sequence[str]) -> None:
+    """Check a file to write to before anything is predicted.
 
     Raises:
-        OptionError: the ending is neither, or the folder does not exist.
+        OptionError: its ending is unknown, its folder does not exist, or it is the file that is read.
     """
     if path.suffix not in {".csv", ".jsonl"}:
         raise OptionError(f"--output {path}: write to a file that ends in .csv or .jsonl.")
     if not path.parent.is_dir():
         raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
+    if path.is_dir():
+        raise OptionError(f"--output {path}: is a folder. Name a file.")
+    if len(inputs) == 1 and path.resolve() == Path(inputs[0]).resolve():
+        raise OptionError(f"--output {path}: is the file that is read, and would be lost. Name another one.")
+
+
+def write(path: Path, found: Sequence[Row], task: Task) -> None:
+    """Write predictions as JSONL where the file's name ends so, otherwise as CSV; see `check_output`."""
     if path.suffix == ".jsonl":
-        path.write_text(render(examples, found, task, as_json=True) + "\n", encoding="utf-8")
+        path.write_text("".join(_json(row) + "\n" for row in found), encoding="utf-8")
         return
     text = io.StringIO()
     writer = csv.writer(text)
     pair = task.pair
     writer.writerow([*(["text_a", "text_b"] if pair else ["input"]), "prediction", "probability", *task.classes])
-    for value, origin, prediction in zip(examples.inputs, examples.origins, found, strict=True):
+    for value, origin, prediction in found:
+        if value is None or isinstance(prediction, str):
+            writer.writerow([""] * ((4 if pair else 3) + len(task.classes)))
+            continue
         shown = list(value) if isinstance(value, tuple) else [_whole(value, origin)]
         sure = "" if prediction.probability is None else f"{prediction.probability:.6f}"
         spread = [f"{value:.6f}" for value in prediction.probabilities.values()]
@@ -90,17 +116,32 @@ def write(path: Path, examples: Examples, found: Sequence[Prediction], task: Tas
     path.write_text(text.getvalue(), encoding="utf-8", newline="")
 
 
-def _record(value: Input, origin: str, prediction: Prediction) -> dict[str, Any]:
-    label = list(prediction.label) if isinstance(prediction.label, tuple) else prediction.label
-    record: dict[str, Any] = {"input": list(value) if isinstance(value, tuple) else _whole(value, origin)}
-    record |= {"prediction": label, "probability": prediction.probability}
-    return record | ({"probabilities": prediction.probabilities} if prediction.probabilities else {})
+def _line(row: Row) -> str:
+    value, origin, prediction = row
+    if value is None or isinstance(prediction, str):
+        return f"–\t\t{origin}: {prediction}"
+    sure = "" if prediction.probability is None else f"{prediction.probability:.3f}"
+    return f"{_label(prediction)}\t{sure}\t{_shown(value, origin)}"
+
+
+def _json(row: Row) -> str:
+    value, origin, prediction = row
+    record: dict[str, Any]
+    if value is None or isinstance(prediction, str):
+        record = {"input": None, "prediction": None, "probability": None, "left_out": f"{origin}: {prediction}"}
+    else:
+        label = list(prediction.label) if isinstance(prediction.label, tuple) else prediction.label
+        record = {"input": list(value) if isinstance(value, tuple) else _whole(value, origin)}
+        record |= {"prediction": label, "probability": prediction.probability}
+        record |= {"probabilities": prediction.probabilities} if prediction.probabilities else {}
+    return json.dumps(record, ensure_ascii=False)
 
 
 def _label(prediction: Prediction) -> str:
     if isinstance(prediction.label, tuple):
         return ";".join(prediction.label)
-    return f"{prediction.label:.6g}" if isinstance(prediction.label, float) else prediction.label
+    # Nine digits tell any two float32 numbers apart.
+    return f"{prediction.label:.9g}" if isinstance(prediction.label, float) else prediction.label
 
 
 def _whole(value: Input, origin: str) -> str:

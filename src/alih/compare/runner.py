@@ -18,7 +18,7 @@ from alih.routes.registry import route
 from alih.training.boundary import FullModel
 from alih.training.cost import flops, measure
 from alih.training.feed import InputFeed
-from alih.training.loop import FitSettings, logits
+from alih.training.loop import FitSettings, TrainingError, logits
 
 #: Training rows scored for the overfitting gap, at most.
 _TRAIN_ROWS_SCORED = 1000
@@ -56,6 +56,8 @@ class Runner:
             )
         full, setting = purpose == "full", {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
         found = adaptation.stage.logits("validation")
+        if not np.isfinite(found).all():
+            raise TrainingError("its outputs are no finite numbers; lower the learning rate, or use --precision fp32.")
         frozen = 0.0 if adaptation.stage.boundary is None else self.bench.frozen_seconds(len(rows))
         trial = Trial(
             id=trial_id(variant.label, setting, len(rows), settings.seed, purpose),

@@ -15,7 +15,7 @@ from torch import nn
 from alih.data.batch import Encoded, encode
 from alih.data.examples import Dataset, Examples
 from alih.data.shift import shifted
-from alih.errors import AlihError, ModelError
+from alih.errors import DataError, ModelError, OptionError
 from alih.evaluate.metrics import higher_is_better, primary, score
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained, load
@@ -84,6 +84,16 @@ class Target:
             if last.bias is not None:
                 last.bias.mul_(self.deviation).add_(self.mean)
 
+    def unfold(self, head: nn.Module) -> None:
+        """Undo `fold`: a head that came with the weights predicts in labels' units, training scales them."""
+        if (self.mean, self.deviation) == (0.0, 1.0):
+            return
+        last = last_linear(head)
+        with torch.no_grad():
+            last.weight.div_(self.deviation)
+            if last.bias is not None:
+                last.bias.sub_(self.mean).div_(self.deviation)
+
 
 def last_linear(head: nn.Module) -> nn.Linear:
     """The layer that makes the logits.
@@ -131,13 +141,16 @@ class Bench:
     metric: str = ""
     progress: Progress = field(default_factory=Progress)
     pretrained: Pretrained = field(init=False)
-    target: Target = field(init=False)
+    target: Target = field(init=False, default=Target())
     parts: dict[PartName, Part] = field(init=False)
     _frozen_seconds_each: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.metric = self.metric or primary(self.task)
         self.pretrained = self.fresh(self.seed)
+        longest = self.pretrained.max_length
+        if self.max_length is not None and longest is not None and self.max_length > longest:
+            raise OptionError(f"--max-length {self.max_length}: {self.choice.name} takes at most {longest} tokens.")
         splits: dict[PartName, Examples] = {
             "train": self.dataset.train,
             "validation": self.dataset.validation,
@@ -156,7 +169,7 @@ class Bench:
     def fresh(self, seed: int, *, random_weights: bool = False) -> Pretrained:
         """Load the model anew: pre-trained (or random) backbone, and a head that depends on the seed alone."""
         choice = self.choice
-        return load(
+        pretrained = load(
             choice.name,
             self.task,
             random_weights=random_weights,
@@ -165,6 +178,9 @@ class Bench:
             revision=choice.revision,
             pooling=choice.pooling,
         )
+        if not pretrained.head_is_new:
+            self.target.unfold(head_modules(pretrained.model, pretrained.anatomy))
+        return pretrained
 
     def freeze(self, boundaries: Sequence[Boundary]) -> None:
         """Run the frozen part once over every split, keeping what comes out at each boundary and the probe."""
@@ -224,7 +240,7 @@ class Bench:
 
     def _part(self, examples: Examples) -> Part:
         if len(examples) == 0:
-            raise AlihError("a split is empty; give more examples, or other shares with --validation and --test.")
+            raise DataError("a split is empty; give more examples, or other shares with --validation and --test.")
         encoded = encode(self.pretrained.processor, examples, self.max_length or self.pretrained.max_length)
         return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
 
