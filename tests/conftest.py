@@ -27,3 +27,27 @@ def shared_data() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests never read or fill the user's cache."""
     monkeypatch.setenv("ALIH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random BERT."""
+    from small_tasks import bert
+
+    return bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def tiny_resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random ResNet."""
+    from small_tasks import resnet
+
+    return resnet(tmp_path_factory.mktemp("models") / "tiny-resnet")
+
+
+@pytest.fixture(scope="session")
+def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety short reviews, half of them good."""
+    from small_tasks import reviews
+
+    return reviews(tmp_path_factory.mktemp("data") / "reviews.csv")

@@ -158,7 +158,8 @@ class Adapted:
         if isinstance(data, Examples):
             examples = data
         else:
-            examples = read_labelled(data, self.task, self._columns(text, label), damaged=left_out)
+            typed = (*_split(text), *_split(label))
+            examples = read_labelled(data, self.task, self._columns(text, label), typed=typed, damaged=left_out)
         found = self.logits(examples)
         labels = examples.known_labels
         scores = metrics(self.task, found, labels)
@@ -180,7 +181,7 @@ class Adapted:
         """
         alone = Path(inputs[0]) if len(inputs) == 1 else None
         if alone is not None and _is_path(inputs[0], self.task):
-            return read_inputs(alone, self.task, self._columns(text, None), damaged=damaged)
+            return read_inputs(alone, self.task, self._columns(text, None), typed=_split(text), damaged=damaged)
         if text is not None:
             raise OptionError("--text: names a column of a file, but no file was named; leave it out.")
         for value in inputs:
@@ -203,7 +204,7 @@ class Adapted:
         return Examples(list(zip(inputs[::2], inputs[1::2], strict=True)), None, origins[: len(inputs) // 2])
 
     def _columns(self, text: str | None, label: str | None) -> Columns:
-        inputs = tuple(name.strip() for name in text.split(",")) if text else self.columns.inputs
+        inputs = _split(text) if text else self.columns.inputs
         return Columns(inputs, label or self.columns.label, self.columns.group)
 
 
@@ -284,13 +285,18 @@ def _check_input(value: Input, origin: str, task: Task) -> None:
         _check_text(text, origin)
 
 
+def _split(names: str | None) -> tuple[str, ...]:
+    """The columns of "a,b"."""
+    return tuple(name.strip() for name in names.split(",")) if names else ()
+
+
 def _check_text(text: str, origin: str) -> None:
     if not text.strip():
         raise DataError(f"{origin}: the text is empty. Give a text, or leave it out.")
 
 
 def _is_path(value: str, task: Task) -> bool:
-    if len(value) > 4096 or "\n" in value or "\0" in value:
+    if not value.strip() or len(value) > 4096 or "\n" in value or "\0" in value:
         return False
     path = Path(value)
     looks_like_one = path.suffix.lower() in _TABLES and " " not in value.strip()

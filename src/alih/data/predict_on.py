@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from alih.data.profile import profile
 from alih.data.sources import open_source
 from alih.data.table import Table
 from alih.data.vocabulary import Split
-from alih.errors import DataError
+from alih.errors import DataError, OptionError
 from alih.progress import Progress
 from alih.task import Kind, Modality, Task
 
@@ -29,6 +30,7 @@ def read_inputs(
     task: Task,
     columns: Columns,
     *,
+    typed: Sequence[str] = (),
     damaged: list[Damage] | None = None,
     progress: Progress | None = None,
 ) -> Examples:
@@ -39,12 +41,14 @@ def read_inputs(
             a line; for pictures also a folder of them or a single one.
         task: what the model predicts, and from what.
         columns: the columns that training used.
+        typed: those of them that the user typed: a table without them is an error, where others may be recognised.
         damaged: where rows that cannot be used are put. Without it, one such row is an error: predictions must line up
             with the file they are for.
         progress: where long steps report to; silent by default.
 
     Raises:
         DataError: the source cannot be read, holds other inputs than the model takes, or holds damaged rows.
+        OptionError: a column that was typed is not there.
     """
     quiet = progress or Progress(quiet=True)
     path = Path(source).expanduser()
@@ -54,6 +58,7 @@ def read_inputs(
         table = _lines(path)
     else:
         table = _one_table(source, columns)
+    _refuse_missing(table, typed)
     taken = take_inputs(table, _input_columns(table, task, columns), task.modality, quiet)
     rows = [row for row, value in enumerate(taken.inputs) if value is not None]
     lost = [
@@ -70,6 +75,7 @@ def read_labelled(
     task: Task,
     columns: Columns,
     *,
+    typed: Sequence[str] = (),
     damaged: list[Damage] | None = None,
     progress: Progress | None = None,
 ) -> Examples:
@@ -79,6 +85,7 @@ def read_labelled(
         source: as for `read`.
         task: what the model predicts; labels are encoded by its classes.
         columns: the columns that training used.
+        typed: those of them that the user typed, as for `read_inputs`.
         damaged: where rows that cannot be used are put. Without it, one such row is an error.
         progress: where long steps report to; silent by default.
 
@@ -86,6 +93,7 @@ def read_labelled(
         DataError: the source cannot be read, holds damaged rows, or a label that the model does not know.
     """
     table = _one_table(source, columns)
+    _refuse_missing(table, typed)
     inputs = _input_columns(table, task, columns)
     labels = names_of(columns.label)
     if columns.label is not None and columns.label in table.columns:
@@ -108,6 +116,16 @@ def _one_table(source: str | Path, columns: Columns) -> Table:
             refuse_damage(table.name, len(table), table.damaged)
             return table
     raise DataError(f"{opened.shown}: holds no rows. Give a file with rows in it.")
+
+
+def _refuse_missing(table: Table, typed: Sequence[str]) -> None:
+    """Refuse a table without the columns that were typed after --text or --label."""
+    for name in typed:
+        if name not in table.columns:
+            raise OptionError(
+                f'{table.name}: there is no column "{name}", as named with --text or --label.'
+                f"{did_you_mean(name, table.columns)} Columns: {quoted(table.columns)}."
+            )
 
 
 def _input_columns(table: Table, task: Task, columns: Columns) -> tuple[str, ...]:
