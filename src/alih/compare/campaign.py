@@ -87,12 +87,27 @@ class Campaign:
         """Run everything that the budget allows; what was measured is in `contenders`."""
         for variant in variants:
             self._enter(variant)
+        self._forecast(sizes)
         for size in reversed(sizes[:-1]):
             for contender in self.contenders:
                 self._trial(contender, size, self.options.seed, "curve")
         for seed in range(self.options.seed + 1, self.options.seed + self.options.seeds):
             for contender in self.contenders:
                 self._trial(contender, len(self.order), seed, "full")
+
+    def _forecast(self, sizes: tuple[int, ...]) -> None:
+        """Say how much is still to come, from how long each variant took so far."""
+        runs = [(size, 1) for size in sizes[:-1]] + [(len(self.order), self.options.seeds - 1)]
+        trials = sum(times for _, times in runs) * len(self.contenders)
+        seconds = sum(
+            times * (self.budget.estimate(contender.variant, size * self._epochs(contender.variant, size)) or 0.0)
+            for contender in self.contenders
+            for size, times in runs
+        )
+        if trials and seconds >= 1:
+            limit = self.budget.max_seconds
+            left = seconds if limit is None else min(seconds, max(limit - self.budget.elapsed, 0.0))
+            self.progress.say(f"  {trials} more trials (learning curves, more seeds): about {left:.0f} s")
 
     def _enter(self, variant: Variant) -> None:
         """Search a learning rate for a variant and run it once on all training examples."""
