@@ -45,7 +45,7 @@ class Case:
 CASES = {
     "transfer": Case(0, 10, 1e-2, {"trainer": 10.0}),
     "top2": Case(2, 3, 1e-4, {"trainer": 2.0}),
-    "all": Case(6, 2, 1e-4, {"trainer": 1.8, "trainer-grouped": 1.0}),
+    "all": Case(6, 1, 1e-4, {"trainer": 1.8, "trainer-grouped": 1.0}),
 }
 ARMS = ("alih", "trainer", "trainer-grouped")
 

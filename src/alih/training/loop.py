@@ -21,6 +21,7 @@ from alih.training.best import BestWeights
 from alih.training.feed import Batch, Feed
 from alih.training.layout import fast_layout
 from alih.training.loss import loss as loss_of
+from alih.training.memory import release_free_memory
 from alih.training.precision import Precision, autocast, choose, device
 from alih.training.schedule import share_of_peak
 
@@ -184,6 +185,7 @@ class _Run:
     steps: int = 0
     seen: int = 0
     rate: float = 0.0
+    last_size: int = 0
 
     @property
     def total_steps(self) -> int:
@@ -290,6 +292,10 @@ def _epoch(run: _Run, epoch: int, task: Task, advance: Advance) -> tuple[float |
 def _step(run: _Run, batch: Batch, labels: Tensor, task: Task) -> Tensor:
     """Make one optimizer step and return the loss before it."""
     settings, on = run.settings, run.accelerator.device
+    size = max(tensor.numel() for tensor in batch.values())
+    if on.type == "cpu" and size > run.last_size:
+        release_free_memory()
+    run.last_size = size
     run.rate = settings.learning_rate * share_of_peak(run.steps, run.total_steps, settings.warmup)
     for group in run.optimizer.param_groups:
         group["lr"] = run.rate
