@@ -17,9 +17,25 @@ from alih.vision.configuration import AlihResNetConfig
 from alih.vision.registration import image_processor
 from alih.vision.resnet import AlihResNetForImageClassification
 
-GOOD = "good great fine lovely nice superb warm bright".split()
-BAD = "bad awful poor dull nasty horrid cold dark".split()
-FILLER = "the a room food service was and very quite place staff it we had there".split()
+GOOD = ["good", "great", "fine", "lovely", "nice", "superb", "warm", "bright"]
+BAD = ["bad", "awful", "poor", "dull", "nasty", "horrid", "cold", "dark"]
+FILLER = [
+    "the",
+    "a",
+    "room",
+    "food",
+    "service",
+    "was",
+    "and",
+    "very",
+    "quite",
+    "place",
+    "staff",
+    "it",
+    "we",
+    "had",
+    "there",
+]
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_tasks import prices
 from torch import nn
 
 from alih.data.read import read
@@ -17,6 +16,7 @@ from alih.progress import Progress
 from alih.routes.base import Effort
 from alih.routes.bench import Bench, ModelChoice, Target, last_linear
 from alih.task import Kind, Modality, Task
+from small_tasks import prices
 
 NUMBERS = Task(Modality.TEXT, Kind.REGRESSION)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_tasks import pictures
 
 from alih.data.read import read
 from alih.errors import OptionError
@@ -18,6 +17,7 @@ from alih.routes.bench import Bench, ModelChoice
 from alih.routes.registry import ROUTES, route
 from alih.training.boundary import FEATURES
 from alih.training.loop import FitSettings
+from small_tasks import pictures
 
 SETTINGS = FitSettings(learning_rate=1e-2, epochs=2, batch_size=16, seed=5)
 HEAD = FitSettings(learning_rate=3e-2, epochs=3, batch_size=16, seed=5)
