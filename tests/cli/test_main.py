@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+import alih
+from alih.cli.flags import given
 from alih.cli.main import build_parser, main
+from alih.compare.options import Options
 from alih.errors import AlihError
 
 COMMANDS = ("demo", "compare", "adapt", "predict", "evaluate", "inspect", "cache", "doctor", "pretrain")
@@ -57,10 +64,54 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["doctor"])
 
 
-def test_every_flag_of_compare_is_an_option_that_something_reads() -> None:
-    parser = build_parser()
-    parsed = parser.parse_args(["compare", "x.csv", "--max-time", "20m", "--routes", "transfer,finetune"])
-    assert (parsed.max_time, parsed.routes) == ("20m", "transfer,finetune")
+def test_compare_has_a_flag_for_every_option_and_no_other() -> None:
+    parsed = vars(build_parser().parse_args(["compare", "x.csv"]))
+    assert set(parsed) - {"data", "run"} == {option.name for option in fields(Options)}
+
+
+def test_every_option_is_read_by_something() -> None:
+    source = "".join(path.read_text() for path in Path(alih.__file__).parent.glob("compare/*.py"))
+    unread = [option.name for option in fields(Options) if not re.search(rf"options\.{option.name}\b", source)]
+    assert unread == []
+
+
+def test_a_typed_option_reaches_the_options_and_a_default_is_left_alone() -> None:
+    parsed = build_parser().parse_args(["compare", "x.csv", "--max-time", "20m", "--blocks", "1,all", "--seeds", "2"])
+    options = Options.from_mapping(given(parsed))
+    assert (options.max_time, options.blocks, options.seeds, options.batch_size) == (1200.0, (1, -1), 2, 32)
+
+
+def test_a_full_disk_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/x")
+
+    monkeypatch.setattr("alih.cli.looking.run_doctor", full)
+    assert main(["doctor"]) == 2
+    assert "runs/x: No space left on device" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "alih", "inspect", "alih/resnet-small", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        error = process.stderr.read().decode()
+    assert process.returncode == 0
+    assert error == ""
+
+
+def test_a_terminal_that_knows_ascii_only_does_not_stop_a_run(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "alih", "inspect", str(tmp_path / "größe")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 def _interrupted(_arguments: object) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,19 @@ from alih.errors import OptionError
         ({"kind": "clustering"}, ["--kind", "regression"]),
         ({"precision": "int8"}, ["--precision", "bf16"]),
         ({"cache_limit": -1.0}, ["--cache-limit"]),
+        ({"cache_limit": float("nan")}, ["--cache-limit", "nan"]),
+        ({"max_time": float("nan")}, ["--max-time", "above zero"]),
+        ({"seed": -1}, ["--seed", "from 0"]),
+        ({"seed": 2**32}, ["--seed", "4,294,967,295"]),
+        ({"seeds": "three"}, ["--seeds", "whole number"]),
+        ({"seeds": 1.5}, ["--seeds", "whole number"]),
+        ({"seeds": True}, ["--seeds", "whole number"]),
+        ({"learning_rate": "fast"}, ["--learning-rate", "a number"]),
+        ({"allow_pickle": "yes"}, ["--allow-pickle", "True or False"]),
+        ({"model": 3}, ["--model", "a text"]),
+        ({"routes": ""}, ["--routes", "names no route"]),
+        ({"routes": 3.5}, ["--routes", "no list"]),
+        ({"blocks": []}, ["--blocks", "names no number"]),
         ({"learning_rte": 1e-3}, ["learning_rte", "did you mean 'learning_rate'"]),
     ],
 )
@@ -55,6 +70,12 @@ def test_any_text_is_a_duration_or_a_clear_error(text: str) -> None:
     except OptionError as error:
         value = 0.0 if "--max-time" in str(error) else -1.0
     assert value >= 0
+
+
+def test_simple_types_are_mended() -> None:
+    mended = Options.from_mapping({"seeds": "2", "learning_rate": 1, "model": Path("a") / "b", "text": ["p", "q"]})
+    assert (mended.seeds, mended.learning_rate, mended.text) == (2, 1.0, "p,q")
+    assert mended.model == str(Path("a/b"))
 
 
 def test_lists_are_read_from_text_and_from_python_alike() -> None:
