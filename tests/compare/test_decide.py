@@ -1,0 +1,86 @@
+"""The decision takes the cheapest candidate that cannot be told from the best one, and says so with its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alih.compare.decide import Candidate, decide
+from alih.task import Kind, Modality, Task
+
+TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
+NUMBER = Task(Modality.TEXT, Kind.REGRESSION)
+LABELS = np.arange(300) % 2
+
+
+def candidate(label: str, wrong: int, seconds: float, memory: int = 100, disk: int = 10, start: int = 0) -> Candidate:
+    """Wrong on `wrong` examples from `start` on."""
+    right = np.ones(300, dtype=bool)
+    right[start : start + wrong] = False
+    logits = np.eye(2, dtype=np.float32)[np.where(right, LABELS, 1 - LABELS)]
+    return Candidate(label, logits[None], seconds, memory, disk)
+
+
+def test_the_cheapest_among_those_that_cannot_be_told_apart_is_chosen() -> None:
+    found = decide(TWO, "accuracy", [candidate("cheap", 22, 1), candidate("dear", 20, 50, start=5)], LABELS)
+    assert (found.best, found.chosen) == ("dear", "cheap")
+
+
+def test_a_candidate_worse_beyond_chance_is_never_chosen_however_cheap() -> None:
+    found = decide(TWO, "accuracy", [candidate("cheap", 90, 0.1), candidate("dear", 10, 1000)], LABELS)
+    assert found.chosen == found.best == "dear"
+    assert any("Worse beyond chance: cheap" in words for words in found.words)
+
+
+def test_a_cheaper_and_better_candidate_wins_in_words_too() -> None:
+    found = decide(TWO, "accuracy", [candidate("good", 5, 1), candidate("poor", 60, 9)], LABELS)
+    assert found.chosen == "good"
+    assert "0.983" in found.words[0]
+    assert "1.0 s" in found.words[0]
+
+
+def test_for_an_error_the_lower_one_is_better() -> None:
+    labels = np.linspace(0, 10, 200).astype(np.float32)
+    near, far = ((labels + offset)[None, :, None].astype(np.float32) for offset in (0.1, 2.0))
+    found = decide(NUMBER, "mae", [Candidate("far", far, 1, 1, 1), Candidate("near", near, 9, 1, 1)], labels)
+    assert found.best == found.chosen == "near"
+    assert found.behind["far"].low > 0
+
+
+def test_one_candidate_is_taken_without_claims_about_others() -> None:
+    found = decide(TWO, "accuracy", [candidate("only", 10, 0.0)], LABELS)
+    assert found.chosen == "only"
+    assert "only variant" in found.words[1]
+
+
+def test_equal_scores_go_to_the_cheaper() -> None:
+    found = decide(TWO, "accuracy", [candidate("dear", 10, 5), candidate("cheap", 10, 1)], LABELS)
+    assert found.chosen == "cheap"
+
+
+def test_the_front_equals_a_search_by_brute_force() -> None:
+    generator = np.random.default_rng(0)
+    candidates = [
+        candidate(str(i), int(generator.integers(0, 50)), *(int(v) for v in generator.integers(1, 9, 3)))
+        for i in range(12)
+    ]
+    found = decide(TWO, "accuracy", candidates, LABELS)
+
+    def worth(one: Candidate) -> tuple[float, ...]:
+        return (found.scores[one.label].point, -one.seconds, -one.peak_memory_bytes, -one.disk_bytes)
+
+    expected = tuple(
+        one.label
+        for one in candidates
+        if not any(
+            worth(other) != worth(one) and all(a >= b for a, b in zip(worth(other), worth(one), strict=True))
+            for other in candidates
+        )
+    )
+    assert found.front == expected
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9])
+def test_no_time_at_all_is_no_trouble(seconds: float) -> None:
+    found = decide(TWO, "accuracy", [candidate("cheap", 22, seconds), candidate("dear", 20, 50, start=5)], LABELS)
+    assert found.chosen == "cheap"
