@@ -118,6 +118,8 @@ def run_alih(case: Case, count: int) -> dict[str, float]:
         )
         if case.blocks < 6:
             bench.freeze([6 - case.blocks if case.blocks else FEATURES])
+        else:
+            bench.release()
         pretrained = bench.fresh(0)
         stage = bench.stage(pretrained, case.blocks)
         settings = FitSettings(

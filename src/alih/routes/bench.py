@@ -130,6 +130,8 @@ class Bench:
         seed: of the first copy of the model, and of the shifted copy of the validation split.
         metric: the metric that decides; the task's first if not given.
         progress: where to report.
+
+    `pretrained` is the bench's own copy: its anatomy and processor last, its weights only until `freeze`.
     """
 
     dataset: Dataset
@@ -198,6 +200,11 @@ class Bench:
         taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
         # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
         self._frozen_seconds_each = max(taken, self._forward_seconds_each())
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the bench's own copy of the weights: trials load theirs, and one copy in memory is enough."""
+        nn.Module.to(self.pretrained.model, device="meta")
 
     def frozen_seconds(self, rows: int) -> float:
         """What the pass through the frozen part costs for so many training rows, and for validation."""
