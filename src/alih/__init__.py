@@ -50,11 +50,13 @@ def compare(data: str | Path | Dataset, model: str | None = None, **options: Any
         data: a file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`.
         model: built-in name, folder or Hub id; the default for the data's modality if not given.
         **options: the fields of `alih.compare.options.Options`; the same as the flags of `alih compare`.
-    """
-    from alih.compare.compare import compare as run
-    from alih.compare.options import Options
 
-    return run(data, Options.from_mapping({"model": model, **options}))
+    Raises:
+        AlihError: the data, the model or an option cannot be used; the message says what to do.
+    """
+    from alih.compare import run
+
+    return run(data, model, **options)
 
 
 def adapt(data: str | Path | Dataset, model: str | None = None, *, route: str = "transfer", **options: Any) -> Adapted:
