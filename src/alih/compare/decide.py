@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.evaluate.bootstrap import Difference, Interval, differences, interval
-from alih.evaluate.metrics import higher_is_better
+from alih.evaluate.metrics import IN_POINTS, higher_is_better
 from alih.task import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """One variant as the decision sees it.
 
@@ -120,20 +120,22 @@ def _words(
         ratio = best.seconds / max(chosen.seconds, 1e-9)
         found.append(
             f"The best score is that of {best.label}, {metric} {scores[best.label].point:.3f}: "
-            f"{_points(gap.point)} better, which these examples cannot tell from chance "
-            f"({_points(gap.low)} to {_points(gap.high)}), for {ratio:.1f} times the time."
+            f"{_told(metric, gap.point)} better, which these examples cannot tell from chance "
+            f"({_told(metric, gap.low)} to {_told(metric, gap.high)}), for {ratio:.1f} times the time."
         )
     worse = [other.label for other in candidates if other not in alike]
     if worse:
-        found.append("Worse beyond chance: " + "; ".join(f"{w} by {_points(behind[w].point)}" for w in worse) + ".")
+        told = "; ".join(f"{label} by {_told(metric, behind[label].point)}" for label in worse)
+        found.append(f"Worse beyond chance: {told}.")
     widest = float(np.median([(gap.high - gap.low) / 2 for gap in behind.values()]))
-    found.append(f"With {examples:,} validation examples, differences below about {_points(widest)} cannot be seen.")
+    smallest = _told(metric, widest)
+    found.append(f"With {examples:,} validation examples, differences below about {smallest} cannot be seen.")
     seeds = min(len(candidate.logits) for candidate in candidates)
     if seeds < 2:
         found.append("Some variants ran with one seed only; how much they vary from run to run is not known.")
     return tuple(found)
 
 
-def _points(value: float) -> str:
-    """A difference in hundredths: points of per cent, for accuracies."""
-    return f"{100 * value:.1f} points"
+def _told(metric: str, value: float) -> str:
+    """A difference in words: in hundredths for metrics between 0 and 1, otherwise in the metric's own unit."""
+    return f"{100 * value:.1f} points" if metric in IN_POINTS else f"{value:.3g}"

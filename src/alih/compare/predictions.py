@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 
 from alih.data.examples import Damage, Examples, Input
 from alih.errors import OptionError
-from alih.evaluate.metrics import probabilities
+from alih.evaluate.metrics import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
-
-#: Labels of a multi-label task are those at least this probable.
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,12 @@ class Prediction:
 
 
 def predictions(task: Task, logits: NDArray[np.float32]) -> list[Prediction]:
-    """Turn logits of shape (n, outputs) into predictions."""
+    """Turn logits of shape (n, outputs) into predictions.
+
+    Raises:
+        ModelError: a logit is not finite.
+    """
+    check_finite(logits)
     if task.kind is Kind.REGRESSION:
         return [Prediction(float(value), None, {}) for value in logits[:, 0]]
     found = []
@@ -97,10 +99,27 @@ def check_output(path: Path, inputs: Sequence[str]) -> None:
 
 
 def write(path: Path, found: Sequence[Row], task: Task) -> None:
-    """Write predictions as JSONL where the file's name ends so, otherwise as CSV; see `check_output`."""
-    if path.suffix == ".jsonl":
-        path.write_text("".join(_json(row) + "\n" for row in found), encoding="utf-8")
-        return
+    """Write predictions as JSONL where the file's name ends so, otherwise as CSV; see `check_output`.
+
+    Texts are written as they were read, so that predictions can be joined with their inputs. A text that begins with
+    "=", "+", "-" or "@" is therefore not disarmed: import texts of strangers into a spreadsheet as text, not as cells.
+
+    Raises:
+        OptionError: the file cannot be written.
+    """
+    text = _jsonl(found) if path.suffix == ".jsonl" else _csv(found, task)
+    try:
+        # Half a surrogate pair, which JSON can carry, is no character: it is written as its escape.
+        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise OptionError(f"--output {path}: cannot be written ({error.strerror}). Name another file.") from error
+
+
+def _jsonl(found: Sequence[Row]) -> str:
+    return "".join(_json(row) + "\n" for row in found)
+
+
+def _csv(found: Sequence[Row], task: Task) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     pair = task.pair
@@ -113,7 +132,7 @@ def write(path: Path, found: Sequence[Row], task: Task) -> None:
         sure = "" if prediction.probability is None else f"{prediction.probability:.6f}"
         spread = [f"{value:.6f}" for value in prediction.probabilities.values()]
         writer.writerow([*shown, _label(prediction), sure, *spread])
-    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    return text.getvalue()
 
 
 def _line(row: Row) -> str:

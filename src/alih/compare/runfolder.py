@@ -18,7 +18,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -75,8 +75,8 @@ class RunFolder:
             RunError: there is none.
         """
         folder = Path(path)
-        if folder.is_file() and folder.name == LAST:
-            folder = folder.parent / folder.read_text(encoding="utf-8").strip()
+        if folder.name == LAST and folder.is_file():
+            folder = folder.parent / folder.read_text(encoding="utf-8", errors="replace").strip()
         if not (folder / "spec.json").is_file():
             near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
             hint = f" Runs there: {', '.join(near[-5:])}." if near else " Make one with: alih compare DATA"
@@ -88,6 +88,8 @@ class RunFolder:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise RunError(f"{self.path}: another process is writing this run. Wait for it, or stop it.") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written to ({error.strerror}).") from error
         return self
 
     def __exit__(
@@ -122,11 +124,14 @@ class RunFolder:
         """
         path = self.path / "report.json"
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            told = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunError(f"{self.path}: this run was stopped before its report was written.") from error
         except ValueError as error:
             raise RunError(f"{path}: damaged ({error}). The trials in trials.jsonl are untouched.") from error
+        if not isinstance(told, dict):
+            raise RunError(f"{path}: damaged (no report in it). The trials in trials.jsonl are untouched.")
+        return told
 
     def append(self, trial: Trial, logits: NDArray[np.float32] | None = None) -> None:
         """Write a trial down; when this returns, it is on the disk.
@@ -134,22 +139,24 @@ class RunFolder:
         Args:
             trial: the trial.
             logits: its validation logits, (n, outputs); written first, so that an acknowledged trial has them.
+
+        Raises:
+            RunError: the disk is full, or cannot be written to; earlier trials are untouched.
         """
-        if logits is not None:
-            path = self._predictions(trial)
-            path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(".part")
-            save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, part)
-            _flush(part)
-            part.replace(path)
-            _flush(path.parent)
-        with (self.path / "trials.jsonl").open("ab") as file:
-            # A line cut off by an earlier crash is closed first, so that it stays the only one lost.
-            if file.tell() and not _ends_with_newline(self.path / "trials.jsonl"):
-                file.write(b"\n")
-            file.write(to_json(trial).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            if logits is not None:
+                self._write_predictions(trial, logits)
+            path = self.path / "trials.jsonl"
+            fresh = not path.exists()
+            with path.open("a+b") as file:
+                _drop_cut_line(file)
+                file.write(to_json(trial).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if fresh:
+                _flush(self.path)
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{self.path}: this trial could not be written ({error}). Earlier ones are kept.") from error
 
     def trials(self) -> list[Trial]:
         """Every acknowledged trial, in order; a last line cut off by a crash is left out.
@@ -160,9 +167,9 @@ class RunFolder:
         path = self.path / "trials.jsonl"
         if not path.is_file():
             return []
-        lines = path.read_bytes().split(b"\n")
+        *lines, last = path.read_bytes().split(b"\n")
         found = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate([*lines, *([last] if _is_json(last) else [])], start=1):
             if not line.strip():
                 continue
             try:
@@ -170,8 +177,6 @@ class RunFolder:
             except RunError as error:
                 raise RunError(f"{path}, line {number}: {error}") from error
             except ValueError as error:
-                if self._was_cut(line, number, len(lines)):
-                    continue
                 raise RunError(
                     f"{path}, line {number}: damaged ({error}). Delete this line; every other trial is kept."
                 ) from error
@@ -197,15 +202,21 @@ class RunFolder:
     def _predictions(self, trial: Trial) -> Path:
         return self.path / "predictions" / f"{trial.id}.safetensors"
 
-    @staticmethod
-    def _was_cut(line: bytes, number: int, lines: int) -> bool:
-        """A crash cuts a line short: it is the last one, or the one before a later process went on."""
-        return number == lines or not line.endswith(b"}")
+    def _write_predictions(self, trial: Trial, logits: NDArray[np.float32]) -> None:
+        path = self._predictions(trial)
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            _flush(self.path)
+        part = path.with_suffix(".part")
+        save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, part)
+        _flush(part)
+        part.replace(path)
+        _flush(path.parent)
 
 
 def _point(root: Path, path: Path) -> None:
     """Let `last` point to the newest run: a link, or a text file where links cannot be made."""
-    last, fresh = root / LAST, root / f".{LAST}-{os.getpid()}"
+    last, fresh = root / LAST, root / f".{LAST}-{path.name}"
     try:
         fresh.symlink_to(path.name)
     except OSError:
@@ -226,14 +237,34 @@ def _flush(path: Path) -> None:
     """Force a file, or the entries of a folder, to the disk."""
     if os.name == "nt" and path.is_dir():
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what is open for writing; a folder can be opened for reading alone.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _drop_cut_line(file: BinaryIO) -> None:
+    """Cut off what a crash left after the last line break: it was never acknowledged, and no line may follow it."""
+    if not file.seek(0, os.SEEK_END) or _last_byte(file) == b"\n":
+        return
+    file.seek(0)
+    tail = file.read().rpartition(b"\n")[2]
+    if _is_json(tail):
+        file.write(b"\n")
+    else:
+        file.truncate(file.seek(-len(tail), os.SEEK_END))
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

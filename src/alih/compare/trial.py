@@ -108,6 +108,7 @@ def from_json(line: str) -> Trial:
 
     Raises:
         RunError: it was written by another version of Alih, or is no trial.
+        ValueError: it is no JSON.
     """
     told = json.loads(line)
     if not isinstance(told, dict) or "schema" not in told:
@@ -118,9 +119,15 @@ def from_json(line: str) -> Trial:
         raise RunError(f"written with schema {told['schema']}, this version of Alih reads {SCHEMA}{extra}; update Alih")
     try:
         nested = {"scope": Scope(**told["scope"]), "costs": Costs(**told["costs"]), "history": tuple(told["history"])}
-        return Trial(**{**told, **nested})
-    except (TypeError, KeyError) as error:
+        scores = {name: _scores(told[name]) for name in ("metrics", "train_metrics", "shifted_metrics")}
+        return Trial(**{**told, **nested, **scores})
+    except (TypeError, KeyError, AttributeError) as error:
         raise RunError(f"this line is no trial: {error}") from error
+
+
+def _scores(told: dict[str, float | None]) -> dict[str, float]:
+    """Scores as they were written; what JSON could not say is not a number again."""
+    return {name: math.nan if value is None else value for name, value in told.items()}
 
 
 def finite(value: Any) -> Any:
