@@ -10,6 +10,8 @@ import pytest
 # Set before anything imports them: no test may reach for a network, and tokenizers must not warn about forks.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# One thread a worker: the models here are tiny, and threads that wait for each other on a shared core cost far more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

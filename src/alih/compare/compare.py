@@ -90,6 +90,11 @@ def _run(
     if cache is not None:
         cache = Cache(cache.folder, round(options.cache_limit * 1e9))
     bench = Bench(dataset, choice, cache, options.max_length, options.batch_size, options.seed, metric, progress)
+    cut = sum(part.encoded.truncated for part in bench.parts.values())
+    if cut:
+        texts = sum(len(part.encoded) for part in bench.parts.values())
+        longest = options.max_length or bench.pretrained.max_length
+        progress.say(f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen.")
     anatomy = bench.pretrained.anatomy
     variants = _variants(routes, anatomy, options)
     folder = RunFolder.create(options.runs, options.name or dataset.name)
