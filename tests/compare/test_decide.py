@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alih.compare.decide import Candidate, decide
 from alih.task import Kind, Modality, Task
@@ -56,6 +60,60 @@ def test_one_candidate_is_taken_without_claims_about_others() -> None:
 def test_equal_scores_go_to_the_cheaper() -> None:
     found = decide(TWO, "accuracy", [candidate("dear", 10, 5), candidate("cheap", 10, 1)], LABELS)
     assert found.chosen == "cheap"
+
+
+def test_equal_scores_and_times_go_to_the_smaller() -> None:
+    found = decide(TWO, "accuracy", [candidate("a", 10, 5, disk=9), candidate("b", 10, 5, disk=1)], LABELS)
+    assert found.chosen == "b"
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 120), st.integers(0, 5), st.integers(0, 60)), min_size=1, max_size=5))
+def test_the_chosen_is_the_cheapest_of_those_not_worse_beyond_chance(told: list[tuple[int, int, int]]) -> None:
+    candidates = [candidate(str(i), wrong, s, start=start) for i, (wrong, s, start) in enumerate(told)]
+    found = decide(TWO, "accuracy", candidates, LABELS)
+    alike = [c for c in candidates if c.label == found.best or found.behind[c.label].low <= 0]
+    chosen = next(c for c in candidates if c.label == found.chosen)
+    assert chosen in alike
+    assert all((chosen.seconds, chosen.disk_bytes) <= (c.seconds, c.disk_bytes) for c in alike)
+    assert all(found.scores[found.best].point >= score.point for score in found.scores.values())
+    assert found.best in found.front or any(
+        found.scores[one].point == found.scores[found.best].point for one in found.front
+    )
+    assert set(found.behind) == {c.label for c in candidates} - {found.best}
+    assert all(not c.isspace() and "nan" not in c for c in found.words)
+
+
+def test_the_words_hold_the_numbers_behind_them() -> None:
+    cheap, dear, poor = candidate("cheap", 22, 2), candidate("dear", 20, 50, start=5), candidate("poor", 150, 1)
+    found = decide(TWO, "accuracy", [cheap, dear, poor], LABELS)
+    words, gap = " ".join(found.words), found.behind["cheap"]
+    score = found.scores["cheap"]
+    for number in (
+        f"{score.point:.3f} on 300 validation examples",
+        f"95 % interval {score.low:.3f} to {score.high:.3f}",
+        "adapted in 2.0 s",
+        f"{100 * gap.point:.1f} points better",
+        f"({100 * gap.low:.1f} points to {100 * gap.high:.1f} points)",
+        "25.0 times the time",
+        f"poor by {100 * found.behind['poor'].point:.1f} points",
+        "one seed only",
+    ):
+        assert number in words
+
+
+def test_differences_of_an_error_are_told_in_its_own_unit_and_not_in_points() -> None:
+    labels = np.linspace(0, 1000, 200).astype(np.float32)
+    near, far = ((labels + offset)[None, :, None].astype(np.float32) for offset in (1.0, 250.0))
+    found = decide(NUMBER, "rmse", [Candidate("far", far, 1, 1, 1), Candidate("near", near, 9, 1, 1)], labels)
+    assert "far by 249" in " ".join(found.words)
+    assert "points" not in " ".join(found.words)
+
+
+def test_seeds_are_not_called_one_where_every_candidate_has_several() -> None:
+    one, two = (candidate(name, wrong, 1) for name, wrong in (("a", 10), ("b", 12)))
+    both = [replace(c, logits=np.repeat(c.logits, 3, axis=0)) for c in (one, two)]
+    assert "one seed" not in " ".join(decide(TWO, "accuracy", both, LABELS).words)
 
 
 def test_the_front_equals_a_search_by_brute_force() -> None:

@@ -2,26 +2,78 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alih.compare.decide import Decision
-from alih.compare.table import count, duration, render, size_of
+from alih.compare.search import SearchResult
+from alih.compare.table import adapt_seconds, count, duration, render, size_of, table_data
+from alih.compare.trial import Costs, Scope, Trial
 from alih.evaluate.bootstrap import Interval
 
 
 @pytest.mark.parametrize(
-    ("number", "written"), [(770, "770"), (269_722, "270k"), (22_566_146, "22.6M"), (70_000_000_000, "70B")]
+    ("number", "written"),
+    [
+        (0, "0"),
+        (770, "770"),
+        (999, "999"),
+        (1000, "1k"),
+        (269_722, "270k"),
+        (999_499, "999k"),
+        (999_999, "1M"),
+        (22_566_146, "22.6M"),
+        (70_000_000_000, "70B"),
+        (10**12, "1T"),
+    ],
 )
 def test_parameters_are_counted_in_thousands_and_millions(number: int, written: str) -> None:
     assert count(number) == written
 
 
-@pytest.mark.parametrize(("number", "written"), [(12, "12 B"), (90_900_000, "90.9 MB"), (2_000_000_000, "2 GB")])
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (0, "0 B"),
+        (12, "12 B"),
+        (999_999, "1 MB"),
+        (90_900_000, "90.9 MB"),
+        (2_000_000_000, "2 GB"),
+        (3 * 10**12, "3 TB"),
+    ],
+)
 def test_bytes_are_decimal(number: int, written: str) -> None:
     assert size_of(number) == written
 
 
-@pytest.mark.parametrize(("number", "written"), [(0.42, "0.4 s"), (12.3, "12 s"), (210, "3.5 min")])
+@given(st.integers(0, 10**14))
+def test_three_digits_are_enough_and_never_an_exponent(number: int) -> None:
+    written = size_of(number)
+    value, unit = written.split(" ")
+    scale = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
+    assert "e" not in value
+    assert float(value) < 1000
+    assert float(value) * scale == pytest.approx(number, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (0, "0.0 s"),
+        (0.42, "0.4 s"),
+        (9.96, "10 s"),
+        (12.3, "12 s"),
+        (119.7, "2.0 min"),
+        (210, "3.5 min"),
+        (7199, "2.0 h"),
+        (9000, "2.5 h"),
+    ],
+)
 def test_durations_are_short(number: float, written: str) -> None:
     assert duration(number) == written
 
@@ -55,3 +107,91 @@ def test_every_row_has_a_cell_for_every_variant(variants: int) -> None:
     assert max(len(line) for line in text) == len(text[1])
     assert f"{labels[0]} *" in text[0]
     assert sum("0.750" in line for line in text) == 2
+
+
+def test_markdown_marks_its_columns_for_alignment() -> None:
+    told = Decision("accuracy", "a", "a", {}, {}, (), ())
+    head, rule, *body = render([record("a"), record("b")], told, markdown=True).splitlines()
+    cells = rule.strip("|").split("|")
+    assert [cell.strip("-") for cell in cells] == ["", ":", ":"]
+    assert all(set(cell) <= set("-:") and len(cell) >= 4 for cell in cells)
+    assert {len(line) for line in (head, rule, *body)} == {len(head)}
+
+
+def trial(purpose: str, examples: int, seed: int, accuracy: float, seconds: float = 1.0, memory: int = 100) -> Trial:
+    return Trial(
+        id="x",
+        route="transfer",
+        label="transfer",
+        setting={},
+        examples=examples,
+        seed=seed,
+        purpose=purpose,  # type: ignore[arg-type]
+        metrics={"accuracy": accuracy, "log_loss": 1 - accuracy},
+        train_metrics={"accuracy": accuracy + 0.1, "log_loss": 0.9 - accuracy},
+        shifted_metrics={"accuracy": accuracy - 0.2, "log_loss": 1.2 - accuracy},
+        scope=Scope("head", 10, 1000),
+        costs=Costs(seconds, memory, 40, 100, 1e9, 2.5),
+    )
+
+
+def contender(*trials: Trial, search_seconds: float | None = 4.0) -> Any:
+    search = None if search_seconds is None else SearchResult(0.01, {0.01: 0.5}, search_seconds, True)
+    return SimpleNamespace(
+        variant=SimpleNamespace(label="transfer", route="transfer"),
+        settings=SimpleNamespace(learning_rate=0.01),
+        search=search,
+        trials=list(trials),
+        full=[one for one in trials if one.purpose == "full"],
+    )
+
+
+def decision(metric: str, low: float, high: float) -> Decision:
+    return Decision(metric, "transfer", "transfer", {"transfer": Interval(low, 0.5, high)}, {}, (), ())
+
+
+CURVE = (
+    trial("full", 90, 0, 0.80, seconds=3.0, memory=50),
+    trial("curve", 30, 0, 0.75),
+    trial("curve", 10, 0, 0.40),
+    trial("full", 90, 1, 0.90, seconds=5.0, memory=70),
+    trial("full", 90, 2, 0.85, seconds=100.0),
+)
+
+
+def test_a_record_holds_what_was_measured() -> None:
+    [found] = table_data([contender(*CURVE)], decision("accuracy", 0.7, 0.9))
+    assert [(point["examples"], point["score"]) for point in found["curve"]] == [(10, 0.40), (30, 0.75), (90, 0.80)]
+    assert (found["seconds"], found["search_seconds"]) == (5.0, 4.0)
+    assert found["peak_memory_bytes"] == 100
+    assert found["metrics"]["accuracy"] == pytest.approx(0.85)
+    assert found["shifted"] == pytest.approx(0.65)
+    assert found["seeds"] == [0, 1, 2]
+    assert adapt_seconds(contender(*CURVE)) == 9.0
+    assert adapt_seconds(contender(*CURVE, search_seconds=None)) == 5.0
+
+
+@pytest.mark.parametrize(("low", "enough"), [(0.39, 10), (0.7, 30), (0.76, 90), (0.99, 90)])
+def test_enough_examples_are_those_that_reach_the_noise_of_the_full_score(low: float, enough: int) -> None:
+    [found] = table_data([contender(*CURVE)], decision("accuracy", low, 1.0))
+    assert found["enough_examples"] == enough
+
+
+@pytest.mark.parametrize(("high", "enough"), [(0.61, 10), (0.3, 30), (0.24, 90)])
+def test_enough_examples_of_an_error_are_those_that_fall_to_it(high: float, enough: int) -> None:
+    [found] = table_data([contender(*CURVE)], decision("log_loss", 0.0, high))
+    assert found["enough_examples"] == enough
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_the_gap_is_positive_where_training_rows_are_easier(metric: str) -> None:
+    [found] = table_data([contender(*CURVE)], decision(metric, 0.0, 1.0))
+    assert found["overfitting"] == pytest.approx({"gap": 0.1, "low": 0.1, "high": 0.1})
+
+
+def test_a_size_that_a_variant_did_not_reach_is_a_dash() -> None:
+    short = trial("full", 90, 0, 0.5)
+    records = table_data([contender(*CURVE), contender(short)], decision("accuracy", 0.0, 1.0))
+    row = next(line for line in render(records, decision("accuracy", 0, 1)).splitlines() if "with 30 examples" in line)
+    assert row.split()[-2:] == ["0.750", "–"]
+    assert np.isfinite([one["seconds"] for one in records]).all()

@@ -7,6 +7,7 @@ import pytest
 
 from alih.evaluate import bootstrap
 from alih.evaluate.bootstrap import differences, interval
+from alih.evaluate.metrics import METRICS, score
 from alih.task import Kind, Modality, Task
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
@@ -27,23 +28,54 @@ def test_the_interval_of_an_accuracy_equals_the_normal_approximation() -> None:
     assert (found.low, found.high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.004)
 
 
-def test_the_stated_95_percent_hold_in_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chance", [0.5, 0.8, 0.98, 0.995])
+def test_the_stated_95_percent_hold_in_simulation(chance: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_RESAMPLES", 300)
     generator = np.random.default_rng(0)
-    found = [interval(TWO, "accuracy", *answers(generator.random(150) < 0.8), seed=i) for i in range(200)]
-    held = np.mean([one.low <= 0.8 <= one.high for one in found])
-    assert 0.89 <= held <= 0.99
+    found = [interval(TWO, "accuracy", *answers(generator.random(150) < chance), seed=i) for i in range(200)]
+    held = np.mean([one.low <= chance <= one.high for one in found])
+    assert 0.90 <= held <= 0.99
 
 
-def test_equal_systems_are_rarely_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_of_macro_f1_hold_in_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_RESAMPLES", 300)
+    generator = np.random.default_rng(4)
+    held = 0
+    for number in range(200):
+        # Each class is right with chance 0.7 and taken for the other one with 0.3: its F1 is 0.7 in the long run.
+        logits, labels = answers(generator.random(150) < 0.7)
+        found = interval(TWO, "macro_f1", logits, labels, seed=number)
+        held += found.low <= 0.7 <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_being_right_on_every_example_is_not_certainty() -> None:
+    found = interval(TWO, "accuracy", *answers(np.ones(150, dtype=bool)))
+    exact = 0.025 ** (1 / 150)  # Clopper and Pearson's lower end
+    assert (found.point, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(exact, abs=0.01)
+
+
+def test_systems_that_answer_alike_have_a_difference_of_about_zero_and_not_exactly() -> None:
+    logits, labels = answers(np.arange(150) % 10 != 0)
+    found = differences(TWO, "accuracy", logits, [logits], labels)[0]
+    assert found.point == 0.0
+    assert not found.distinguishable
+    assert 1 / 152 <= found.high <= 4 / 152
+
+
+@pytest.mark.parametrize("chance", [0.8, 0.97])
+def test_equal_systems_are_rarely_told_apart(chance: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_RESAMPLES", 400)
     generator = np.random.default_rng(1)
-    told = 0
-    for number in range(150):
-        first, labels = answers(generator.random(150) < 0.8)
-        second, _ = answers(generator.random(150) < 0.8)
-        told += differences(TWO, "accuracy", first, [second], labels, seed=number)[0].distinguishable
-    assert told / 150 <= 0.09
+    told = np.zeros(2)
+    for number in range(300):
+        first, labels = answers(generator.random(150) < chance)
+        others = [answers(generator.random(150) < chance)[0] for _ in range(4)]
+        found = differences(TWO, "accuracy", first, others, labels, seed=number)
+        alone = differences(TWO, "accuracy", first, others[:1], labels, seed=number)
+        told += [alone[0].distinguishable, any(one.distinguishable for one in found)]
+    assert (told / 300 <= 0.07).all()
 
 
 def test_a_clear_difference_is_found_with_its_sign() -> None:
@@ -84,9 +116,55 @@ def test_seeds_that_disagree_widen_the_interval() -> None:
     assert other.high - other.low > 1.3 * (one.high - one.low)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss", "calibration_error"])
-def test_every_metric_has_an_interval_around_its_score_and_repeats_by_seed(metric: str) -> None:
-    logits, labels = answers(np.arange(120) % 5 != 0)
-    first, again = (interval(TWO, metric, logits, labels, seed=3) for _ in range(2))
-    assert first == again
-    assert first.low <= first.point <= first.high or metric == "calibration_error"
+EVERY = [(kind, metric) for kind in Kind for metric in METRICS[kind]]
+
+
+def some(kind: Kind, seeds: int, seed: int = 0) -> tuple[Task, np.ndarray, np.ndarray]:
+    """A task, logits of (seeds, n, outputs) that are better than chance, and labels."""
+    generator = np.random.default_rng(seed)
+    if kind is Kind.REGRESSION:
+        labels = generator.normal(size=90)
+        return Task(Modality.TEXT, kind), labels[None, :, None] + generator.normal(size=(seeds, 90, 1)), labels
+    task = Task(Modality.TEXT, kind, tuple("abcd"))
+    labels = generator.integers(0, 4, 90) if kind is Kind.SINGLE else generator.integers(0, 2, (90, 4))
+    truth = np.eye(4)[labels] if kind is Kind.SINGLE else labels
+    return task, truth[None] * 2 - 1 + generator.normal(size=(seeds, 90, 4)), labels
+
+
+@pytest.mark.parametrize(("kind", "metric"), EVERY)
+def test_every_metric_has_an_interval_around_its_score_and_repeats_by_seed(kind: Kind, metric: str) -> None:
+    task, logits, labels = some(kind, seeds=2)
+    first, again, other = (interval(task, metric, logits, labels, seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+    assert first.low <= first.point <= first.high
+    assert first.point == pytest.approx(np.mean([score(task, metric, run, labels) for run in logits]))
+
+
+@pytest.mark.parametrize(("kind", "metric"), EVERY)
+def test_resampled_scores_equal_scores_of_the_resampled_examples(
+    kind: Kind, metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "PROPORTIONS", frozenset())  # no pseudo-examples: the plain bootstrap
+    monkeypatch.setattr(bootstrap, "_CHUNK", 90 * 7)  # several chunks
+    task, logits, labels = some(kind, seeds=1)
+    generator = np.random.default_rng((5, 0))
+    draws = [rows for part in range(20) for rows in bootstrap._draws(generator, min(7, 135 - 7 * part), 90)]
+    monkeypatch.setattr(bootstrap, "_RESAMPLES", 135)
+    found = bootstrap._resample(task, metric, [logits], labels, seed=5)[0]
+    rows = [np.repeat(np.arange(90), times) for times in draws]
+    assert found == pytest.approx([score(task, metric, logits[0][row], labels[row]) for row in rows])
+
+
+@pytest.mark.parametrize(("kind", "metric"), EVERY)
+def test_a_difference_has_the_opposite_sign_the_other_way_round(kind: Kind, metric: str) -> None:
+    task, first, labels = some(kind, seeds=1)
+    second = first + np.random.default_rng(9).normal(size=first.shape)
+    there, back = (differences(task, metric, a, [b], labels)[0] for a, b in ((first, second), (second, first)))
+    assert (there.low, there.point, there.high) == pytest.approx((-back.high, -back.point, -back.low), abs=0.02)
+
+
+def test_labels_that_are_all_equal_and_one_example_are_no_trouble() -> None:
+    number = Task(Modality.TEXT, Kind.REGRESSION)
+    assert interval(number, "r2", np.ones((5, 1)), np.full(5, 3.0)).point == 0.0
+    found = interval(TWO, "macro_f1", np.array([[0.0, 1.0]]), np.array([1]))
+    assert (found.low, found.point, found.high) == (1.0, 1.0, 1.0)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from sklearn import metrics as reference
 
 from alih.errors import ModelError, OptionError
-from alih.evaluate.metrics import METRICS, higher_is_better, metrics, primary, probabilities
+from alih.evaluate.metrics import METRICS, higher_is_better, metrics, primary, probabilities, score
 from alih.task import Kind, Modality, Task
 
 FOUR = Task(Modality.TEXT, Kind.SINGLE, tuple("abcd"))
@@ -52,6 +53,41 @@ def test_regression_metrics_equal_scikit_learn(seed: int, count: int) -> None:
     assert found["r2"] == pytest.approx(reference.r2_score(labels, logits[:, 0]))
     assert found["mae"] == pytest.approx(reference.mean_absolute_error(labels, logits[:, 0]))
     assert found["rmse"] == pytest.approx(reference.root_mean_squared_error(labels, logits[:, 0]))
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(1, 8))
+def test_classes_that_are_absent_are_left_out_of_the_macro_mean(seed: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    logits, labels = generator.normal(size=(count, 4)), generator.integers(0, 2, count)
+    expected = reference.f1_score(labels, logits.argmax(1), average="macro", labels=range(4), zero_division=np.nan)
+    assert score(FOUR, "macro_f1", logits, labels) == pytest.approx(expected)
+    tags = generator.integers(0, 2, (count, 3)) * [1, 1, 0]
+    guessed = generator.normal(size=(count, 3)) - [0, 0, 9]
+    expected = reference.f1_score(tags, guessed >= 0, average="macro", zero_division=np.nan)
+    assert score(TAGS, "macro_f1", guessed, tags) == pytest.approx(0.0 if np.isnan(expected) else expected)
+
+
+def test_r2_of_equal_labels_is_one_if_met_exactly_and_else_zero() -> None:
+    labels = np.full(7, 0.1, dtype=np.float32)
+    assert score(NUMBER, "r2", labels[:, None], labels) == reference.r2_score(labels, labels) == 1.0
+    assert score(NUMBER, "r2", labels[:, None] + 1, labels) == 0.0
+
+
+def test_log_loss_of_a_very_sure_model_is_its_cross_entropy_and_not_a_bound() -> None:
+    sure = np.array([[1000.0, 0.0, 0.0, 0.0]])
+    assert metrics(FOUR, sure, np.array([1]))["log_loss"] == pytest.approx(1000.0)
+    assert metrics(TAGS, np.array([[900.0, 0.0, -900.0]]), np.array([[0, 1, 1]]))["log_loss"] == pytest.approx(
+        (900 + np.log(2) + 900) / 3
+    )
+
+
+@given(SEEDS, st.floats(0.1, 50.0))
+def test_probabilities_are_those_of_scipy(seed: int, scale: float) -> None:
+    logits = np.random.default_rng(seed).normal(size=(5, 4)).astype(np.float32) * scale
+    assert probabilities(FOUR, logits) == pytest.approx(special.softmax(logits.astype(np.float64), axis=1))
+    assert probabilities(TAGS, logits) == pytest.approx(special.expit(logits.astype(np.float64)))
+    assert (probabilities(NUMBER, logits) == logits).all()
 
 
 def test_a_sure_and_wrong_model_has_calibration_error_one() -> None:
@@ -100,3 +136,11 @@ def test_the_first_metric_decides_by_default(kind: Kind) -> None:
 def test_a_diverged_model_is_not_scored() -> None:
     with pytest.raises(ModelError, match="diverged"):
         metrics(FOUR, np.full((2, 4), np.nan), np.array([0, 1]))
+    with pytest.raises(ModelError, match="--learning-rate"):
+        metrics(NUMBER, np.array([[np.inf], [0.0]]), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_as_many_labels_as_outputs_are_needed_and_at_least_one(rows: int) -> None:
+    with pytest.raises(ValueError, match=f"{rows} logits for"):
+        metrics(FOUR, np.zeros((rows, 4)), np.zeros(0 if rows == 0 else 2, dtype=np.int64))

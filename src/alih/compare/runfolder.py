@@ -226,11 +226,15 @@ def _point(root: Path, path: Path) -> None:
 
 def _write(path: Path, told: dict[str, Any]) -> None:
     """Write JSON beside, flush, then rename: a reader sees the old file or the new one."""
+    text = json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    _flush(part)
-    part.replace(path)
-    _flush(path.parent)
+    try:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
+        _flush(part)
+        part.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def _flush(path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Kept weights come back exactly: what trained and the buffers, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from alih.compare.state import keep, put_back
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def adaptation(model: nn.Module) -> Any:
+    return SimpleNamespace(pretrained=SimpleNamespace(model=model))
+
+
+def trained() -> nn.Module:
+    """A network whose first layer is frozen, after one step: weights, running statistics and counter moved."""
+    model = network()
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5)
+    model(torch.randn(8, 3)).square().sum().backward()
+    optimizer.step()
+    return model.eval()
+
+
+def test_a_fresh_model_with_kept_weights_answers_as_the_trained_one(tmp_path: Path) -> None:
+    model, fresh, inputs = trained(), network().eval(), torch.randn(5, 3)
+    assert not torch.equal(model(inputs), fresh(inputs))
+    put_back(fresh, keep(adaptation(model), tmp_path / "weights" / "a.safetensors", seed=3, score=0.5))
+    assert torch.equal(model(inputs), fresh(inputs))
+    assert all(torch.equal(a, b) for a, b in zip(model.buffers(), fresh.buffers(), strict=True))
+
+
+def test_frozen_weights_are_not_written(tmp_path: Path) -> None:
+    kept = keep(adaptation(trained()), tmp_path / "a.safetensors", seed=3, score=0.5)
+    names = set(load_file(kept.path))
+    assert {name for name in names if not name.startswith("buffer:")} == {"1.weight", "1.bias", "2.weight", "2.bias"}
+    assert (kept.seed, kept.score) == (3, 0.5)
+
+
+def test_weights_kept_later_do_not_change_with_the_model(tmp_path: Path) -> None:
+    model = trained()
+    expected = model[2].weight.detach().clone()
+    kept = keep(adaptation(model), tmp_path / "a.safetensors", seed=0, score=0.0)
+    model[2].weight.data.zero_()
+    fresh = network()
+    put_back(fresh, kept)
+    assert torch.equal(fresh[2].weight, expected)
+
+
+def test_weights_that_two_layers_share_are_written_once_and_stay_shared(tmp_path: Path) -> None:
+    def tied() -> nn.Module:
+        model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+        model[1].weight = model[0].weight
+        return model
+
+    model, fresh = tied(), tied()
+    kept = keep(adaptation(model), tmp_path / "a.safetensors", seed=0, score=0.0)
+    assert set(load_file(kept.path)) == {"0.weight"}
+    put_back(fresh, kept)
+    assert fresh[1].weight is fresh[0].weight
+    assert torch.equal(fresh[1].weight, model[1].weight)
