@@ -160,7 +160,14 @@ def test_a_newer_run_moves_the_pointer_whether_it_was_a_link_or_a_file(tmp_path:
     assert not list(tmp_path.glob(".last*"))
 
 
-def test_many_creators_in_one_second_get_a_folder_each(tmp_path: Path) -> None:
+def test_many_creators_in_one_second_get_a_folder_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = Path.symlink_to
+
+    def slowly(path: Path, target: str) -> None:
+        link(path, target)
+        time.sleep(0.01)  # so that the others are at the same point
+
+    monkeypatch.setattr(Path, "symlink_to", slowly)
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: RunFolder.create(tmp_path, "same").path, range(24)))
     assert len(set(made)) == 24
@@ -288,6 +295,10 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(folder: RunFolder, m
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
+        with pytest.raises(RunError, match="broken"):
+            folder.write_report({"number": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: fail(0))
         with pytest.raises(RunError, match="broken"):
             folder.write_report({"number": 2})
     with pytest.raises(TypeError):

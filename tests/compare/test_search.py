@@ -38,6 +38,12 @@ def test_a_diverging_rate_never_wins() -> None:
     assert search_learning_rate((1e-4, 3e-4, 1e-3), diverging).learning_rate == 3e-4
 
 
+def test_where_every_rate_diverges_lower_ones_are_tried_and_the_lowest_is_taken() -> None:
+    result = search_learning_rate((1e-3, 1e-2), lambda _: math.inf)
+    assert result.learning_rate == min(result.losses) == pytest.approx(1e-3 / 9)
+    assert all(math.isinf(loss) for loss in result.losses.values())
+
+
 def test_one_rate_is_tried_even_after_the_deadline() -> None:
     result = search_learning_rate((1e-4, 3e-4, 1e-3), bowl(1e-4), deadline=time.monotonic() - 1)
     assert (result.learning_rate, result.complete) == (3e-4, False)

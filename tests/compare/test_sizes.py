@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +40,20 @@ def test_the_order_depends_on_the_seed_alone() -> None:
     labels = np.arange(50) % 5
     assert (nested_order(FIVE, labels, 1) == nested_order(FIVE, labels, 1)).all()
     assert (nested_order(FIVE, labels, 1) != nested_order(FIVE, labels, 2)).any()
+
+
+@given(st.integers(10, 100_000))
+def test_the_smallest_size_holds_two_examples_a_class_and_steps_are_at_most_threefold(examples: int) -> None:
+    sizes = curve_sizes(examples, FIVE)
+    assert sizes[0] >= min(examples, 16)
+    assert sizes[0] >= 2 * 5
+    assert all(larger <= 3 * smaller + 3 for smaller, larger in pairwise(sizes))
+
+
+@pytest.mark.parametrize("kind", [Kind.MULTI, Kind.REGRESSION])
+def test_rows_of_other_tasks_are_shuffled_whole(kind: Kind) -> None:
+    task = Task(Modality.TEXT, kind, ("a", "b") if kind is Kind.MULTI else ())
+    labels = np.zeros((40, 2)) if kind is Kind.MULTI else np.linspace(0, 1, 40)
+    order = nested_order(task, labels, 0)
+    assert sorted(order) == list(range(40))
+    assert (order != np.arange(40)).any()

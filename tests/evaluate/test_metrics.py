@@ -74,6 +74,10 @@ def test_r2_of_equal_labels_is_one_if_met_exactly_and_else_zero() -> None:
     assert score(NUMBER, "r2", labels[:, None] + 1, labels) == 0.0
 
 
+def test_a_label_that_is_exactly_half_probable_counts_as_predicted() -> None:
+    assert score(TAGS, "subset_accuracy", np.zeros((1, 3)), np.ones((1, 3))) == 1.0
+
+
 def test_log_loss_of_a_very_sure_model_is_its_cross_entropy_and_not_a_bound() -> None:
     sure = np.array([[1000.0, 0.0, 0.0, 0.0]])
     assert metrics(FOUR, sure, np.array([1]))["log_loss"] == pytest.approx(1000.0)
