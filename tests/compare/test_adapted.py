@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alih.compare.adapted import Adapted
+from alih.compare.adapted import Adapted, _check_input
 from alih.compare.compare import adapt
 from alih.compare.options import Options
 from alih.compare.predictions import THRESHOLD, Prediction, predictions, rows
@@ -203,3 +203,10 @@ def test_pictures_that_are_missing_or_texts_are_refused(tiny_resnet: Path, tmp_p
     loose = best.read_inputs([str(tmp_path / "photos" / "top")])
     assert len(best.predict_examples(loose)) == 20
     assert best.evaluate(tmp_path / "photos").examples == 40
+
+
+@pytest.mark.parametrize("array", [np.zeros((8, 8, 3)), np.zeros(8, dtype=np.uint8)], ids=["floats", "one dimension"])
+def test_arrays_that_are_no_pictures_are_refused(array: Any) -> None:
+    task = Task(Modality.IMAGE, Kind.SINGLE, ("a", "b"))
+    with pytest.raises(DataError, match="uint8 of shape"):
+        _check_input(array, "input 1", task)

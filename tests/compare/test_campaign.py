@@ -11,6 +11,8 @@ import pytest
 from alih.compare.budget import Budget
 from alih.compare.compare import compare
 from alih.compare.options import Options
+from alih.data.read import read
+from alih.errors import OptionError
 from alih.progress import Progress
 from alih.routes.base import Variant
 
@@ -70,3 +72,20 @@ def test_the_deadline_is_the_limit_after_the_start() -> None:
     deadline = Budget(50.0).deadline
     assert deadline is not None
     assert before + 50.0 <= deadline <= time.monotonic() + 50.0
+
+
+def test_a_time_limit_that_is_over_at_once_still_gives_a_trained_head(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "max_time": 0.001, "seeds": 1}
+    found = compare(reviews_csv, Options.from_mapping(wanted), Progress(quiet=True))
+    (full,) = [trial for trial in found.trials if trial.purpose == "full"]
+    assert (full.route, full.stopped) != ("transfer", "deadline")
+    assert full.costs.examples_seen > 54
+    assert any("time limit" in skipped for skipped in found.skipped)
+
+
+def test_options_of_reading_are_refused_where_the_data_was_read_before(reviews_csv: Path, tiny_bert: Path) -> None:
+    dataset = read(reviews_csv)
+    with pytest.raises(OptionError, match=r"max_examples.*alih\.read"):
+        compare(dataset, Options(model=str(tiny_bert), max_examples=20), Progress(quiet=True))

@@ -274,6 +274,11 @@ def _check_input(value: Input, origin: str, task: Task) -> None:
             raise DataError(f"{origin}: {value}: no such picture file.")
         if not isinstance(value, Path | np.ndarray):
             raise DataError(f"{origin}: this model takes pictures: give paths or uint8 arrays.")
+        if isinstance(value, np.ndarray) and (value.dtype != np.uint8 or value.ndim not in {2, 3}):
+            raise DataError(
+                f"{origin}: {value.dtype} of shape {value.shape} is no picture: give uint8 of shape (height, width) or "
+                "(height, width, 3), 0 = black, 255 = white."
+            )
         return
     texts = value if isinstance(value, tuple) else (value,)
     if isinstance(value, tuple) is not task.pair or (task.pair and len(texts) != 2):

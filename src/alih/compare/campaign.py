@@ -174,14 +174,22 @@ class Campaign:
             settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs)
             try:
                 trial, _ = self.runner.run(
-                    variant, settings, head, rows, purpose="search", deadline=self.budget.deadline
+                    variant, settings, head, rows, purpose="search", deadline=self._deadline(variant)
                 )
             except TrainingError:
                 return float("inf")
             self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
             return self._badness(variant, trial)
 
-        return search_learning_rate(grid, loss_at, self.budget.deadline)
+        return search_learning_rate(grid, loss_at, self._deadline(variant))
+
+    def _deadline(self, variant: Variant) -> float | None:
+        """When training has to end; never for a head that is the first to be measured: it is cheap, and one has to be.
+
+        Where the pass through the frozen part took all the time, an untrained head would be handed over otherwise.
+        """
+        head_alone_first = variant.trainable_blocks == 0 and not self.contenders
+        return None if head_alone_first else self.budget.deadline
 
     def _badness(self, variant: Variant, trial: Trial) -> float:
         """What the search minimises: the loss for a head alone, otherwise the deciding metric (see `Stage.fit`)."""
@@ -206,13 +214,16 @@ class Campaign:
                 head,
                 self.order[:size],
                 purpose=purpose,
-                deadline=self.budget.deadline,
+                deadline=self._deadline(variant),
             )
         except TrainingError as error:
             self._skip(what, str(error))
             return
         self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
         contender.trials.append(trial)
+        if trial.stopped == "deadline" and adaptation.result.steps == 0:
+            self._skip(what, "the time limit was reached before its first step")
+            return
         if trial.stopped == "deadline":
             self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")
         score = trial.metrics[self.metric]

@@ -72,6 +72,8 @@ def _run(
     data: str | Path | Dataset, options: Options, progress: Progress, routes: tuple[str, ...], *, curve: bool
 ) -> Comparison:
     budget = Budget(options.max_time)
+    if isinstance(data, Dataset):
+        _check_read(options)
     dataset = data if isinstance(data, Dataset) else _read(data, options)
     for note in dataset.notes:
         progress.say(note)
@@ -129,6 +131,13 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
     if not campaign.contenders:
         raise RunError(f"{folder.path}: nothing could be trained. {'; '.join(campaign.skipped)}")
     return True
+
+
+def _check_read(options: Options) -> None:
+    """Refuse options of reading where the data was read before."""
+    for name in ("text", "label", "group", "kind", "max_examples", "validation", "test"):
+        if getattr(options, name) != getattr(Options(), name):
+            raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
 
 
 def _read(data: str | Path, options: Options) -> Dataset:

@@ -98,6 +98,7 @@ class Comparison:
                 "validation": told.validation.as_dict(),
                 "test": told.test.as_dict(),
                 "largest_difference_from_memory": told.largest_difference,
+                "agrees_with_memory": told.agrees,
                 "disk_bytes": told.disk_bytes,
             },
             "seconds": self.seconds,
@@ -110,6 +111,9 @@ class Comparison:
 
     def __str__(self) -> str:
         parts = [self.table(), "* recommended", "", *self.decision.words]
+        if len(self.records) > 1:
+            front = ", ".join(self.decision.front)
+            parts.append(f"On the Pareto front of score, time, memory and bytes: {front}.")
         if self.probe:
             depths = " ".join(f"{score:.3f}" for score in self.probe)
             parts.append(f"A linear probe on each depth, input to last block: {depths}.")
@@ -122,6 +126,10 @@ class Comparison:
                 f"{told.validation.metrics[metric]:.3f} on validation and {test.point:.3f} on "
                 f"{told.test.examples:,} test examples ({test.low:.3f} to {test.high:.3f}), looked at this once."
             )
+            if not told.agrees:
+                parts.append(
+                    f"Do not use it: its outputs are up to {told.largest_difference:.3g} off those before saving."
+                )
         parts.append(f"{self.seconds:.0f} s in all. Run folder: {self.folder.path}")
         return "\n".join(parts)
 

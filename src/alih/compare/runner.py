@@ -19,6 +19,7 @@ from alih.training.boundary import FullModel
 from alih.training.cost import flops, measure
 from alih.training.feed import InputFeed
 from alih.training.loop import FitSettings, TrainingError, logits
+from alih.training.precision import device
 
 #: Training rows scored for the overfitting gap, at most.
 _TRAIN_ROWS_SCORED = 1000
@@ -54,6 +55,8 @@ class Runner:
             adaptation = route(variant.route).adapt(
                 self.bench, variant, settings, rows, head_settings=head_settings, deadline=deadline
             )
+        # Training a head moves the head alone; what is measured below runs the whole model.
+        nn.Module.to(adaptation.pretrained.model, device())
         full, setting = purpose == "full", {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
         found = adaptation.stage.logits("validation")
         if not np.isfinite(found).all():

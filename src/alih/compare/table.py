@@ -79,9 +79,14 @@ def _record(contender: Contender, decision: Decision) -> dict[str, Any]:
 
 
 def _enough(curve: Sequence[Trial], decision: Decision, label: str, sign: int) -> int:
-    """The smallest size whose score lies within the noise of the score on all examples."""
+    """The smallest size from which on every score lies within the noise of the score on all examples."""
     bound = decision.scores[label].low if sign > 0 else decision.scores[label].high
-    return next(t.examples for t in curve if t is curve[-1] or sign * t.metrics[decision.metric] >= sign * bound)
+    enough = curve[-1].examples
+    for trial in reversed(curve[:-1]):
+        if not sign * trial.metrics[decision.metric] >= sign * bound:
+            break
+        enough = trial.examples
+    return enough
 
 
 def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:

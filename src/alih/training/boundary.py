@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ from alih.training.layout import fast_layout
 from alih.training.modules import FullModel, HeadModel, freeze_below
 from alih.training.precision import autocast, choose, device
 from alih.training.resume import ResumedModel
+from alih.version import VERSION
 
 __all__ = [
     "FEATURES",
@@ -149,7 +151,13 @@ class _Job:
             return self._compute(boundaries, {}, probe)
         identity = Identity(self._model, self._anatomy)
         data = self._encoded.digest()
-        told = {"compute": self._precision, "device": self._device.type, "torch": torch.__version__}
+        told = {
+            "compute": self._precision,
+            "device": self._device.type,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "alih": VERSION,
+        }
         self._keys = {boundary: identity.key(boundary, data, **told) for boundary in boundaries}
         self._keys |= {None: identity.key(len(self._anatomy.blocks), data, probe=True, **told)} if probe else {}
         with ExitStack() as stack:

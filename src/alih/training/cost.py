@@ -58,6 +58,9 @@ def flops(module: nn.Module, batch: dict[str, Tensor]) -> int:
 
     Matrix products, convolutions and attention count, with a multiply-add as two operations.
     """
+    first = next(module.parameters(), None)
+    if first is not None:
+        batch = {name: tensor.to(first.device) for name, tensor in batch.items()}
     # The counter does not know the processor's fused attention; plain matrix products it does.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         module(batch)
