@@ -34,6 +34,12 @@ def main(run: str, output: str) -> None:
     curves.minorticks_off()
     curves.legend(frameon=False, fontsize=8)
     costs.set(xscale="log", xlabel="seconds to adapt, search included", title="Score (95 % interval) against cost")
+    times = [record["seconds"] + record["search_seconds"] for record in report["table"]]
+    ticks = [
+        tick for tick in (0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if min(times) / 3 < tick < max(times) * 3
+    ]
+    costs.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+    costs.minorticks_off()
     for axes in (curves, costs):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

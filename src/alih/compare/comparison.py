@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from alih.compare.trial import Trial
 from alih.errors import RunError
 
 REPORT_SCHEMA = 1
+#: Trials named one by one in the text; the report has all of them.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Comparison:
         if self.probe:
             depths = " ".join(f"{score:.3f}" for score in self.probe)
             parts.append(f"A linear probe on each depth, input to last block: {depths}.")
-        parts += [f"Not measured in full: {skipped.rstrip('.')}." for skipped in self.skipped]
+        parts += _skipped(self.skipped)
         if self.handed_over is not None:
             told, metric = self.handed_over, self.decision.metric
             test = told.test.interval
@@ -143,3 +146,16 @@ def _candidate(contender: Contender) -> Candidate:
         max(trial.costs.peak_memory_bytes for trial in trials),
         trials[0].costs.disk_bytes,
     )
+
+
+def _skipped(skipped: Sequence[str]) -> list[str]:
+    """One line a trial that was not measured in full; one line a reason, where many trials share it."""
+    by_reason: dict[str, list[str]] = {}
+    for one in skipped:
+        what, _, why = one.rstrip(".").partition(": ")
+        by_reason.setdefault(why, []).append(what)
+    lines = []
+    for why, names in by_reason.items():
+        told = "; ".join(names) if len(names) <= _NAMED else f"{len(names)} trials, first {names[0]}"
+        lines.append(f"Not measured in full: {told}: {why}.")
+    return lines
