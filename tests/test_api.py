@@ -19,7 +19,7 @@ FEW: dict[str, Any] = {"learning_rate": 0.01, "seeds": 1, "routes": "transfer"}
 
 def test_three_lines_are_enough(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
     result = alih.compare(reviews_csv, str(tiny_bert), runs=tmp_path, **FEW)
-    assert "Take transfer" in str(result)
+    assert "transfer: accuracy" in str(result)
     [prediction] = result.best.predict(["barang bagus sekali"])
     assert prediction.label in ("negative", "positive")
 

@@ -1,7 +1,7 @@
 """Progress of long work: what, how far, how long still.
 
-On a terminal a bar is redrawn in place; in a log one line is printed every ten seconds, so that neither is flooded.
-Steps shorter than two seconds stay silent.
+On a terminal a bar is redrawn in place; in a log one line is printed after two seconds and then every ten, so that
+neither is flooded. Steps shorter than two seconds stay silent.
 """
 
 from __future__ import annotations
@@ -61,15 +61,16 @@ class Progress:
             yield bar.update if terminal else self._log_lines(what, total, unit)
 
     def _log_lines(self, what: str, total: int, unit: str) -> Advance:
-        start = last = time.monotonic()
+        start = time.monotonic()
+        due = start + _QUIET_SECONDS
         done = 0
 
         def advance(units: int) -> None:
-            nonlocal done, last
+            nonlocal done, due
             done += units
             now = time.monotonic()
-            if now - last >= _LOG_SECONDS and done:
-                last = now
+            if now >= due and done:
+                due = now + _LOG_SECONDS
                 left = (now - start) / done * max(total - done, 0)
                 self.stream.write(f"{what}: {done:,} of {total:,} {unit}, about {left:.0f} s left\n")
                 self.stream.flush()

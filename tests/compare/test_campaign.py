@@ -15,12 +15,13 @@ from alih.data.read import read
 from alih.errors import OptionError
 from alih.progress import Progress
 from alih.routes.base import Variant
+from small_tasks import RATES
 
 ONE = Variant("finetune", 1, 3)
 
 
 def test_what_matters_most_is_measured_first(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": 1e-2, "epochs": 1, "seeds": 2}
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": RATES, "epochs": 1, "seeds": 2}
     found = compare(reviews_csv, Options.from_mapping(wanted), Progress(quiet=True))
     ran = [(t.purpose, t.examples, t.seed) for t in found.trials if t.purpose != "search"]
     variants = 4  # transfer, finetune 1 and all, scratch
@@ -42,7 +43,7 @@ def test_every_trial_of_one_size_sees_the_same_examples(
         return real(self, variant, settings, head_settings, rows, **more)
 
     monkeypatch.setattr(Runner, "run", run)
-    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": 1e-2, "epochs": 1, "seeds": 2}
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": RATES, "epochs": 1, "seeds": 2}
     compare(reviews_csv, Options.from_mapping({**wanted, "routes": "transfer,finetune"}), Progress(quiet=True))
     assert {len(rows) for rows in seen.values()} == {1}
     ordered = [next(iter(seen[size])) for size in sorted(seen)]

@@ -20,14 +20,14 @@ from alih.data.read import read
 from alih.errors import DataError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.training.loop import TrainingError
-from small_tasks import pictures, prices, table
+from small_tasks import RATES, pictures, prices, table
 
 QUIET = Progress(quiet=True)
 VARIANTS = ["transfer", "finetune top 1 of 3", "finetune all 3"]
 
 
 def options(model: Path, runs: Path, **more: Any) -> Options:
-    few = {"routes": "transfer,finetune", "seeds": 1, "epochs": 1, "learning_rate": 1e-2}
+    few = {"routes": "transfer,finetune", "seeds": 1, "epochs": 1, "learning_rate": RATES}
     return Options.from_mapping({"model": str(model), "runs": str(runs), **few, **more})
 
 
@@ -194,7 +194,7 @@ def test_an_adapted_model_can_be_adapted_again_from_the_last_run(
     runs = tmp_path / "runs"
     first = adapt(reviews_csv, "transfer", options(tiny_bert, runs, routes=None, epochs=None), QUIET)
     for model in (runs / "last", runs / "last" / "model", first.folder.path):
-        again = compare(reviews_csv, options(model, runs, epochs=None, learning_rate=1e-3), QUIET)
+        again = compare(reviews_csv, options(model, runs, epochs=None, learning_rate=RATES), QUIET)
         assert again.handed_over is not None
         assert again.folder.path != first.folder.path
 
@@ -212,7 +212,11 @@ def test_regression_comes_back_in_the_unit_of_the_labels(tiny_bert: Path, tmp_pa
     assert isinstance(high, float)
     assert 80_000 < low < 150_000 < high < 220_000
     # The head of an adapted regression is in the labels' unit: adapting it again must not start from scratch.
-    again = compare(data, options(tmp_path / "runs" / "last", tmp_path / "runs", learning_rate=1e-5, blocks=1), QUIET)
+    again = compare(
+        data,
+        options(tmp_path / "runs" / "last", tmp_path / "runs", learning_rate=dict.fromkeys(RATES, 1e-5), blocks=1),
+        QUIET,
+    )
     assert again.records[0]["score"]["point"] > 0.5
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from string import Formatter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alih.compare.decide import Candidate, decide
+from alih.compare.decide import Candidate, Limits, Prefer, decide
+from alih.compare.reasons import _SENTENCES
 from alih.task import Kind, Modality, Task
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
@@ -142,3 +144,61 @@ def test_the_front_equals_a_search_by_brute_force() -> None:
 def test_no_time_at_all_is_no_trouble(seconds: float) -> None:
     found = decide(TWO, "accuracy", [candidate("cheap", 22, seconds), candidate("dear", 20, 50, start=5)], LABELS)
     assert found.chosen == "cheap"
+
+
+def test_what_is_over_a_limit_is_not_chosen_and_said() -> None:
+    candidates = [candidate("large", 5, 1, memory=900), candidate("small", 60, 5, memory=100)]
+    found = decide(TWO, "accuracy", candidates, LABELS, limits=Limits(memory_bytes=500))
+    assert (found.chosen, found.best) == ("small", "small")
+    assert found.behind["large"].high < 0, "it is better"
+    assert any("over your limits: large" in words for words in found.words)
+    assert not any("Worse beyond chance" in words for words in found.words)
+
+
+def test_where_everything_is_over_the_limits_the_nearest_is_taken_and_said() -> None:
+    candidates = [candidate("large", 5, 1, memory=900), candidate("small", 60, 5, memory=600)]
+    found = decide(TWO, "accuracy", candidates, LABELS, limits=Limits(memory_bytes=500))
+    assert found.chosen == "small"
+    assert any("Every variant is over your limits" in words for words in found.words)
+
+
+@pytest.mark.parametrize(("prefer", "chosen"), [("cheap", "cheap"), ("balanced", "dear"), ("best", "dear")])
+def test_a_gap_of_more_than_one_standard_error_is_taken_by_preference(prefer: Prefer, chosen: str) -> None:
+    # 12 examples lost and 4 won: 8 behind, with a standard error of 4.
+    candidates = [candidate("cheap", 12, 1, start=100), candidate("dear", 4, 50)]
+    found = decide(TWO, "accuracy", candidates, LABELS, prefer=prefer)
+    assert found.behind["cheap"].low <= 0
+    assert found.chosen == chosen
+
+
+def test_how_many_examples_would_tell_follows_the_square_of_the_width() -> None:
+    candidates = [candidate("cheap", 12, 1, start=100), candidate("dear", 4, 50)]
+    found = decide(TWO, "accuracy", candidates, LABELS)
+    gap = found.behind["cheap"]
+    wanted = 300 * ((gap.point - gap.low) / gap.point) ** 2
+    told = next(reason for reason in found.reasons if reason.key == "flip_examples")
+    assert float(told.values["examples"].replace(",", "")) == pytest.approx(wanted, rel=0.05)
+    assert "would show it, and dear would be taken" in told.say()
+
+
+def test_what_was_cut_short_is_not_called_worse() -> None:
+    found = decide(TWO, "accuracy", [candidate("good", 5, 9), replace(candidate("cut", 90, 1), complete=False)], LABELS)
+    assert not any("Worse" in words for words in found.words)
+    assert any("Cut short by the time limit, and perhaps better than measured: cut" in words for words in found.words)
+
+
+def test_seeds_that_disagree_are_warned_of() -> None:
+    steady, shaky = candidate("steady", 30, 1), candidate("shaky", 0, 9)
+    runs = np.concatenate([candidate("", wrong, 9).logits for wrong in (0, 60)])
+    steady = replace(steady, logits=np.concatenate([steady.logits] * 2))
+    found = decide(TWO, "accuracy", [steady, replace(shaky, logits=runs)], LABELS)
+    assert any("From seed to seed the score varies: shaky by 20.0 points" in words for words in found.words)
+
+
+def test_every_reason_is_said_in_both_languages() -> None:
+    assert _SENTENCES["en"].keys() == _SENTENCES["id"].keys()
+    for key, sentence in _SENTENCES["en"].items():
+        gaps = [
+            {name for _, name, _, _ in Formatter().parse(text) if name} for text in (sentence, _SENTENCES["id"][key])
+        ]
+        assert gaps[0] == gaps[1], key

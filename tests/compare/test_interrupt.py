@@ -29,7 +29,16 @@ _PATIENCE_SECONDS = 90.0
 def comparing(data: Path, model: Path, runs: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A comparison that would run for very long, once its first variant has been measured."""
     command = [sys.executable, "-m", "alih", "compare", str(data), "--model", str(model), "--runs", str(runs)]
-    command += ["--learning-rate", "0.01", "--epochs", "1", "--seeds", "100000", "--routes", "transfer,finetune"]
+    command += [
+        "--learning-rate",
+        "transfer=0.01,finetune=0.01",
+        "--epochs",
+        "1",
+        "--seeds",
+        "100000",
+        "--routes",
+        "transfer,finetune",
+    ]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
@@ -51,7 +60,9 @@ def _wait_for_a_trial(process: subprocess.Popen[str], runs: Path) -> Path:
     raise AssertionError(f"no trial was written: {process.communicate()[1]}")
 
 
-def test_ctrl_c_keeps_the_trials_and_exits_with_130(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_trials_hands_over_the_best_and_exits_with_130(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
     with comparing(reviews_csv, tiny_bert, tmp_path / "runs") as (process, folder):
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=_PATIENCE_SECONDS)
@@ -62,10 +73,24 @@ def test_ctrl_c_keeps_the_trials_and_exits_with_130(reviews_csv: Path, tiny_bert
     run = RunFolder.open(folder)
     assert len(run.trials()) >= 4
     assert run.report["interrupted"] is True
-    assert run.report["handed_over"] is None
+    assert run.report["handed_over"]["agrees_with_memory"]
     assert not run.weights.exists()
+    assert Adapted.open(tmp_path / "runs" / "last").predict(["good"])
+
+
+def test_ctrl_c_again_leaves_the_model_out_and_the_report_in(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: Any, **_more: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alih.compare.comparison.hand_over", stop)
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "seeds": 1, "routes": "transfer"}
+    found = compare(reviews_csv, Options.from_mapping(wanted), Progress(quiet=True))
+    assert found.interrupted
+    assert found.folder.report["handed_over"] is None
     with pytest.raises(RunError, match="holds no adapted model"):
-        Adapted.open(folder)
+        Adapted.open(found.folder.path)
 
 
 def test_a_killed_run_leaves_a_folder_that_reads(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:

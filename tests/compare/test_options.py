@@ -24,6 +24,12 @@ from alih.errors import OptionError
         ({"blocks": "0"}, ["--blocks", "transfer"]),
         ({"learning_rate": -1.0}, ["--learning-rate", "above 0"]),
         ({"learning_rate": 50.0}, ["--learning-rate"]),
+        ({"learning_rate": {"transfr": 0.1}}, ["--learning-rate", "did you mean 'transfer'"]),
+        ({"learning_rate": "transfer=0.1,finetune"}, ["--learning-rate", "route=number"]),
+        ({"max_memory": "much"}, ["--max-memory", "8GB"]),
+        ({"max_memory": 0}, ["--max-memory", "above zero"]),
+        ({"max_latency": -1.0}, ["--max-latency", "above zero"]),
+        ({"prefer": "dear"}, ["--prefer", "balanced"]),
         ({"max_time": "soon"}, ["--max-time", "soon", "20m"]),
         ({"max_time": "0s"}, ["--max-time", "above zero"]),
         ({"validation": 1.5}, ["--validation", "between 0 and 1"]),
@@ -83,3 +89,22 @@ def test_lists_are_read_from_text_and_from_python_alike() -> None:
     given_in_python = Options.from_mapping({"routes": ["transfer", "finetune"], "blocks": [1, "all"]})
     assert typed == given_in_python
     assert typed.blocks == (1, ALL_BLOCKS)
+
+
+@pytest.mark.parametrize(
+    ("written", "rates"),
+    [
+        ("1e-4", {"transfer": 1e-4, "scratch": 1e-4}),
+        ("transfer=0.01, finetune=1e-4", {"transfer": 0.01, "scratch": None}),
+    ],
+)
+def test_a_learning_rate_is_for_every_route_or_for_those_named(written: str, rates: dict[str, float | None]) -> None:
+    found = Options.from_mapping({"learning_rate": written})
+    assert {route: found.rate_for(route) for route in rates} == rates
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("8GB", 8e9), ("500 mb", 5e8), ("1.5GiB", 1.5 * 2**30), ("1000", 1000.0), (2e9, 2e9)]
+)
+def test_sizes_are_read_as_people_write_them(written: str | float, size: float) -> None:
+    assert Options.from_mapping({"max_memory": written}).max_memory == size

@@ -134,7 +134,9 @@ def test_a_newer_schema_is_named(folder: RunFolder) -> None:
 def test_the_newest_run_is_last(tmp_path: Path) -> None:
     first, second = (RunFolder.create(tmp_path, "a") for _ in range(2))
     assert first.path != second.path
-    second.write_spec({})
+    for run in (first, second):
+        run.write_spec({})
+        run.become_last()
     assert RunFolder.open(tmp_path / "last").path.resolve() == second.path.resolve()
 
 
@@ -145,6 +147,7 @@ def test_last_is_a_text_file_where_links_cannot_be_made(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "symlink_to", refuse)
     made = RunFolder.create(tmp_path, "a")
     made.write_spec({})
+    made.become_last()
     assert (tmp_path / "last").is_file()
     assert RunFolder.open(tmp_path / "last").path == made.path
 
@@ -156,8 +159,15 @@ def test_a_newer_run_moves_the_pointer_whether_it_was_a_link_or_a_file(tmp_path:
     for _ in range(2):
         made = RunFolder.create(tmp_path, "a")
         made.write_spec({})
+        made.become_last()
         assert RunFolder.open(tmp_path / "last").path.resolve() == made.path.resolve()
     assert not list(tmp_path.glob(".last*"))
+
+
+def finished(root: Path) -> Path:
+    run = RunFolder.create(root, "same")
+    run.become_last()
+    return run.path
 
 
 def test_many_creators_in_one_second_get_a_folder_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +179,7 @@ def test_many_creators_in_one_second_get_a_folder_each(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Path, "symlink_to", slowly)
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: RunFolder.create(tmp_path, "same").path, range(24)))
+        made = list(pool.map(lambda _: finished(tmp_path), range(24)))
     assert len(set(made)) == 24
     assert all(path.is_dir() for path in made)
     assert (tmp_path / "last").resolve() in made
@@ -245,7 +255,7 @@ def test_a_disk_that_cannot_be_written_to_is_told_and_costs_no_trial(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(RunError, match="No space left"):
-            folder.append(trial(1), np.zeros((2, 2), dtype=np.float32))
+            folder.append(trial(1), {"held_out": np.zeros((2, 2), dtype=np.float32)})
     folder.append(trial(2))
     assert [found.seed for found in folder.trials()] == [0, 2]
 
@@ -265,8 +275,9 @@ def test_a_damaged_line_is_named_and_nothing_is_changed(folder: RunFolder) -> No
 
 def test_predictions_come_back_bit_for_bit_or_with_a_message(folder: RunFolder) -> None:
     logits = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
-    folder.append(trial(), logits)
+    folder.append(trial(), {"held_out": logits, "logits": -logits})
     assert (folder.predictions(trial()) == logits).all()
+    assert (folder.predictions(trial(), "logits") == -logits).all()
     file = next((folder.path / "predictions").iterdir())
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(RunError, match="missing or damaged"):
@@ -313,7 +324,7 @@ from test_runfolder import trial
 from alih.compare.runfolder import RunFolder
 folder = RunFolder.open(sys.argv[1])
 for number in range(10_000):
-    folder.append(trial(number), np.full((4, 2), number, dtype=np.float32))
+    folder.append(trial(number), {"held_out": np.full((4, 2), number, dtype=np.float32)})
     print(number, flush=True)
 """
 

@@ -22,13 +22,13 @@ def test_the_best_rate_of_the_grid_wins(best: float) -> None:
 def test_the_search_goes_on_past_an_end_that_wins() -> None:
     result = search_learning_rate((1e-4, 3e-4, 1e-3), bowl(1e-2))
     assert result.learning_rate == pytest.approx(9e-3)
-    assert len(result.losses) == 5
+    assert len(result.values) == 5
 
 
 def test_it_stops_extending_once_the_end_loses() -> None:
     result = search_learning_rate((1e-4, 3e-4, 1e-3), bowl(8e-4))
     assert result.learning_rate == 1e-3
-    assert len(result.losses) == 4
+    assert len(result.values) == 4
 
 
 def test_a_diverging_rate_never_wins() -> None:
@@ -40,8 +40,8 @@ def test_a_diverging_rate_never_wins() -> None:
 
 def test_where_every_rate_diverges_lower_ones_are_tried_and_the_lowest_is_taken() -> None:
     result = search_learning_rate((1e-3, 1e-2), lambda _: math.inf)
-    assert result.learning_rate == min(result.losses) == pytest.approx(1e-3 / 9)
-    assert all(math.isinf(loss) for loss in result.losses.values())
+    assert result.learning_rate == min(result.values) == pytest.approx(1e-3 / 9)
+    assert all(math.isinf(loss) for loss in result.values.values())
 
 
 def test_one_rate_is_tried_even_after_the_deadline() -> None:

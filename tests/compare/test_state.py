@@ -6,11 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from alih.compare.state import keep, put_back
+from alih.errors import RunError
+
+TRIAL: Any = SimpleNamespace(seed=3)
 
 
 def network() -> nn.Module:
@@ -35,22 +39,22 @@ def trained() -> nn.Module:
 def test_a_fresh_model_with_kept_weights_answers_as_the_trained_one(tmp_path: Path) -> None:
     model, fresh, inputs = trained(), network().eval(), torch.randn(5, 3)
     assert not torch.equal(model(inputs), fresh(inputs))
-    put_back(fresh, keep(adaptation(model), tmp_path / "weights" / "a.safetensors", seed=3, score=0.5))
+    put_back(fresh, keep(adaptation(model), tmp_path / "weights" / "a.safetensors", trial=TRIAL, score=0.5))
     assert torch.equal(model(inputs), fresh(inputs))
     assert all(torch.equal(a, b) for a, b in zip(model.buffers(), fresh.buffers(), strict=True))
 
 
 def test_frozen_weights_are_not_written(tmp_path: Path) -> None:
-    kept = keep(adaptation(trained()), tmp_path / "a.safetensors", seed=3, score=0.5)
+    kept = keep(adaptation(trained()), tmp_path / "a.safetensors", trial=TRIAL, score=0.5)
     names = set(load_file(kept.path))
     assert {name for name in names if not name.startswith("buffer:")} == {"1.weight", "1.bias", "2.weight", "2.bias"}
-    assert (kept.seed, kept.score) == (3, 0.5)
+    assert (kept.trial, kept.score) == (TRIAL, 0.5)
 
 
 def test_weights_kept_later_do_not_change_with_the_model(tmp_path: Path) -> None:
     model = trained()
     expected = model[2].weight.detach().clone()
-    kept = keep(adaptation(model), tmp_path / "a.safetensors", seed=0, score=0.0)
+    kept = keep(adaptation(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
     model[2].weight.data.zero_()
     fresh = network()
     put_back(fresh, kept)
@@ -64,8 +68,18 @@ def test_weights_that_two_layers_share_are_written_once_and_stay_shared(tmp_path
         return model
 
     model, fresh = tied(), tied()
-    kept = keep(adaptation(model), tmp_path / "a.safetensors", seed=0, score=0.0)
+    kept = keep(adaptation(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
     assert set(load_file(kept.path)) == {"0.weight"}
     put_back(fresh, kept)
     assert fresh[1].weight is fresh[0].weight
     assert torch.equal(fresh[1].weight, model[1].weight)
+
+
+def test_a_disk_that_cannot_be_written_to_is_said_and_the_weights_kept_before_stay(tmp_path: Path) -> None:
+    path = tmp_path / "weights" / "a.safetensors"
+    kept = keep(adaptation(trained()), path, trial=TRIAL, score=0.0)
+    before = path.read_bytes()
+    path.with_suffix(".part").mkdir()  # nothing can be written there
+    with pytest.raises(RunError, match="--runs"):
+        keep(adaptation(network()), path, trial=TRIAL, score=1.0)
+    assert kept.path.read_bytes() == before

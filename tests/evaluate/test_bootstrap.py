@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alih.evaluate import bootstrap
-from alih.evaluate.bootstrap import differences, interval
+from alih.evaluate.bootstrap import Bootstrap, Difference, differences, interval
 from alih.evaluate.metrics import METRICS, score
 from alih.task import Kind, Modality, Task
 
@@ -18,6 +18,10 @@ def answers(right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels = np.arange(right.shape[-1]) % 2
     guess = np.where(right, labels, 1 - labels)
     return np.eye(2, dtype=np.float32)[guess.astype(int)], labels
+
+
+def told_apart(found: Difference) -> bool:
+    return found.low > 0 or found.high < 0
 
 
 def test_the_interval_of_an_accuracy_equals_the_normal_approximation() -> None:
@@ -60,7 +64,7 @@ def test_systems_that_answer_alike_have_a_difference_of_about_zero_and_not_exact
     logits, labels = answers(np.arange(150) % 10 != 0)
     found = differences(TWO, "accuracy", logits, [logits], labels)[0]
     assert found.point == 0.0
-    assert not found.distinguishable
+    assert not told_apart(found)
     assert 1 / 152 <= found.high <= 4 / 152
 
 
@@ -74,7 +78,7 @@ def test_equal_systems_are_rarely_told_apart(chance: float, monkeypatch: pytest.
         others = [answers(generator.random(150) < chance)[0] for _ in range(4)]
         found = differences(TWO, "accuracy", first, others, labels, seed=number)
         alone = differences(TWO, "accuracy", first, others[:1], labels, seed=number)
-        told += [alone[0].distinguishable, any(one.distinguishable for one in found)]
+        told += [told_apart(alone[0]), any(told_apart(one) for one in found)]
     assert (told / 300 <= 0.07).all()
 
 
@@ -82,7 +86,7 @@ def test_a_clear_difference_is_found_with_its_sign() -> None:
     good, labels = answers(np.arange(300) % 10 != 0)
     bad, _ = answers(np.arange(300) % 2 == 0)
     found = differences(TWO, "accuracy", good, [bad], labels)[0]
-    assert found.distinguishable
+    assert told_apart(found)
     assert found.point == pytest.approx(0.4)
     assert found.low > 0.3
 
@@ -144,13 +148,14 @@ def test_every_metric_has_an_interval_around_its_score_and_repeats_by_seed(kind:
 def test_resampled_scores_equal_scores_of_the_resampled_examples(
     kind: Kind, metric: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "PROPORTIONS", frozenset())  # no pseudo-examples: the plain bootstrap
+    for name in ("PROPORTIONS", "_F1"):
+        monkeypatch.setattr(bootstrap, name, frozenset())  # no pseudo-examples: the plain bootstrap
     monkeypatch.setattr(bootstrap, "_CHUNK", 90 * 7)  # several chunks
     task, logits, labels = some(kind, seeds=1)
     generator = np.random.default_rng((5, 0))
     draws = [rows for part in range(20) for rows in bootstrap._draws(generator, min(7, 135 - 7 * part), 90)]
     monkeypatch.setattr(bootstrap, "_RESAMPLES", 135)
-    found = bootstrap._resample(task, metric, [logits], labels, seed=5)[0]
+    found = bootstrap._resample(task, metric, [logits], labels, None, seed=5)[0]
     rows = [np.repeat(np.arange(90), times) for times in draws]
     assert found == pytest.approx([score(task, metric, logits[0][row], labels[row]) for row in rows])
 
@@ -178,4 +183,53 @@ def test_labels_that_are_all_equal_and_one_example_are_no_trouble() -> None:
     number = Task(Modality.TEXT, Kind.REGRESSION)
     assert interval(number, "r2", np.ones((5, 1)), np.full(5, 3.0)).point == 0.0
     found = interval(TWO, "macro_f1", np.array([[0.0, 1.0]]), np.array([1]))
-    assert (found.low, found.point, found.high) == (1.0, 1.0, 1.0)
+    assert (found.point, found.high) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("metric", ["micro_f1", "macro_f1"])
+def test_a_perfect_f1_is_no_more_certain_than_a_perfect_accuracy(metric: str) -> None:
+    if metric == "micro_f1":
+        task, labels = Task(Modality.TEXT, Kind.MULTI, tuple("abc")), np.eye(3, dtype=np.int64)[np.arange(150) % 3]
+        logits = (labels * 2.0 - 1.0) * 5
+    else:
+        task = TWO
+        logits, labels = answers(np.ones(150, dtype=bool))
+    found = interval(task, metric, logits, labels)
+    exact = 0.025 ** (1 / 150)  # Clopper and Pearson's lower end of 150 out of 150
+    assert (found.point, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(exact, abs=0.012)
+
+
+def test_examples_of_one_group_count_as_one_when_they_are_alike() -> None:
+    right = np.repeat(np.arange(50) % 5 != 0, 4)  # 50 patients of four pictures each, all right or all wrong
+    logits, labels = answers(right)
+    patients = [str(number) for number in np.repeat(np.arange(50), 4)]
+    alone, together = (
+        interval(TWO, "accuracy", logits, labels),
+        interval(TWO, "accuracy", logits, labels, groups=patients),
+    )
+    assert together.high - together.low == pytest.approx(2 * (alone.high - alone.low), rel=0.1)
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize("deviation", [0.0, 0.08])
+def test_equal_routes_that_vary_by_seed_are_rarely_told_apart(
+    seeds: int, deviation: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "_RESAMPLES", 300)
+    generator = np.random.default_rng(7)
+    labels, told = np.ones(200, dtype=np.int64), 0
+    for number in range(200):
+        easy = generator.normal(1.2, 1.0, 200)
+        systems = [
+            np.stack([_margins(easy + generator.normal(0, deviation), generator) for _ in range(seeds)])
+            for _ in range(3)
+        ]
+        found = Bootstrap(TWO, "accuracy", systems, labels, seed=number).differences()
+        told += any(told_apart(one) for one in found)
+    assert told / 200 <= 0.08
+
+
+def _margins(margins: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    noisy = margins + generator.normal(0, 0.2, len(margins))
+    return np.stack([np.zeros(len(noisy)), noisy], axis=1)

@@ -145,16 +145,6 @@ def test_activations_hold_no_padding() -> None:
     assert batch.shape == (2, encoded.lengths[:2].max(), 32)
 
 
-def test_selected_rows_are_those_rows() -> None:
-    pretrained, encoded = make("bert"), texts()
-    frozen = frozen_outputs(pretrained, encoded, [1], probe=True, cache=None, progress=QUIET)
-    some = frozen.select([7, 2])
-    assert torch.equal(some.at(1).collate([0, 1]), frozen.at(1).collate([7, 2]))
-    assert some.probe is not None
-    assert frozen.probe is not None
-    assert np.array_equal(some.probe[1], frozen.probe[1][[7, 2]])
-
-
 @pytest.mark.parametrize("name", ["bert", "alih-resnet", "vit"])
 def test_the_probe_holds_the_mean_of_every_depth(name: str) -> None:
     pretrained, encoded = make(name), examples_for(name)

@@ -22,7 +22,7 @@ PROCESS = """
     module = head()
     result = fit(module, train, train, SINGLE, FitSettings(0.03, epochs=4), progress=Progress(quiet=True))
     weights = module.linear.weight.detach().double().sum().item()
-    print("result", result.steps, result.best_loss, weights, flush=True)
+    print("result", result.steps, result.history[-1]["train_loss"], weights, flush=True)
 """
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length")
 _MODEL = ("model", "pooling", "revision", "allow_pickle", "precision")
 _TRAINING = ("epochs", "learning_rate", "batch_size", "seed", "metric")
+_LIMITS = ("max_memory", "max_latency", "prefer")
 _FOLDERS = ("cache_limit", "runs", "name")
 _DATA_HELP = (
     "CSV, TSV, JSON, JSONL or Parquet file; image folder; saved dataset; Hub dataset; alih/digits; alih/docstrings"
@@ -29,7 +30,7 @@ def add_commands(commands: Commands) -> None:
 
     compare = commands.add_parser("compare", help="measure every route on your data, recommend one, save the model")
     compare.add_argument("data", help=_DATA_HELP)
-    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "max_time", *_FOLDERS))
+    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "max_time", *_LIMITS, *_FOLDERS))
     compare.set_defaults(run=run_compare)
 
     adapt = commands.add_parser("adapt", help="run one route, without comparing")

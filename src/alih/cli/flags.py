@@ -42,7 +42,9 @@ def _add(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
         help=help_text.replace("%", "%%"),
         metavar=None if choices else option.metadata.get("metavar", _metavar(option)),
         choices=choices,
-        type=str if option.metadata.get("duration") else numbers.get(str(option.type), str),
+        type=str
+        if option.metadata.get("duration") or option.metadata.get("metavar") in {"SIZE", "RATE"}
+        else numbers.get(str(option.type), str),
     )
 
 

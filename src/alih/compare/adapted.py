@@ -25,10 +25,12 @@ from alih.errors import DataError, OptionError, RunError
 from alih.evaluate.bootstrap import Interval, interval
 from alih.evaluate.metrics import metrics, primary
 from alih.pretrained.source import Pretrained, load
+from alih.progress import Progress
 from alih.task import Kind, Modality, Task
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
 from alih.training.loop import logits
+from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
 
 _SIDECAR = "alih.json"
@@ -79,20 +81,28 @@ class Adapted:
         columns: the columns of its training data.
         max_length: most tokens a text.
         folder: where it was opened from.
+        progress: where long predictions report to; standard error if not given.
     """
 
     def __init__(
-        self, pretrained: Pretrained, task: Task, columns: Columns, max_length: int | None, folder: Path
+        self,
+        pretrained: Pretrained,
+        task: Task,
+        columns: Columns,
+        max_length: int | None,
+        folder: Path,
+        progress: Progress | None = None,
     ) -> None:
         self.pretrained = pretrained
         self.task = task
         self.columns = columns
         self.max_length = max_length
         self.folder = folder
+        self.progress = progress or Progress()
         self._module = FullModel(pretrained.model)
 
     @classmethod
-    def open(cls, path: str | Path) -> Adapted:
+    def open(cls, path: str | Path, *, progress: Progress | None = None) -> Adapted:
         """Open a run folder ("runs/last") or the folder of an adapted model.
 
         Raises:
@@ -102,10 +112,10 @@ class Adapted:
         told = _read_sidecar(folder)
         pretrained = load(str(folder), None)
         if told is None:
-            return cls(pretrained, _task_of(pretrained, folder), Columns(), pretrained.max_length, folder)
+            return cls(pretrained, _task_of(pretrained, folder), Columns(), pretrained.max_length, folder, progress)
         if pretrained.model.config.num_labels != told.task.outputs:
             raise RunError(f"{folder}: config.json and {_SIDECAR} name different classes. Delete {_SIDECAR} to go on.")
-        return cls(pretrained, told.task, told.columns, told.max_length, folder)
+        return cls(pretrained, told.task, told.columns, told.max_length, folder, progress)
 
     def predict(self, inputs: Sequence[Input], *, batch_size: int = 64) -> list[Prediction]:
         """Predict texts, pairs of texts, or pictures (paths or uint8 arrays).
@@ -138,7 +148,11 @@ class Adapted:
             return np.zeros((0, self.task.outputs), dtype=np.float32)
         encoded = encode(self.pretrained.processor, examples, self.max_length or self.pretrained.max_length)
         self._module.to(device())
-        return logits(self._module, InputFeed(encoded, None, batch_size=batch_size))
+        with (
+            out_of_memory_in_words("predicting"),
+            self.progress.step("predicting", len(encoded), "examples") as advance,
+        ):
+            return logits(self._module, InputFeed(encoded, None, batch_size=batch_size), advance=advance)
 
     def evaluate(
         self,
@@ -160,10 +174,22 @@ class Adapted:
         else:
             typed = (*_split(text), *_split(label))
             examples = read_labelled(data, self.task, self._columns(text, label), typed=typed, damaged=left_out)
-        found = self.logits(examples)
+        return self.score(examples, self.logits(examples), metric=chosen, left_out=left_out)
+
+    def score(
+        self,
+        examples: Examples,
+        found: NDArray[np.float32],
+        *,
+        metric: str | None = None,
+        left_out: Sequence[Damage] = (),
+    ) -> Scores:
+        """Score logits (n, outputs) of labelled examples."""
+        chosen = primary(self.task, metric)
         labels = examples.known_labels
         scores = metrics(self.task, found, labels)
-        return Scores(scores, chosen, interval(self.task, chosen, found, labels), len(examples), tuple(left_out))
+        sure = interval(self.task, chosen, found, labels, groups=examples.groups)
+        return Scores(scores, chosen, sure, len(examples), tuple(left_out))
 
     def read_inputs(
         self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None

@@ -5,6 +5,8 @@ The order is such that a comparison cut short, by its time limit or by Ctrl-C, h
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +25,7 @@ from alih.routes.bench import Bench
 from alih.routes.registry import route
 from alih.task import Kind
 from alih.training.loop import FitSettings, TrainingError
+from alih.training.memory import OutOfMemoryError
 
 #: Share of the full training that a run of the search takes, on at most so many examples.
 _SEARCH_SHARE = 0.34
@@ -39,14 +42,16 @@ class Contender:
         variant: the route with its scope.
         settings: how it trains, with the learning rate that the search found.
         search: how that was found; None where the user gave the rate.
+        search_seconds: what the searches took that it needs: its own, and that of the head trained before its blocks.
         trials: at every size and seed.
-        logits: validation logits of the trials at full size, by seed.
+        logits: validation logits of the trials at full size that it is judged by, by seed.
         kept: the best trained weights so far.
     """
 
     variant: Variant
     settings: FitSettings
     search: SearchResult | None
+    search_seconds: float = 0.0
     trials: list[Trial] = field(default_factory=list)
     logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     kept: Kept | None = None
@@ -55,6 +60,12 @@ class Contender:
     def full(self) -> list[Trial]:
         """The trials on all training examples."""
         return [trial for trial in self.trials if trial.purpose == "full"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the time limit cut neither its search nor a full trial short."""
+        searched = self.search is None or self.search.complete
+        return searched and all(trial.stopped != "deadline" for trial in self.full)
 
 
 @dataclass
@@ -80,6 +91,7 @@ class Campaign:
     progress: Progress
     contenders: list[Contender] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _head: FitSettings | None = None
     _head_seconds: float = 0.0
 
@@ -114,7 +126,11 @@ class Campaign:
         if self.contenders and not self.budget.allows(variant, 0):
             self._skip(variant.label, "the time limit was reached before its first trial")
             return
-        contender = self._prepare(variant)
+        try:
+            contender = self._prepare(variant)
+        except OutOfMemoryError as error:
+            self._skip(variant.label, str(error))
+            return
         self._trial(contender, len(self.order), self.options.seed, "full", compulsory=not self.contenders)
         if contender.full:
             self.contenders.append(contender)
@@ -123,42 +139,54 @@ class Campaign:
         chosen = route(variant.route)
         anatomy = self.bench.pretrained.anatomy
         effort = chosen.effort(anatomy)
+        head_seconds = 0.0
         if variant.trainable_blocks and not variant.random_weights:
+            # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
             self._head_settings()
+            head_seconds = self._head_seconds
+        given = self.options.rate_for(variant.route)
         base = FitSettings(
-            learning_rate=self.options.learning_rate or 0.0,
+            learning_rate=given or 0.0,
             epochs=self._epochs(variant, len(self.order)),
             batch_size=self.options.batch_size,
             patience=effort.patience,
             seed=self.options.seed,
             precision=self.options.precision,
         )
-        if self.options.learning_rate is not None:
-            return Contender(variant, base, None)
+        usual = effort.epochs(len(self.order), self.options.batch_size)
+        if base.epochs < usual:
+            self.notes.append(
+                f"{variant.label} ran {base.epochs} epochs, as --epochs says; by default it runs {usual}."
+            )
+        if given is not None:
+            if variant.trainable_blocks == 0:
+                self._head = base
+            return Contender(variant, base, None, head_seconds)
         search = self._search(variant, base, chosen.learning_rates(anatomy))
         settings = replace(base, learning_rate=search.learning_rate)
         if variant.trainable_blocks == 0:
             self._head, self._head_seconds = settings, search.seconds
-        elif not variant.random_weights:
-            # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
-            search = replace(search, seconds=search.seconds + self._head_seconds)
-        tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.losses))
+        tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.values))
         self.progress.say(f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}")
-        return Contender(variant, settings, search)
+        return Contender(variant, settings, search, head_seconds + search.seconds)
 
     def _head_settings(self) -> FitSettings:
         """How a head is trained before the blocks above the boundary are: with transfer's own learning rate."""
         if self._head is None:
             transfer = route("transfer")
             variant = transfer.variants(self.bench.pretrained.anatomy, None)[0]
+            given = self.options.rate_for("transfer") if isinstance(self.options.learning_rate, Mapping) else None
             base = FitSettings(
-                learning_rate=0.0,
+                learning_rate=given or 0.0,
                 epochs=self._epochs(variant, len(self.order)),
                 batch_size=self.options.batch_size,
                 patience=transfer.effort(self.bench.pretrained.anatomy).patience,
                 seed=self.options.seed,
                 precision=self.options.precision,
             )
+            if given is not None:
+                self._head = base
+                return base
             found = self._search(variant, base, transfer.learning_rates(self.bench.pretrained.anatomy))
             self._head, self._head_seconds = replace(base, learning_rate=found.learning_rate), found.seconds
         return self._head
@@ -170,18 +198,19 @@ class Campaign:
         rows = self.order[:size]
         head = self._head or base
 
-        def loss_at(rate: float) -> float:
+        def value_at(rate: float) -> float:
             settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs)
+            start = time.monotonic()
             try:
                 trial, _ = self.runner.run(
                     variant, settings, head, rows, purpose="search", deadline=self._deadline(variant)
                 )
             except TrainingError:
                 return float("inf")
-            self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+            self.budget.learn(variant, time.monotonic() - start, trial.costs.examples_seen)
             return self._badness(variant, trial)
 
-        return search_learning_rate(grid, loss_at, self._deadline(variant))
+        return search_learning_rate(grid, value_at, self._deadline(variant))
 
     def _deadline(self, variant: Variant) -> float | None:
         """When training has to end; never for a head that is the first to be measured: it is cheap, and one has to be.
@@ -207,6 +236,7 @@ class Campaign:
             return
         settings = replace(contender.settings, seed=seed, epochs=epochs)
         head = replace(self._head or settings, seed=seed, epochs=self._head_epochs(size))
+        start = time.monotonic()
         try:
             trial, adaptation = self.runner.run(
                 variant,
@@ -216,10 +246,10 @@ class Campaign:
                 purpose=purpose,
                 deadline=self._deadline(variant),
             )
-        except TrainingError as error:
+        except (TrainingError, OutOfMemoryError) as error:
             self._skip(what, str(error))
             return
-        self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+        self.budget.learn(variant, time.monotonic() - start, trial.costs.examples_seen)
         contender.trials.append(trial)
         if trial.stopped == "deadline" and adaptation.result.steps == 0:
             self._skip(what, "the time limit was reached before its first step")
@@ -239,7 +269,7 @@ class Campaign:
                 self.runner.folder.weights
                 / f"{contender.variant.route}-{contender.variant.trainable_blocks}.safetensors"
             )
-            contender.kept = keep(adaptation, path, trial.seed, score)
+            contender.kept = keep(adaptation, path, trial, score)
 
     def _epochs(self, variant: Variant, size: int, share: float = 1.0) -> int:
         if self.options.epochs is not None and variant.trainable_blocks:

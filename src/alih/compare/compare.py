@@ -17,7 +17,7 @@ from alih.compare.spec import spec
 from alih.data.examples import Dataset
 from alih.data.messages import worst
 from alih.data.read import read
-from alih.errors import OptionError, RunError
+from alih.errors import AlihError, OptionError, RunError
 from alih.evaluate.metrics import primary
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import BUILT_IN, default_model
@@ -28,6 +28,8 @@ from alih.routes.registry import ROUTES, route
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
+from alih.training.precision import choose as precision_for
+from alih.training.precision import device
 
 
 def compare(data: str | Path | Dataset, options: Options | None = None, progress: Progress | None = None) -> Comparison:
@@ -91,10 +93,14 @@ def _run(
     cache = default_cache() if options.cache_limit > 0 else None
     if cache is not None:
         cache = Cache(cache.folder, round(options.cache_limit * 1e9))
-    bench = Bench(dataset, choice, cache, options.max_length, options.batch_size, options.seed, metric, progress)
-    cut = sum(part.encoded.truncated for part in bench.parts.values())
+    precision = precision_for(device(), options.precision, progress)
+    bench = Bench(
+        dataset, choice, cache, options.max_length, options.batch_size, options.seed, metric, precision, progress
+    )
+    own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
+    cut = sum(encoded.truncated for encoded in own)
     if cut:
-        texts = sum(len(part.encoded) for part in bench.parts.values())
+        texts = sum(len(encoded) for encoded in own)
         longest = options.max_length or bench.pretrained.max_length
         progress.say(f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen.")
     anatomy = bench.pretrained.anatomy
@@ -110,8 +116,9 @@ def _run(
         try:
             interrupted = not _ran(campaign, variants, sizes, folder)
             return Comparison.conclude(campaign, folder, interrupted=interrupted)
-        finally:
+        except AlihError:
             folder.drop_weights()
+            raise
 
 
 def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], folder: RunFolder) -> bool:
@@ -127,6 +134,7 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
         campaign.progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
         if not campaign.contenders:
             raise
+        campaign.progress.say("The best model so far is handed over; Ctrl-C again leaves without one.")
         return False
     if not campaign.contenders:
         raise RunError(f"{folder.path}: nothing could be trained. {'; '.join(campaign.skipped)}")
@@ -172,6 +180,11 @@ def _check_used(options: Options, routes: tuple[str, ...]) -> None:
     """
     if options.blocks is not None and "finetune" not in routes:
         raise OptionError(f"--blocks: is for the route finetune, but only {', '.join(routes)} runs; leave it out.")
+    if isinstance(options.learning_rate, float) and len(routes) > 1:
+        raise OptionError(
+            f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
+            f"Leave it out, or give each its own: {','.join(f'{name}={options.learning_rate:g}' for name in routes)}."
+        )
     if options.epochs is not None and set(routes) == {"transfer"}:
         raise OptionError(
             "--epochs: is for finetune and scratch; transfer trains its head until it gets no better. Leave it out."

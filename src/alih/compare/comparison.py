@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,14 +11,17 @@ import numpy as np
 
 from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign, Contender
-from alih.compare.decide import Candidate, Decision, decide
+from alih.compare.decide import Candidate, Decision, Limits, decide
 from alih.compare.export import HandedOver, hand_over
+from alih.compare.requirement import enough_examples
 from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, size_of, table_data
 from alih.compare.trial import Trial
 from alih.errors import RunError
 
 REPORT_SCHEMA = 1
+#: A table is never squeezed below so many characters.
+_LEAST_WIDTH = 80
 #: Trials named one by one in the text; the report has all of them.
 _NAMED = 3
 
@@ -32,6 +36,7 @@ class Comparison:
         records: the table's data, one record a variant.
         probe: validation score of a linear probe on each depth's output, input first; empty where none was made.
         skipped: trials that were not run, and why.
+        notes: what else one should know to read the numbers.
         handed_over: the adapted model and its scores from disk; None where the run was stopped.
         seconds: wall time of the whole comparison.
         interrupted: stopped with Ctrl-C.
@@ -42,31 +47,52 @@ class Comparison:
     records: list[dict[str, Any]]
     probe: tuple[float, ...]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...]
     handed_over: HandedOver | None
     seconds: float
     interrupted: bool
 
     @classmethod
     def conclude(cls, campaign: Campaign, folder: RunFolder, *, interrupted: bool) -> Comparison:
-        """Decide on what was measured, hand the chosen model over (unless stopped), and write the report."""
+        """Decide on what was measured, hand the chosen model over, and write the report.
+
+        Ctrl-C while the model is handed over leaves it out.
+        """
         bench, metric = campaign.bench, campaign.metric
-        labels = bench.dataset.validation.known_labels
         candidates = [_candidate(contender) for contender in campaign.contenders]
-        decision = decide(bench.task, metric, candidates, labels, seed=campaign.options.seed)
+        validation, options = bench.dataset.validation, campaign.options
+        decision = decide(
+            bench.task,
+            metric,
+            candidates,
+            validation.known_labels,
+            groups=validation.groups,
+            limits=Limits(options.max_memory, options.max_latency),
+            prefer=options.prefer,
+            seed=options.seed,
+        )
         chosen = next(c for c in campaign.contenders if c.variant.label == decision.chosen)
-        handed_over = None if interrupted else hand_over(bench, chosen, folder, metric)
-        folder.drop_weights()
+        enough = {
+            c.variant.label: enough_examples(c, folder, bench.task, metric, validation) for c in campaign.contenders
+        }
+        try:
+            handed_over = hand_over(bench, chosen, folder, metric)
+        except KeyboardInterrupt:
+            handed_over, interrupted = None, True
         comparison = cls(
             folder,
             decision,
-            table_data(campaign.contenders, decision),
+            table_data(campaign.contenders, decision, enough),
             tuple(bench.probe()),
             tuple(campaign.skipped),
+            tuple(campaign.notes),
             handed_over,
             campaign.budget.elapsed,
             interrupted,
         )
         folder.write_report(comparison.report)
+        folder.become_last()
+        folder.drop_weights()
         return comparison
 
     @property
@@ -91,10 +117,11 @@ class Comparison:
         told = self.handed_over
         return {
             "schema": REPORT_SCHEMA,
-            "decision": asdict(self.decision),
+            "decision": asdict(self.decision) | {"words": list(self.decision.words)},
             "table": self.records,
             "probe_by_depth": list(self.probe),
             "skipped": list(self.skipped),
+            "notes": list(self.notes),
             "handed_over": None
             if told is None
             else {
@@ -108,12 +135,14 @@ class Comparison:
             "interrupted": self.interrupted,
         }
 
-    def table(self, *, markdown: bool = False) -> str:
-        """The table as text, or as Markdown."""
-        return render(self.records, self.decision, markdown=markdown)
+    def table(self, *, markdown: bool = False, width: int | None = None) -> str:
+        """The table as text, or as Markdown; at most `width` characters wide where one variant fits into that."""
+        return render(self.records, self.decision, markdown=markdown, width=width)
 
     def __str__(self) -> str:
-        parts = [self.table(), "* recommended", "", *self.decision.words]
+        width = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+        mark = ["* recommended"] if len(self.records) > 1 else []
+        parts = [self.table(width=width), *mark, "", *self.decision.words, *self.notes]
         if len(self.records) > 1:
             front = ", ".join(self.decision.front)
             parts.append(f"On the Pareto front of score, time, memory and bytes: {front}.")
@@ -125,8 +154,7 @@ class Comparison:
             told, metric = self.handed_over, self.decision.metric
             test = told.test.interval
             parts.append(
-                f"The model on disk ({size_of(told.disk_bytes)}) scores {metric} "
-                f"{told.validation.metrics[metric]:.3f} on validation and {test.point:.3f} on "
+                f"The model on disk ({size_of(told.disk_bytes)}) scores {metric} {test.point:.3f} on "
                 f"{told.test.examples:,} test examples ({test.low:.3f} to {test.high:.3f}), looked at this once."
             )
             if not told.agrees:
@@ -145,6 +173,8 @@ def _candidate(contender: Contender) -> Candidate:
         adapt_seconds(contender),
         max(trial.costs.peak_memory_bytes for trial in trials),
         trials[0].costs.disk_bytes,
+        trials[0].costs.latency_ms,
+        contender.complete,
     )
 
 

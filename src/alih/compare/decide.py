@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.evaluate.bootstrap import Difference, Interval, differences, interval
-from alih.evaluate.metrics import IN_POINTS, higher_is_better
+from alih.compare.reasons import Reason
+from alih.evaluate.bootstrap import Bootstrap, Difference, Interval
+from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
 from alih.task import Task
+
+Prefer = Literal["cheap", "balanced", "best"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +28,8 @@ class Candidate:
         seconds: measured time to adapt, the search for its learning rate included.
         peak_memory_bytes: measured peak memory.
         disk_bytes: bytes of what training changed.
+        latency_ms: measured time of one prediction; None where it was not measured.
+        complete: False where the time limit cut its training short.
     """
 
     label: str
@@ -30,6 +37,29 @@ class Candidate:
     seconds: float
     peak_memory_bytes: int
     disk_bytes: int
+    latency_ms: float | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the chosen variant may cost; None = no limit.
+
+    Args:
+        memory_bytes: peak memory while adapting.
+        latency_ms: time of one prediction.
+    """
+
+    memory_bytes: float | None = None
+    latency_ms: float | None = None
+
+    def excess(self, candidate: Candidate) -> float:
+        """By what factor the candidate is over the limit it breaks most; at most 1 within all of them."""
+        used = [
+            (candidate.peak_memory_bytes, self.memory_bytes),
+            (candidate.latency_ms, self.latency_ms),
+        ]
+        return max((value / limit for value, limit in used if value is not None and limit), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -38,12 +68,12 @@ class Decision:
 
     Args:
         metric: the metric that decided.
-        chosen: label of the cheapest candidate that cannot be told from the best one.
-        best: label of the candidate with the best mean score.
+        chosen: label of the candidate to take.
+        best: label of the candidate with the best mean score, of those within the limits.
         scores: each candidate's mean score over seeds, with its interval.
         behind: for each candidate but the best one, how far it is behind; positive = worse, whatever the metric.
         front: labels on the Pareto front of score, time, memory and bytes.
-        words: the same in sentences.
+        reasons: why, sentence by sentence.
     """
 
     metric: str
@@ -52,11 +82,24 @@ class Decision:
     scores: dict[str, Interval]
     behind: dict[str, Difference]
     front: tuple[str, ...]
-    words: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The reasons in English."""
+        return tuple(reason.say() for reason in self.reasons)
 
 
 def decide(
-    task: Task, metric: str, candidates: Sequence[Candidate], labels: NDArray[np.generic], *, seed: int = 0
+    task: Task,
+    metric: str,
+    candidates: Sequence[Candidate],
+    labels: NDArray[np.generic],
+    *,
+    groups: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    prefer: Prefer = "cheap",
+    seed: int = 0,
 ) -> Decision:
     """Choose among candidates scored on the same validation examples.
 
@@ -68,25 +111,54 @@ def decide(
         metric: the metric that decides.
         candidates: at least one, with different labels.
         labels: of the validation split.
+        groups: of the validation examples; those of one group are drawn together.
+        limits: what the chosen one may cost.
+        prefer: `cheap` takes the cheapest that cannot be told from the best; `balanced` only where it is not further
+            behind than one standard error of the difference (the rule of Breiman et al. 1984, section 3.4.3); `best`
+            the best score.
         seed: of the resampling.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
-    scores = {c.label: interval(task, metric, c.logits, labels, seed=seed) for c in candidates}
-    best = max(candidates, key=lambda c: (sign * scores[c.label].point, -c.seconds))
-    others = [candidate for candidate in candidates if candidate is not best]
-    gaps = differences(task, metric, best.logits, [other.logits for other in others], labels, seed=seed)
-    behind = {other.label: _behind(gap, sign) for other, gap in zip(others, gaps, strict=True)}
-    alike = [best, *(other for other in others if not behind[other.label].low > 0)]
-    chosen = min(alike, key=lambda c: (c.seconds, c.disk_bytes))
-    front = tuple(c.label for c in candidates if not any(_dominates(o, c, scores, sign) for o in candidates))
-    words = _words(metric, chosen, best, alike, candidates, scores, behind, len(labels))
-    return Decision(metric, chosen.label, best.label, scores, behind, front, words)
+    means = [float(np.mean([score(task, metric, run, labels) for run in c.logits])) for c in candidates]
+    limits = limits or Limits()
+    within = [c for c in candidates if limits.excess(c) <= 1] or [min(candidates, key=limits.excess)]
+    mean = dict(zip((c.label for c in candidates), means, strict=True))
+    best = max(within, key=lambda c: (sign * mean[c.label], -c.seconds))
+    ranked = [best, *(c for c in candidates if c is not best)]
+    bootstrap = Bootstrap(task, metric, [c.logits for c in ranked], labels, groups=groups, seed=seed)
+    scores = {c.label: bootstrap.interval(index) for index, c in enumerate(ranked)}
+    gaps = bootstrap.differences()
+    behind = {other.label: _behind(gap, sign) for other, gap in zip(ranked[1:], gaps, strict=True)}
+    alike = [best, *(c for c in within if c is not best and _is_alike(behind[c.label], prefer))]
+    chosen = best if prefer == "best" else min(alike, key=lambda c: (c.seconds, c.disk_bytes))
+    verdict = Decision(
+        metric,
+        chosen.label,
+        best.label,
+        {c.label: scores[c.label] for c in candidates},
+        behind,
+        tuple(c.label for c in candidates if not any(_dominates(o, c, scores, sign) for o in candidates)),
+        (),
+    )
+    seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
+    shaky = [c.label for index, c in enumerate(ranked) if bootstrap.shaky[index]]
+    reasons = _reasons(verdict, candidates, limits, prefer, seeds, shaky, len(labels))
+    return Decision(**{**vars(verdict), "reasons": tuple(reasons)})
 
 
 def _behind(gap: Difference, sign: float) -> Difference:
     if sign > 0:
         return gap
     return Difference(-gap.high, -gap.point, -gap.low, gap.level)
+
+
+def _is_alike(gap: Difference, prefer: Prefer) -> bool:
+    return gap.low <= 0 and (prefer != "balanced" or gap.point <= _standard_error(gap))
+
+
+def _standard_error(gap: Difference) -> float:
+    """Of a difference, from its interval: half its width in units of the normal quantile at its level."""
+    return (gap.high - gap.low) / 2 / NormalDist().inv_cdf((1 + gap.level) / 2)
 
 
 def _dominates(other: Candidate, one: Candidate, scores: dict[str, Interval], sign: float) -> bool:
@@ -96,46 +168,82 @@ def _dominates(other: Candidate, one: Candidate, scores: dict[str, Interval], si
     return theirs != mine and all(a >= b for a, b in zip(theirs, mine, strict=True))
 
 
-def _words(
-    metric: str,
-    chosen: Candidate,
-    best: Candidate,
-    alike: Sequence[Candidate],
+def _reasons(
+    verdict: Decision,
     candidates: Sequence[Candidate],
-    scores: dict[str, Interval],
-    behind: dict[str, Difference],
+    limits: Limits,
+    prefer: Prefer,
+    seeds: dict[str, list[float]],
+    shaky: Sequence[str],
     examples: int,
-) -> tuple[str, ...]:
-    score = scores[chosen.label]
-    found = [
-        f"Take {chosen.label}: {metric} {score.point:.3f} on {examples:,} validation examples "
-        f"(95 % interval {score.low:.3f} to {score.high:.3f}), adapted in {chosen.seconds:.1f} s."
-    ]
+) -> list[Reason]:
+    metric, by_label = verdict.metric, {c.label: c for c in candidates}
+    chosen, best = by_label[verdict.chosen], by_label[verdict.best]
+    mine = verdict.scores[chosen.label]
+    told = {
+        "chosen": chosen.label,
+        "metric": metric,
+        "score": f"{mine.point:.3f}",
+        "examples": f"{examples:,}",
+        "low": f"{mine.low:.3f}",
+        "high": f"{mine.high:.3f}",
+        "seconds": f"{chosen.seconds:.1f}",
+    }
     if len(candidates) == 1:
-        return (*found, "Nothing was compared: it is the only variant that was measured.")
+        return [Reason("alone", told), Reason("nothing_compared")]
+    found = [Reason("take", told)]
     if chosen is best:
-        found.append("Its score is the best one measured, and nothing as good was cheaper.")
-    else:
-        gap = behind[chosen.label]
-        ratio = best.seconds / max(chosen.seconds, 1e-9)
-        found.append(
-            f"The best score is that of {best.label}, {metric} {scores[best.label].point:.3f}: "
-            f"{_told(metric, gap.point)} better, which these examples cannot tell from chance "
-            f"({_told(metric, gap.low)} to {_told(metric, gap.high)}), for {ratio:.1f} times the time."
-        )
-    worse = [other.label for other in candidates if other not in alike]
-    if worse:
-        told = "; ".join(f"{label} by {_told(metric, behind[label].point)}" for label in worse)
-        found.append(f"Worse beyond chance: {told}.")
+        found.append(Reason("preferred" if prefer == "best" else "best"))
+    elif verdict.behind[chosen.label].low <= 0:
+        found += _cheaper(verdict, chosen, best, examples)
+    over = [c.label for c in candidates if limits.excess(c) > 1]
+    if over:
+        found.append(Reason("all_over_limit") if len(over) == len(candidates) else Reason("over_limit", {"told": over}))
+    behind = verdict.behind
+    worse = [c for c in candidates if c.label in behind and behind[c.label].low > 0 and c is not chosen]
+    if any(c.complete for c in worse):
+        gaps = [
+            Reason("by", {"label": c.label, "gap": _told(metric, behind[c.label].point)}) for c in worse if c.complete
+        ]
+        found.append(Reason("worse", {"told": gaps}))
+    if any(not c.complete for c in candidates):
+        found.append(Reason("cut_short", {"told": [c.label for c in candidates if not c.complete]}))
+    cheaper = [c for c in worse if c.seconds < chosen.seconds and c.label not in over and c.complete]
+    if cheaper and chosen is best and prefer == "cheap":
+        near = min(cheaper, key=lambda c: behind[c.label].low)
+        found.append(Reason("flip_margin", {"other": near.label, "margin": _told(metric, behind[near.label].low)}))
     widest = float(np.median([(gap.high - gap.low) / 2 for gap in behind.values()]))
-    smallest = _told(metric, widest)
-    found.append(f"With {examples:,} validation examples, differences below about {smallest} cannot be seen.")
-    seeds = min(len(candidate.logits) for candidate in candidates)
-    if seeds < 2:
-        found.append("Some variants ran with one seed only; how much they vary from run to run is not known.")
-    return tuple(found)
+    found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, widest)}))
+    if min(len(scores) for scores in seeds.values()) < 2:
+        found.append(Reason("one_seed"))
+    spread = [
+        Reason("by", {"label": label, "gap": _told(metric, max(seeds[label]) - min(seeds[label]))}) for label in shaky
+    ]
+    return [*found, Reason("seeds_vary", {"told": spread})] if spread else found
 
 
-def _told(metric: str, value: float) -> str:
+def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: int) -> list[Reason]:
+    """Why a candidate is taken that is not the best one, and how many examples would tell them apart."""
+    metric, gap = verdict.metric, verdict.behind[chosen.label]
+    told = {
+        "best": best.label,
+        "metric": metric,
+        "score": f"{verdict.scores[best.label].point:.3f}",
+        "gap": _told(metric, gap.point),
+        "low": _told(metric, gap.low),
+        "high": _told(metric, gap.high),
+        "ratio": f"{best.seconds / max(chosen.seconds, 1e-9):.1f}",
+    }
+    found = [Reason("cheaper", told)]
+    if gap.point > 0:
+        # The width of an interval falls with the root of the number of examples.
+        needed = examples * (max(gap.point - gap.low, 0.0) / gap.point) ** 2
+        if needed < 1000 * examples:
+            rounded = float(f"{max(needed, examples):.2g}")
+            found.append(Reason("flip_examples", {"examples": f"{rounded:,.0f}", "best": best.label}))
+    return found
+
+
+def _told(metric: str, value: float) -> Reason | str:
     """A difference in words: in hundredths for metrics between 0 and 1, otherwise in the metric's own unit."""
-    return f"{100 * value:.1f} points" if metric in IN_POINTS else f"{value:.3g}"
+    return Reason("points", {"value": f"{100 * value:.1f}"}) if metric in IN_POINTS else f"{value:.3g}"

@@ -42,16 +42,16 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     """Write the best weights of `contender`, open them from disk, score validation, then test."""
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
-    pretrained = bench.fresh(kept.seed, random_weights=contender.variant.random_weights)
+    pretrained = bench.fresh(kept.trial.seed, random_weights=contender.variant.random_weights)
     put_back(pretrained.model, kept)
     bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
     dataset = bench.dataset
     save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
-    adapted = Adapted.open(folder.model)
-    from_disk, in_memory = adapted.logits(dataset.validation), contender.logits[kept.seed]
+    adapted = Adapted.open(folder.model, progress=bench.progress)
+    from_disk, in_memory = adapted.logits(dataset.validation), folder.predictions(kept.trial, "logits")
     return HandedOver(
         adapted,
-        adapted.evaluate(dataset.validation, metric=metric),
+        adapted.score(dataset.validation, from_disk, metric=metric),
         adapted.evaluate(dataset.test, metric=metric),
         float(np.abs(from_disk - in_memory).max()),
         bool(np.allclose(from_disk, in_memory, rtol=_TOLERANCE, atol=_TOLERANCE * np.abs(in_memory).max())),

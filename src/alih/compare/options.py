@@ -44,12 +44,28 @@ class Options:
     validation: float = _option(0.2, "share of the examples that choose settings, where no validation split is given")
     test: float = _option(0.2, "share of the examples kept for the last, single test, where no test split is given")
     epochs: int | None = _option(None, "passes over the training data of finetune and scratch (default: by data size)")
-    learning_rate: float | None = _option(None, "use this learning rate instead of searching for one")
+    learning_rate: float | Mapping[str, float] | None = _option(
+        None,
+        "use this learning rate instead of searching for one; for several routes: transfer=0.01,finetune=1e-4",
+        metavar="RATE",
+    )
     batch_size: int = _option(32, "examples a step")
     seeds: int = _option(3, "repeat each route at full size with so many seeds")
     seed: int = _option(0, "the first seed; everything random follows from it")
     max_time: float | None = _option(
         None, "stop trying more after this long: 90s, 20m, 1h (what was measured is reported)", duration=True
+    )
+    max_memory: float | None = _option(
+        None, "most memory that adapting may take: 8GB, 500MB (variants over it are not chosen)", metavar="SIZE"
+    )
+    max_latency: float | None = _option(
+        None, "most milliseconds that one prediction may take (variants over it are not chosen)", metavar="MS"
+    )
+    prefer: Literal["cheap", "balanced", "best"] = _option(
+        "cheap",
+        "cheap: the cheapest variant that cannot be told from the best; balanced: if it is within one standard error; "
+        "best: the best score",
+        choices=("cheap", "balanced", "best"),
     )
     pooling: Literal["auto", "native", "mean"] = _option(
         "auto", "how a text encoder's tokens become one vector", choices=("auto", "native", "mean")
@@ -84,10 +100,21 @@ class Options:
             fail("blocks", "names no number of blocks. Write 2, or 1,3,all.")
         if self.blocks is not None and any(count < 1 and count != ALL_BLOCKS for count in self.blocks):
             fail("blocks", "must be 1 or more, or 'all'. For a frozen backbone use the route transfer.")
-        if self.learning_rate is not None and not 0 < self.learning_rate < 10:
-            fail("learning_rate", f"must be above 0 and below 10, not {self.learning_rate}.")
+        by_route = self.learning_rate if isinstance(self.learning_rate, Mapping) else {}
+        for route in by_route:
+            if route not in ROUTES:
+                fail(
+                    "learning_rate", f"there is no route {route!r}{_near(route, ROUTES)}. Routes: {', '.join(ROUTES)}."
+                )
+        for rate in by_route.values() or ([] if self.learning_rate is None else [self.learning_rate]):
+            if not (isinstance(rate, float) and 0 < rate < 10):
+                fail("learning_rate", f"must be above 0 and below 10, not {rate}.")
         if self.max_time is not None and not self.max_time > 0:
             fail("max_time", "must be above zero: 90s, 20m, 1h.")
+        for option in ("max_memory", "max_latency"):
+            value = getattr(self, option)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                fail(option, f"must be above zero, not {value}.")
         for option in ("validation", "test"):
             if not 0 < getattr(self, option) < 1:
                 fail(option, f"must be a share between 0 and 1, not {getattr(self, option)}.")
@@ -95,6 +122,10 @@ class Options:
             fail("validation", "with --test, leaves less than a tenth of the examples to train on.")
         if not (self.cache_limit >= 0 and math.isfinite(self.cache_limit)):
             fail("cache_limit", f"must be 0 or more gigabytes, not {self.cache_limit}.")
+
+    def rate_for(self, route: str) -> float | None:
+        """The learning rate that the user gave for a route; None where it is to be searched."""
+        return self.learning_rate.get(route) if isinstance(self.learning_rate, Mapping) else self.learning_rate
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Options:
@@ -161,6 +192,21 @@ def seconds(value: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
+def size(value: str | float) -> float:
+    """Read a size in bytes: 8000000, "8GB", "500 MB", "1.5GiB".
+
+    Raises:
+        OptionError: it is no size.
+    """
+    if isinstance(value, int | float):
+        return float(value)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", str(value).strip().lower())
+    if not found:
+        raise OptionError(f"--max-memory: {value!r} is no size. Write it as 500MB or 8GB.")
+    number, prefix, binary = found.groups()
+    return float(number) * float(1024 if binary else 1000) ** (" kmgt".index(prefix or " "))
+
+
 def _items(option: Field[Any], value: Any) -> list[str]:
     """The parts of "a,b", of one value, or of a list."""
     if isinstance(value, str):
@@ -178,6 +224,26 @@ def _names(option: Field[Any], value: Any) -> tuple[str, ...]:
 
 def _duration(_option: Field[Any], value: Any) -> float:
     return seconds(value)
+
+
+def _size(_option: Field[Any], value: Any) -> float:
+    return size(value)
+
+
+def _rates(option: Field[Any], value: Any) -> float | Mapping[str, float]:
+    """One rate, or one for each route: "transfer=0.01,finetune=1e-4", or a dict of them."""
+    if isinstance(value, str) and "=" in value:
+        value = {item.partition("=")[0]: item.partition("=")[2] for item in _items(option, value)}
+    told = value if isinstance(value, Mapping) else {"": value}
+    try:
+        rates = {str(route).strip(): float(rate) for route, rate in told.items() if not isinstance(rate, bool)}
+    except (TypeError, ValueError):
+        rates = {}
+    if not rates or len(rates) < len(told):
+        raise OptionError(
+            f"--learning-rate: {value!r} is not a number, nor route=number. Write 1e-4, or transfer=0.01."
+        )
+    return rates if isinstance(value, Mapping) else rates[""]
 
 
 def _column(option: Field[Any], value: Any) -> str:
@@ -206,6 +272,8 @@ _CONVERT: dict[str, Callable[[Field[Any], Any], Any]] = {
     "routes": _names,
     "blocks": _counts,
     "max_time": _duration,
+    "max_memory": _size,
+    "learning_rate": _rates,
     "text": _column,
     "label": _column,
 }

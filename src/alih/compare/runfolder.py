@@ -3,7 +3,7 @@
 runs/20261123-070000-reviews/
     spec.json       what was run, on what, with which versions
     trials.jsonl    one trial a line, flushed to the disk one by one
-    predictions/    validation logits of each trial on all examples (safetensors)
+    predictions/    validation logits of the trials (safetensors)
     weights/        trained weights until the decision falls
     report.json     table, decision, hand-over
     model/          the adapted model: a plain Hugging Face folder
@@ -15,10 +15,11 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -30,6 +31,7 @@ from alih.compare.trial import Trial, finite, from_json, to_json
 from alih.errors import RunError
 
 LAST = "last"
+Prediction = Literal["held_out", "logits"]
 
 
 class RunFolder:
@@ -45,7 +47,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: str | Path, name: str) -> RunFolder:
-        """Make a new folder named after the time and `name`, and let `last` point to it.
+        """Make a new folder named after the time and `name`.
 
         Raises:
             RunError: it cannot be made there.
@@ -61,7 +63,6 @@ class RunFolder:
                     path.mkdir()
                 except FileExistsError:
                     continue
-                _point(root, path)
                 return cls(path)
         except OSError as error:
             raise RunError(f"--runs {root}: cannot make a run folder there ({error.strerror}).") from error
@@ -107,6 +108,10 @@ class RunFolder:
         """Folder of weights that are kept until the decision falls."""
         return self.path / "weights"
 
+    def become_last(self) -> None:
+        """Let `last`, beside this folder, point to it: once it holds what the user came for."""
+        _point(self.path.parent, self.path)
+
     def write_spec(self, told: dict[str, Any]) -> None:
         """Write `spec.json`."""
         _write(self.path / "spec.json", told)
@@ -133,19 +138,20 @@ class RunFolder:
             raise RunError(f"{path}: damaged (no report in it). The trials in trials.jsonl are untouched.")
         return told
 
-    def append(self, trial: Trial, logits: NDArray[np.float32] | None = None) -> None:
+    def append(self, trial: Trial, predictions: Mapping[Prediction, NDArray[np.float32]] | None = None) -> None:
         """Write a trial down; when this returns, it is on the disk.
 
         Args:
             trial: the trial.
-            logits: its validation logits, (n, outputs); written first, so that an acknowledged trial has them.
+            predictions: its validation logits, (n, outputs) each; written first, so that an acknowledged trial has
+                them.
 
         Raises:
             RunError: the disk is full, or cannot be written to; earlier trials are untouched.
         """
         try:
-            if logits is not None:
-                self._write_predictions(trial, logits)
+            if predictions:
+                self._write_predictions(trial, predictions)
             path = self.path / "trials.jsonl"
             fresh = not path.exists()
             with path.open("a+b") as file:
@@ -182,15 +188,19 @@ class RunFolder:
                 ) from error
         return found
 
-    def predictions(self, trial: Trial) -> NDArray[np.float32]:
+    def predictions(self, trial: Trial, which: Prediction = "held_out") -> NDArray[np.float32]:
         """Validation logits of a trial, (n, outputs).
+
+        Args:
+            trial: a curve or full trial.
+            which: `held_out`, by which it was judged (see `alih.training.choice`), or the `logits` of its weights.
 
         Raises:
             RunError: they are missing or damaged.
         """
         path = self._predictions(trial)
         try:
-            values: NDArray[np.float32] = load_file(path)["logits"]
+            values: NDArray[np.float32] = load_file(path)[which]
         except (OSError, SafetensorError, KeyError) as error:
             raise RunError(f"{path}: missing or damaged ({error}). Run the comparison again.") from error
         return values
@@ -202,13 +212,13 @@ class RunFolder:
     def _predictions(self, trial: Trial) -> Path:
         return self.path / "predictions" / f"{trial.id}.safetensors"
 
-    def _write_predictions(self, trial: Trial, logits: NDArray[np.float32]) -> None:
+    def _write_predictions(self, trial: Trial, predictions: Mapping[Prediction, NDArray[np.float32]]) -> None:
         path = self._predictions(trial)
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
             _flush(self.path)
         part = path.with_suffix(".part")
-        save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, part)
+        save_file({name: np.ascontiguousarray(found, dtype=np.float32) for name, found in predictions.items()}, part)
         _flush(part)
         part.replace(path)
         _flush(path.parent)

@@ -22,57 +22,57 @@ class SearchResult:
     """What a search found.
 
     Args:
-        learning_rate: the rate with the lowest validation loss.
-        losses: validation loss by rate, in the order tried.
+        learning_rate: the rate with the lowest value.
+        values: what was minimised, by rate, in the order tried; infinite where training diverged.
         seconds: what the search took.
         complete: False where the time limit ended it early.
     """
 
     learning_rate: float
-    losses: dict[float, float]
+    values: dict[float, float]
     seconds: float
     complete: bool
 
 
 def search_learning_rate(
-    grid: tuple[float, ...], loss_at: Callable[[float], float], deadline: float | None = None
+    grid: tuple[float, ...], value_at: Callable[[float], float], deadline: float | None = None
 ) -> SearchResult:
     """Try the grid, then go on past an end that wins; the middle of the grid is tried first.
 
     Args:
         grid: rates, ascending.
-        loss_at: trains with a rate and returns the validation loss (infinite if training diverged).
+        value_at: trains with a rate and returns what is minimised (infinite if training diverged).
         deadline: `time.monotonic()` after which no further rate is tried.
     """
     start = time.monotonic()
-    losses: dict[float, float] = {}
+    values: dict[float, float] = {}
     middle = len(grid) // 2
     queue = sorted(grid, key=lambda rate: abs(grid.index(rate) - middle))
     extensions = 0
     complete = True
     while queue:
-        if losses and deadline is not None and time.monotonic() > deadline:
+        if values and deadline is not None and time.monotonic() > deadline:
             complete = False
             break
         rate = queue.pop(0)
-        loss = loss_at(rate)
-        losses[rate] = loss if math.isfinite(loss) else math.inf
+        value = value_at(rate)
+        values[rate] = value if math.isfinite(value) else math.inf
         if not queue and extensions < _EXTENSIONS:
-            beyond = _beyond(losses)
+            beyond = _beyond(values)
             if beyond is not None:
                 queue.append(beyond)
                 extensions += 1
-    best = min(losses, key=lambda rate: (losses[rate], rate))
-    return SearchResult(best, losses, time.monotonic() - start, complete)
+    best = min(values, key=lambda rate: (values[rate], rate))
+    return SearchResult(best, values, time.monotonic() - start, complete)
 
 
-def _beyond(losses: dict[float, float]) -> float | None:
+def _beyond(values: dict[float, float]) -> float | None:
     """The next rate outside the range tried, where the best one lies at its end."""
-    best = min(losses, key=lambda rate: (losses[rate], rate))
-    if len(losses) < 2:
+    best = min(values, key=lambda rate: (values[rate], rate))
+    if len(values) < 2:
         return None
-    if best == max(losses):
+    if best == max(values):
         return best * _FACTOR
-    if best == min(losses):
+    if best == min(values):
         return best / _FACTOR
     return None

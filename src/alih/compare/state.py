@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from alih.compare.trial import Trial
+from alih.errors import RunError
 from alih.routes.base import Adaptation
 
 
@@ -17,23 +20,34 @@ class Kept:
 
     Args:
         path: safetensors file with every trained parameter and every buffer.
-        seed: of the trial.
+        trial: what was kept.
         score: its score on the validation split.
     """
 
     path: Path
-    seed: int
+    trial: Trial
     score: float
 
 
-def keep(adaptation: Adaptation, path: Path, seed: int, score: float) -> Kept:
-    """Write what training changed: the parameters that trained, and the buffers (running statistics)."""
+def keep(adaptation: Adaptation, path: Path, trial: Trial, score: float) -> Kept:
+    """Write what training changed: the parameters that trained, and the buffers (running statistics).
+
+    Raises:
+        RunError: they could not be written.
+    """
     model = adaptation.pretrained.model
     tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
     tensors |= {f"{_BUFFER}{name}": value for name, value in model.named_buffers()}
-    path.parent.mkdir(exist_ok=True)
-    save_file({name: value.contiguous().clone() for name, value in tensors.items()}, path)
-    return Kept(path, seed, score)
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"{path}: the trained weights could not be kept ({error}). Make room, or give another folder with --runs."
+        ) from error
+    return Kept(path, trial, score)
 
 
 def put_back(model: nn.Module, kept: Kept) -> None:

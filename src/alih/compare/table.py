@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,27 +10,55 @@ import numpy as np
 
 from alih.compare.campaign import Contender
 from alih.compare.decide import Decision
-from alih.compare.trial import Trial
 from alih.evaluate.metrics import higher_is_better
 
 #: Group → its lines; every cell is text, made from the data in `table_data`.
 Lines = dict[str, list[tuple[str, list[str]]]]
 
 
-def table_data(contenders: Sequence[Contender], decision: Decision) -> list[dict[str, Any]]:
-    """One record a variant: everything measured of it, as JSON-able data."""
-    return [_record(contender, decision) for contender in contenders]
+def table_data(
+    contenders: Sequence[Contender], decision: Decision, enough: Mapping[str, int | None]
+) -> list[dict[str, Any]]:
+    """One record a variant: everything measured of it, as JSON-able data.
+
+    Args:
+        contenders: what was measured.
+        decision: what was decided.
+        enough: how many training examples each needs, by label; see `alih.compare.requirement`.
+    """
+    return [_record(contender, decision, enough[contender.variant.label]) for contender in contenders]
 
 
 def adapt_seconds(contender: Contender) -> float:
     """Measured time to adapt once: the search for the learning rate, and the median training run."""
-    search = contender.search.seconds if contender.search else 0.0
-    return search + float(np.median([trial.costs.seconds for trial in contender.full]))
+    return contender.search_seconds + float(np.median([trial.costs.seconds for trial in contender.full]))
 
 
-def render(records: Sequence[dict[str, Any]], decision: Decision, *, markdown: bool = False) -> str:
-    """The table as text: one column a variant, the chosen one marked with an asterisk."""
-    heads = [record["label"] + (" *" if record["label"] == decision.chosen else "") for record in records]
+def render(
+    records: Sequence[dict[str, Any]], decision: Decision, *, markdown: bool = False, width: int | None = None
+) -> str:
+    """The table as text: one column a variant, the chosen one marked with an asterisk.
+
+    Args:
+        records: from `table_data`.
+        decision: which one was chosen.
+        markdown: as a Markdown table.
+        width: of the page in characters; variants that do not fit beside each other go into a second table below.
+    """
+    text = _render(records, decision, markdown)
+    if width is None or len(records) == 1 or max(map(len, text.splitlines())) <= width:
+        return text
+    fit = len(records) - 1
+    while fit > 1 and max(map(len, _render(records[:fit], decision, markdown).splitlines())) > width:
+        fit -= 1
+    return "\n\n".join(
+        [_render(records[:fit], decision, markdown), render(records[fit:], decision, markdown=markdown, width=width)]
+    )
+
+
+def _render(records: Sequence[dict[str, Any]], decision: Decision, markdown: bool) -> str:
+    marked = decision.chosen if decision.behind else None  # one variant alone is no recommendation
+    heads = [record["label"] + (" *" if record["label"] == marked else "") for record in records]
     rows: list[list[str]] = []
     for group, lines in _lines(records, decision.metric).items():
         rows.append([f"**{group}**" if markdown else group, *([""] * len(records))])
@@ -49,7 +77,7 @@ def render(records: Sequence[dict[str, Any]], decision: Decision, *, markdown: b
     return "\n".join([line(["", *heads]), rule, *(line(row) for row in rows)])
 
 
-def _record(contender: Contender, decision: Decision) -> dict[str, Any]:
+def _record(contender: Contender, decision: Decision, enough: int | None) -> dict[str, Any]:
     full, metric = contender.full, decision.metric
     label = contender.variant.label
     first = full[0]
@@ -61,11 +89,12 @@ def _record(contender: Contender, decision: Decision) -> dict[str, Any]:
         "route": contender.variant.route,
         "scope": asdict(first.scope),
         "learning_rate": contender.settings.learning_rate,
-        "learning_rate_losses": contender.search.losses if contender.search else None,
+        "learning_rate_search": contender.search.values if contender.search else None,
         "seeds": [trial.seed for trial in full],
         "curve": [{"examples": t.examples, "score": t.metrics[metric], "seed": t.seed} for t in curve],
-        "enough_examples": _enough(curve, decision, label, sign),
-        "search_seconds": contender.search.seconds if contender.search else 0.0,
+        "enough_examples": enough,
+        "complete": contender.complete,
+        "search_seconds": contender.search_seconds,
         "seconds": float(np.median([trial.costs.seconds for trial in full])),
         "peak_memory_bytes": max(trial.costs.peak_memory_bytes for trial in full),
         "flops": first.costs.flops,
@@ -76,17 +105,6 @@ def _record(contender: Contender, decision: Decision) -> dict[str, Any]:
         "shifted": float(np.mean([t.shifted_metrics[metric] for t in full])),
         "overfitting": {"gap": float(np.mean(gaps)), "low": min(gaps), "high": max(gaps)},
     }
-
-
-def _enough(curve: Sequence[Trial], decision: Decision, label: str, sign: int) -> int:
-    """The smallest size from which on every score lies within the noise of the score on all examples."""
-    bound = decision.scores[label].low if sign > 0 else decision.scores[label].high
-    enough = curve[-1].examples
-    for trial in reversed(curve[:-1]):
-        if not sign * trial.metrics[decision.metric] >= sign * bound:
-            break
-        enough = trial.examples
-    return enough
 
 
 def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
@@ -108,10 +126,20 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
         ],
         f"data requirement ({metric})": [
             *((f"with {size:,} examples", each(lambda r, size=size: at(r, size))) for size in sizes),
-            ("enough, within the noise", each(lambda r: f"{r['enough_examples']:,}")),
+            (
+                "enough, within the noise",
+                each(lambda r: "–" if r["enough_examples"] is None else f"{r['enough_examples']:,}"),
+            ),
         ],
         "computational cost": [
-            ("time: search + training", each(lambda r: f"{duration(r['search_seconds'])} + {duration(r['seconds'])}")),
+            (
+                "time: search + training",
+                each(
+                    lambda r: (
+                        f"{duration(r['search_seconds'])} + {'' if r['complete'] else '≥ '}{duration(r['seconds'])}"
+                    )
+                ),
+            ),
             ("peak memory", each(lambda r: size_of(r["peak_memory_bytes"]))),
             ("training FLOPs", each(lambda r: "–" if r["flops"] is None else f"{r['flops']:.1e}")),
             ("bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
@@ -120,7 +148,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
         f"adaptability ({metric})": [
             ("validation, mean of seeds", each(lambda r: f"{r['score']['point']:.3f}")),
             ("95 % interval", each(lambda r: f"{r['score']['low']:.3f}–{r['score']['high']:.3f}")),
-            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f}")),
+            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['score']['point']:+.3f})")),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),

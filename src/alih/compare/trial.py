@@ -20,7 +20,7 @@ class Scope:
     """Which layers trained.
 
     Args:
-        layers: in words ("head + top 2 of 6 blocks").
+        layers: in words ("head + top 2 blocks").
         trainable: trained parameters.
         total: all parameters.
     """

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
@@ -62,7 +61,7 @@ class Variant:
             return "everything"
         if self.trainable_blocks == 0:
             return "head"
-        return f"head + top {self.trainable_blocks} of {self.total_blocks} blocks"
+        return f"head + top {self.trainable_blocks} blocks"
 
 
 @dataclass(frozen=True)
@@ -85,26 +84,52 @@ class Effort:
         return max(1, round(full * share))
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training: a head first, then the blocks.
+
+    Args:
+        stage: the module that trained, and its feeds.
+        result: how the training went.
+    """
+
+    stage: Stage
+    result: FitResult
+
+
 @dataclass
 class Adaptation:
     """A model adapted in memory, ready to be scored.
 
     Args:
         pretrained: the model (with the trained weights in it), its processor and anatomy.
-        stage: what to feed it with.
-        result: how the training went.
+        phases: how it was trained, in order; the last one's module maps a batch of its feed to logits.
         variant: which scope was trained.
     """
 
     pretrained: Pretrained
-    stage: Stage
-    result: FitResult
+    phases: tuple[Phase, ...]
     variant: Variant
 
     @property
-    def module(self) -> nn.Module:
-        """The module that maps a batch of the stage's feed to logits."""
-        return self.stage.module
+    def stage(self) -> Stage:
+        """The last phase's module, and what to feed it with."""
+        return self.phases[-1].stage
+
+    @property
+    def result(self) -> FitResult:
+        """How the last phase went."""
+        return self.phases[-1].result
+
+    @property
+    def examples_seen(self) -> int:
+        """Examples fed in all phases, counted each time."""
+        return sum(phase.result.examples_seen for phase in self.phases)
+
+    @property
+    def uses_frozen_outputs(self) -> bool:
+        """Whether some phase trained on what the pass through the frozen part gave."""
+        return any(phase.stage.boundary is not None for phase in self.phases)
 
 
 class Route(Protocol):

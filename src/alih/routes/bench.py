@@ -32,8 +32,11 @@ from alih.training.boundary import (
     frozen_outputs,
 )
 from alih.training.cache import Cache
+from alih.training.cost import measure
 from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, InputFeed
 from alih.training.loop import FitResult, FitSettings, fit, logits
+from alih.training.memory import out_of_memory_in_words
+from alih.training.precision import Precision
 from alih.training.probe import probe_by_depth
 
 PartName = Literal["train", "validation", "shifted"]
@@ -129,6 +132,7 @@ class Bench:
         batch_size: examples a step.
         seed: of the first copy of the model, and of the shifted copy of the validation split.
         metric: the metric that decides; the task's first if not given.
+        precision: compute type of every pass; None = the device's best.
         progress: where to report.
 
     `pretrained` is the bench's own copy: its anatomy and processor last, its weights only until `freeze`.
@@ -141,11 +145,14 @@ class Bench:
     batch_size: int = 32
     seed: int = 0
     metric: str = ""
+    precision: Precision | None = None
     progress: Progress = field(default_factory=Progress)
     pretrained: Pretrained = field(init=False)
     target: Target = field(init=False, default=Target())
     parts: dict[PartName, Part] = field(init=False)
+    frozen_peak_bytes: int = field(init=False, default=0)
     _frozen_seconds_each: float = field(init=False, default=0.0)
+    _not_resumable: set[Boundary] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.metric = self.metric or primary(self.task)
@@ -187,19 +194,22 @@ class Bench:
     def freeze(self, boundaries: Sequence[Boundary]) -> None:
         """Run the frozen part once over every split, keeping what comes out at each boundary and the probe."""
         start = time.perf_counter()
-        for part in self.parts.values():
-            part.frozen = frozen_outputs(
-                self.pretrained,
-                part.encoded,
-                boundaries,
-                probe=True,
-                cache=self.cache,
-                progress=self.progress,
-                batch_size=4 * self.batch_size,
-            )
-        taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
-        # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
-        self._frozen_seconds_each = max(taken, self._forward_seconds_each())
+        with out_of_memory_in_words("running the frozen part"), measure() as cost:
+            for name, part in self.parts.items():
+                part.frozen = frozen_outputs(
+                    self.pretrained,
+                    part.encoded,
+                    boundaries,
+                    probe=name != "shifted",
+                    cache=self.cache,
+                    progress=self.progress,
+                    batch_size=4 * self.batch_size,
+                    precision=self.precision,
+                )
+            taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
+            # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
+            self._frozen_seconds_each = max(taken, self._forward_seconds_each())
+        self.frozen_peak_bytes = cost.peak_memory_bytes
         self.release()
 
     def release(self) -> None:
@@ -222,7 +232,7 @@ class Bench:
         rows = np.arange(min(len(encoded), 2 * self.batch_size), dtype=np.int64)
         module, feed = FullModel(self.pretrained.model), InputFeed(encoded, None, batch_size=len(rows), rows=rows)
         start = time.perf_counter()
-        logits(module, feed)
+        logits(module, feed, self.precision)
         return (time.perf_counter() - start) / len(rows)
 
     def stage(self, pretrained: Pretrained, trainable_blocks: int) -> Stage:
@@ -237,13 +247,26 @@ class Bench:
             module = FullModel(model)
         elif isinstance(boundary, int):
             module = ResumedModel(model, anatomy, boundary)
+            if not self._resumes(module, boundary):
+                return Stage(self, FullModel(model), None)
         else:
             module = HeadModel(model, anatomy)
         return Stage(self, module, boundary)
 
+    def _resumes(self, module: ResumedModel, boundary: int) -> bool:
+        """Whether a model can be started at a boundary; where it cannot, its frozen part runs in every epoch."""
+        try:
+            logits(module, Stage(self, module, boundary).feed("train", np.arange(1, dtype=np.int64)), "fp32")
+        except ModelError as error:
+            self._not_resumable.add(boundary)
+            self.progress.say(f"{error} Here its frozen part runs again in every epoch.")
+            return False
+        return True
+
     def _has(self, boundary: Boundary | None) -> bool:
         frozen = self.parts["train"].frozen
-        return boundary is not None and frozen is not None and boundary in frozen.boundaries
+        known = boundary is not None and boundary not in self._not_resumable
+        return known and frozen is not None and boundary in frozen.boundaries
 
     def _part(self, examples: Examples) -> Part:
         if len(examples) == 0:
@@ -278,12 +301,14 @@ class Stage:
             return BoundaryFeed(activations, part.encoded, part.labels, batch_size=size, rows=rows)
         return FeatureFeed(activations, part.labels, batch_size=size, rows=rows)
 
-    def fit(self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None) -> FitResult:
+    def fit(
+        self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None, what: str = "training"
+    ) -> FitResult:
         """Train on the given rows of the training split, validating after each epoch.
 
         A head alone is judged by its loss, which is smooth. Where features change, the metric that decides judges: such
         models grow overconfident, so that their loss rises while their accuracy still does (arXiv 1706.04599,
-        section 3).
+        section 3). Neither choice flatters a route: see `EpochChoice`.
         """
         return fit(
             self.module,
@@ -294,15 +319,21 @@ class Stage:
             progress=self.bench.progress,
             deadline=deadline,
             criterion=None if isinstance(self.module, HeadModel) else self._badness,
+            what=what,
         )
 
-    def _badness(self, found: NDArray[np.float32]) -> float:
+    def _badness(self, found: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
         bench = self.bench
-        value = score(
-            bench.task, bench.metric, bench.target.unscale(found), bench.parts["validation"].examples.known_labels
-        )
+        labels = bench.parts["validation"].examples.known_labels[rows]
+        value = score(bench.task, bench.metric, bench.target.unscale(found), labels)
         return -value if higher_is_better(bench.metric) else value
+
+    def held_out(self, result: FitResult) -> NDArray[np.float32]:
+        """Validation logits by which a route is judged, in the unit of the labels; see `FitResult.held_out`."""
+        assert result.held_out is not None
+        return self.bench.target.unscale(result.held_out)
 
     def logits(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Score a split: (rows, outputs), in the order of the rows; numbers in the unit of the labels."""
-        return self.bench.target.unscale(logits(self.module, self.feed(name, rows, 4 * self.bench.batch_size)))
+        feed = self.feed(name, rows, 4 * self.bench.batch_size)
+        return self.bench.target.unscale(logits(self.module, feed, self.bench.precision))

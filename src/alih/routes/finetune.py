@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from alih.errors import OptionError
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Variant
+from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Phase, Variant
 from alih.training.loop import FitSettings
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Finetune:
         """Train the head on features, then the top blocks from the boundary; see `Route.adapt`."""
         pretrained = bench.fresh(settings.seed)
         head = bench.stage(pretrained, 0)
-        first = head.fit(rows, head_settings, deadline)
+        first = Phase(head, head.fit(rows, head_settings, deadline, f"{variant.label}: head first"))
         stage = bench.stage(pretrained, variant.trainable_blocks)
-        second = stage.fit(rows, settings, deadline)
-        return Adaptation(pretrained, stage, replace(second, seconds=first.seconds + second.seconds), variant)
+        second = Phase(stage, stage.fit(rows, settings, deadline, variant.label))
+        return Adaptation(pretrained, (first, second), variant)

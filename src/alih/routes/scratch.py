@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Variant
+from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Phase, Variant
 from alih.training.loop import FitSettings
 
 if TYPE_CHECKING:
@@ -48,4 +48,4 @@ class Scratch:
         """Train everything from random weights; see `Route.adapt`."""
         pretrained = bench.fresh(settings.seed, random_weights=True)
         stage = bench.stage(pretrained, variant.trainable_blocks)
-        return Adaptation(pretrained, stage, stage.fit(rows, settings, deadline), variant)
+        return Adaptation(pretrained, (Phase(stage, stage.fit(rows, settings, deadline, variant.label)),), variant)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import Adaptation, Effort, Variant
+from alih.routes.base import Adaptation, Effort, Phase, Variant
 from alih.training.loop import FitSettings
 
 if TYPE_CHECKING:
@@ -49,4 +49,4 @@ class Transfer:
         """Train the head on features; see `Route.adapt`."""
         pretrained = bench.fresh(settings.seed)
         stage = bench.stage(pretrained, 0)
-        return Adaptation(pretrained, stage, stage.fit(rows, settings, deadline), variant)
+        return Adaptation(pretrained, (Phase(stage, stage.fit(rows, settings, deadline, variant.label)),), variant)

@@ -15,7 +15,7 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alih.data.batch import MOST_TOKENS, Encoded, EncodedTexts, Indices, length_batches
+from alih.data.batch import MOST_TOKENS, Encoded, EncodedTexts, length_batches
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
 from alih.progress import Progress
@@ -25,7 +25,7 @@ from alih.training.capture import FEATURES, Boundary, Capture
 from alih.training.identity import Identity
 from alih.training.layout import fast_layout
 from alih.training.modules import FullModel, HeadModel, freeze_below
-from alih.training.precision import autocast, choose, device
+from alih.training.precision import Precision, autocast, choose, device
 from alih.training.resume import ResumedModel
 from alih.version import VERSION
 
@@ -62,11 +62,6 @@ class Frozen:
         """The boundaries that there are activations at."""
         return tuple(self._activations)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all activations."""
-        return sum(activations.nbytes for activations in self._activations.values())
-
     def at(self, boundary: Boundary) -> Activations:
         """Return the activations at a boundary.
 
@@ -74,12 +69,6 @@ class Frozen:
             KeyError: it was not asked for, or there was no room for it (see `boundaries`).
         """
         return self._activations[boundary]
-
-    def select(self, indices: Indices) -> Frozen:
-        """Return the outputs of the examples at `indices`, in that order, from the same files."""
-        rows = np.asarray(indices, dtype=np.int64)
-        probe = None if self.probe is None else [means[rows] for means in self.probe]
-        return Frozen({boundary: found.select(rows) for boundary, found in self._activations.items()}, probe)
 
 
 def frozen_outputs(
@@ -91,6 +80,7 @@ def frozen_outputs(
     cache: Cache | None,
     progress: Progress,
     batch_size: int = 128,
+    precision: Precision | None = None,
 ) -> Frozen:
     """Run the frozen part of a model once over all examples, and keep what comes out at each boundary.
 
@@ -105,11 +95,12 @@ def frozen_outputs(
         cache: where outputs are kept for other routes and commands; None = for this call only.
         progress: where to report.
         batch_size: examples a forward pass.
+        precision: compute type; None = the device's best.
 
     Raises:
         ModelError: the model cannot be run on these examples.
     """
-    job = _Job(pretrained, encoded, cache, progress, batch_size)
+    job = _Job(pretrained, encoded, cache, progress, batch_size, precision)
     return job.run(list(dict.fromkeys(boundaries)), probe)
 
 
@@ -133,7 +124,13 @@ class _Place:
 
 class _Job:
     def __init__(
-        self, pretrained: Pretrained, encoded: Encoded, cache: Cache | None, progress: Progress, batch_size: int
+        self,
+        pretrained: Pretrained,
+        encoded: Encoded,
+        cache: Cache | None,
+        progress: Progress,
+        batch_size: int,
+        precision: Precision | None,
     ) -> None:
         self._model = pretrained.model
         self._anatomy: Anatomy = pretrained.anatomy
@@ -142,7 +139,7 @@ class _Job:
         self._progress = progress
         self._batch_size = batch_size
         self._device = device()
-        self._precision = choose(self._device)
+        self._precision = choose(self._device, precision)
         self._keys: dict[Boundary | None, str] = {}
 
     def run(self, boundaries: list[Boundary], probe: bool) -> Frozen:
@@ -188,7 +185,7 @@ class _Job:
     ) -> tuple[dict[Boundary, Activations], list[NDArray[np.float32]] | None]:
         """Run every example once; return what was kept at the boundaries, and the probe."""
         depths = range(len(self._anatomy.blocks) + 1) if probe else range(0)
-        capture = Capture(self._model, self._anatomy, [*boundaries, *depths])
+        capture = Capture(self._model, self._anatomy, boundaries, means=depths)
         lengths = self._encoded.lengths
         means: list[NDArray[np.float32]] = []
         places: dict[Boundary, _Place] = {}
@@ -202,14 +199,15 @@ class _Job:
             advance = stack.enter_context(step)
             for rows in batches:
                 batch = {name: tensor.to(self._device) for name, tensor in self._encoded.collate(rows).items()}
-                caught = capture.run(batch)
+                caught, caught_means = capture.run(batch)
                 if rows is batches[0]:
                     places |= self._places(boundaries, caught)
-                    means = [np.empty((len(lengths), _width(caught[depth])), dtype=np.float32) for depth in depths]
+                    widths = [caught_means[depth].shape[1] for depth in depths]
+                    means = [np.empty((len(lengths), width), dtype=np.float32) for width in widths]
                 for boundary in list(places):
                     self._write(places, boundary, rows, caught[boundary])
                 for depth in depths:
-                    means[depth][rows] = _mean(caught[depth], batch.get("attention_mask")).float().cpu().numpy()
+                    means[depth][rows] = caught_means[depth].float().cpu().numpy()
                 advance(len(rows))
             undo.pop_all()
         kept = {boundary: self._keep(boundary, place) for boundary, place in places.items()}
@@ -316,20 +314,3 @@ def _depth_file(depth: int) -> str:
 
 def _words(boundary: Boundary) -> str:
     return "features of the head" if boundary == FEATURES else f"input of block {boundary}"
-
-
-def _width(values: Tensor) -> int:
-    """Width of the mean output: channels of (batch, channels, height, width), else the last dimension."""
-    return int(values.shape[1] if values.ndim == 4 else values.shape[-1])
-
-
-def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean over real tokens, patches or the picture's area: (batch, width)."""
-    if values.ndim == 4:
-        return values.mean((2, 3))
-    if values.ndim == 2:
-        return values
-    if mask is None or mask.shape != values.shape[:2]:
-        return values.mean(1)
-    weights = (mask / mask.sum(1, keepdim=True)).to(values.dtype)  # (batch, positions)
-    return torch.bmm(weights.unsqueeze(1), values).squeeze(1)

@@ -30,29 +30,42 @@ class Capture:
     Args:
         model: in evaluation mode while it runs.
         anatomy: where its parts are.
-        boundaries: what to catch.
+        boundaries: what to catch whole.
+        means: depths whose mean over real tokens, patches or the picture's area is caught; nothing more is held.
     """
 
-    def __init__(self, model: PreTrainedModel, anatomy: Anatomy, boundaries: Collection[Boundary]) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        anatomy: Anatomy,
+        boundaries: Collection[Boundary],
+        *,
+        means: Collection[int] = (),
+    ) -> None:
         self._model = model
         self._anatomy = anatomy
-        self._wanted = set(boundaries)
+        self._whole = set(boundaries)
+        self._means = set(means)
+        self._wanted = self._whole | self._means
         self._highest: Boundary = (
             FEATURES if FEATURES in self._wanted else max(b for b in self._wanted if isinstance(b, int))
         )
         self._always = constant_arguments(model)
         self._caught: dict[Boundary, Tensor] = {}
+        self._caught_means: dict[int, Tensor] = {}
+        self._mask: Tensor | None = None
 
     @torch.no_grad()
-    def run(self, batch: dict[str, Tensor]) -> dict[Boundary, Tensor]:
-        """Return what one batch gives at each boundary: (batch, positions, …) or (batch, …)."""
-        self._caught = {}
+    def run(self, batch: dict[str, Tensor]) -> tuple[dict[Boundary, Tensor], dict[int, Tensor]]:
+        """Return what one batch gives at each boundary, (batch, positions, …) or (batch, …), and its means by depth."""
+        self._mask = batch.get("attention_mask")
         with self._hooked(), suppress(_EnoughError):
             self._model(**batch, **self._always)
         caught, self._caught = self._caught, {}
+        means, self._caught_means = self._caught_means, {}
         if FEATURES in caught:
             caught[FEATURES] = self._reduce(caught[FEATURES], batch)
-        return caught
+        return caught, means
 
     @contextmanager
     def _hooked(self) -> Iterator[None]:
@@ -81,7 +94,11 @@ class Capture:
         return lambda module, args, kwargs: self._catch(boundary, first_argument(module, args, kwargs))
 
     def _catch(self, boundary: Boundary, output: object) -> None:
-        self._caught[boundary] = first_output(output)
+        found = first_output(output)
+        if boundary in self._whole:
+            self._caught[boundary] = found
+        if isinstance(boundary, int) and boundary in self._means:
+            self._caught_means[boundary] = _mean(found, self._mask)
         if boundary == self._highest:
             raise _EnoughError
 
@@ -97,3 +114,15 @@ class Capture:
         real = mask.bool() if pad is None else ids != pad
         last = (torch.arange(ids.shape[1], device=ids.device) * real).argmax(-1)
         return features[torch.arange(len(ids), device=ids.device), last]
+
+
+def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over real tokens, patches or the picture's area: (batch, width)."""
+    if values.ndim == 4:
+        return values.mean((2, 3))
+    if values.ndim == 2:
+        return values
+    if mask is None or mask.shape != values.shape[:2]:
+        return values.mean(1)
+    weights = (mask / mask.sum(1, keepdim=True)).to(values.dtype)  # (batch, positions)
+    return torch.bmm(weights.unsqueeze(1), values).squeeze(1)

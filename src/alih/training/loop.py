@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from alih.errors import AlihError
 from alih.progress import Advance, Progress
 from alih.task import Task
 from alih.training.best import BestWeights
+from alih.training.choice import Criterion, EpochChoice
 from alih.training.feed import Batch, Feed
 from alih.training.layout import fast_layout
 from alih.training.loss import loss as loss_of
@@ -72,6 +72,8 @@ class FitResult:
         steps: optimizer steps.
         examples_seen: examples fed, counted each time.
         stopped: why training ended before its last epoch, or None if it did not.
+        held_out: validation logits (n, outputs), each half of the rows scored by the epoch that the other half chose
+            (see `EpochChoice`); None without validation.
     """
 
     history: tuple[dict[str, Any], ...]
@@ -80,12 +82,7 @@ class FitResult:
     steps: int
     examples_seen: int
     stopped: Literal["patience", "deadline"] | None = None
-
-    @property
-    def best_loss(self) -> float:
-        """Validation loss of the best epoch; its training loss where there was no validation."""
-        best = self.history[self.best_epoch - 1]
-        return float(best["train_loss"] if best["validation_loss"] is None else best["validation_loss"])
+    held_out: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 def fit(
@@ -97,7 +94,8 @@ def fit(
     *,
     progress: Progress,
     deadline: float | None = None,
-    criterion: Callable[[NDArray[np.float32]], float] | None = None,
+    criterion: Criterion | None = None,
+    what: str = "training",
 ) -> FitResult:
     """Train the parameters of `module` that require gradients; leave it in evaluation mode with its best weights.
 
@@ -114,7 +112,8 @@ def fit(
         settings: how to train.
         progress: where to report.
         deadline: `time.monotonic()` after which no further step is made.
-        criterion: maps validation logits (n, outputs) to what the best epoch minimises.
+        criterion: maps logits (n, outputs) of some validation rows, and these rows, to what the best epoch minimises.
+        what: what is trained, for the progress.
 
     Raises:
         TrainingError: the loss is not a number any more, or nothing is there to train.
@@ -129,7 +128,7 @@ def fit(
         best = BestWeights(module)
         try:
             total = settings.epochs * len(train)
-            with progress.step("training", total, "examples") as advance:
+            with progress.step(what, total, "examples") as advance:
                 return _epochs(run, best, validation, task, criterion, advance)
         finally:
             best.restore()
@@ -139,13 +138,16 @@ def fit(
 
 
 @torch.no_grad()
-def logits(module: nn.Module, feed: Feed, precision: Precision | None = None) -> NDArray[np.float32]:
+def logits(
+    module: nn.Module, feed: Feed, precision: Precision | None = None, *, advance: Advance | None = None
+) -> NDArray[np.float32]:
     """Score every row of a feed: float32 of shape (rows, outputs), in the order of the feed's rows.
 
     Args:
         module: maps a batch to logits; its mode is as before afterwards.
         feed: what to score; labels are not looked at.
         precision: compute type; None = the device's best.
+        advance: called with the rows scored since last time.
     """
     on = _device_of(module)
     precision = precision or choose(on)
@@ -159,6 +161,8 @@ def logits(module: nn.Module, feed: Feed, precision: Precision | None = None) ->
                 if found is None:
                     found = torch.empty(len(feed), scores.shape[1])
                 found[torch.from_numpy(positions)] = scores.cpu()
+                if advance is not None:
+                    advance(len(positions))
     finally:
         module.train(training)
     if found is None:
@@ -228,12 +232,16 @@ def _epochs(
     best: BestWeights,
     validation: Feed | None,
     task: Task,
-    criterion: Callable[[NDArray[np.float32]], float] | None,
+    criterion: Criterion | None,
     advance: Advance,
 ) -> FitResult:
     settings = run.settings
     history: list[dict[str, Any]] = []
-    best_epoch, best_value = 1, (math.inf, math.inf)
+    best_epoch = 1
+    choice = None
+    if validation is not None:
+        assert validation.labels is not None
+        choice = EpochChoice(task, validation.labels, criterion)
     stopped: Literal["patience", "deadline"] | None = None
     for epoch in range(1, settings.epochs + 1):
         train_loss, complete = _epoch(run, epoch, task, advance)
@@ -241,28 +249,28 @@ def _epochs(
             stopped = "deadline"
             if history:
                 break  # an epoch cut short is not judged where a whole one was
-        judged = None if validation is None else _validate(run, validation, task, criterion)
+        better = choice is None or _validate(run, validation, choice)
         history.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
-                "validation_loss": None if judged is None else judged[1],
+                "validation_loss": None if choice is None else choice.loss,
                 "learning_rate": run.rate,
                 "seconds": time.monotonic() - run.start,
             }
         )
-        if judged is None:
+        if better:
             best_epoch = epoch
-        elif judged < best_value:
-            best_epoch, best_value = epoch, judged
-            best.keep()
+            if choice is not None:
+                best.keep()
         if stopped or epoch == settings.epochs:
             break
         if settings.patience is not None and epoch - best_epoch >= settings.patience:
             stopped = "patience"
             break
     seconds = time.monotonic() - run.start
-    return FitResult(tuple(history), best_epoch, seconds, run.steps, run.seen, stopped)
+    held_out = None if choice is None else choice.held_out
+    return FitResult(tuple(history), best_epoch, seconds, run.steps, run.seen, stopped, held_out)
 
 
 def _epoch(run: _Run, epoch: int, task: Task, advance: Advance) -> tuple[float | None, bool]:
@@ -329,17 +337,13 @@ def _collect(pending: list[tuple[Tensor, int]], run: _Run) -> float:
     return total
 
 
-def _validate(
-    run: _Run, validation: Feed, task: Task, criterion: Callable[[NDArray[np.float32]], float] | None
-) -> tuple[float, float]:
-    """The criterion (the loss, where there is none) and the loss of the validation split."""
-    labels = validation.labels
-    assert labels is not None
-    found = logits(run.module, validation, run.precision)
-    value = float(loss_of(task, torch.from_numpy(found), labels))
-    if not math.isfinite(value):
+def _validate(run: _Run, validation: Feed | None, choice: EpochChoice) -> bool:
+    """Score the validation split; whether this epoch is the best one so far."""
+    assert validation is not None
+    better = choice.offer(logits(run.module, validation, run.precision))
+    if not math.isfinite(choice.loss):
         raise _diverged(run)
-    return (value if criterion is None else criterion(found)), value
+    return better
 
 
 def _diverged(run: _Run) -> TrainingError:

@@ -1,10 +1,45 @@
-"""Memory that the C library holds back, given back to the system."""
+"""Memory: what the C library holds back is given back, and running out of it is said in words."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+
+import torch
+
+from alih.errors import AlihError
+
+#: How the allocators of processor and GPU say that there is no more.
+_SIGNS = ("allocate memory", "not enough memory", "out of memory")
+
+
+class OutOfMemoryError(AlihError):
+    """There is not enough memory; the message says what needs less."""
+
+
+@contextmanager
+def out_of_memory_in_words(what: str) -> Iterator[None]:
+    """Turn what allocators raise into one error with advice.
+
+    Args:
+        what: what was being done, for the message.
+
+    Raises:
+        OutOfMemoryError: memory ran out inside the block.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not memory and not any(sign in str(error) for sign in _SIGNS):
+            raise
+        raise OutOfMemoryError(
+            f"{what}: there is not enough memory. Use a smaller --batch-size or --max-length, fewer --blocks, or a "
+            "smaller model."
+        ) from error
 
 
 def release_free_memory() -> None:

@@ -1,0 +1,84 @@
+"""The decision in words, in English and in Indonesian: each reason is a key and its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Language = Literal["en", "id"]
+
+_SENTENCES: dict[Language, dict[str, str]] = {
+    "en": {
+        "take": "Take {chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
+        "adapted in {seconds} s.",
+        "alone": "{chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
+        "adapted in {seconds} s.",
+        "nothing_compared": "Nothing was compared: it is the only variant that was measured.",
+        "best": "Its score is the best one measured, and nothing as good was cheaper.",
+        "preferred": "Its score is the best one measured, which is what was asked for.",
+        "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
+        "from chance ({low} to {high}), for {ratio} times the time.",
+        "worse": "Worse beyond chance: {told}.",
+        "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
+        "over_limit": "Not to be chosen, being over your limits: {told}.",
+        "all_over_limit": "Every variant is over your limits; this one is the least over them.",
+        "flip_examples": "If that gap is real, about {examples} validation examples would show it, and {best} would be "
+        "taken.",
+        "flip_margin": "What would flip it: {other}, which is cheaper, would be taken if it scored {margin} more.",
+        "resolution": "With {examples} validation examples, differences below about {smallest} cannot be seen.",
+        "one_seed": "Some variants ran with one seed only; how much they vary from run to run is not known.",
+        "seeds_vary": "From seed to seed the score varies: {told}. More --seeds would make this surer.",
+        "points": "{value} points",
+        "by": "{label} by {gap}",
+    },
+    "id": {
+        "take": "Pilih {chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
+        "diadaptasi dalam {seconds} detik.",
+        "alone": "{chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
+        "diadaptasi dalam {seconds} detik.",
+        "nothing_compared": "Tidak ada yang dibandingkan: hanya varian ini yang diukur.",
+        "best": "Skornya yang terbaik di antara yang diukur, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
+        "preferred": "Skornya yang terbaik di antara yang diukur, sesuai permintaan.",
+        "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "
+        "selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), dengan waktu {ratio} kali lipat.",
+        "worse": "Lebih buruk, bukan karena kebetulan: {told}.",
+        "cut_short": "Terpotong oleh batas waktu, dan mungkin lebih baik daripada yang terukur: {told}.",
+        "over_limit": "Tidak dapat dipilih karena melewati batas yang Anda tentukan: {told}.",
+        "all_over_limit": "Semua varian melewati batas yang Anda tentukan; varian ini yang paling sedikit melewatinya.",
+        "flip_examples": "Jika selisih itu nyata, sekitar {examples} contoh validasi akan memperlihatkannya, dan "
+        "{best} yang akan dipilih.",
+        "flip_margin": "Yang akan mengubah keputusan: {other}, lebih murah, akan dipilih jika skornya {margin} lebih "
+        "tinggi.",
+        "resolution": "Dengan {examples} contoh validasi, selisih di bawah kira-kira {smallest} tidak dapat terlihat.",
+        "one_seed": "Beberapa varian hanya dijalankan dengan satu seed; variasinya antarproses tidak diketahui.",
+        "seeds_vary": "Skor berbeda dari seed ke seed: {told}. Tambahan --seeds akan membuat keputusan lebih pasti.",
+        "points": "{value} poin",
+        "by": "{label} sebesar {gap}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence of the decision.
+
+    Args:
+        key: which sentence.
+        values: what stands in its gaps: texts, or lists of nested reasons (joined by semicolons).
+    """
+
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, language: Language = "en") -> str:
+        """The sentence in a language."""
+        told = {name: _say(value, language) for name, value in self.values.items()}
+        return _SENTENCES[language][self.key].format(**told)
+
+
+def _say(value: Any, language: Language) -> str:
+    if isinstance(value, Reason):
+        return value.say(language)
+    if isinstance(value, list | tuple):
+        return "; ".join(_say(one, language) for one in value)
+    return str(value)
