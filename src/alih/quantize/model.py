@@ -31,8 +31,9 @@ def quantize_model(
 ) -> tuple[str, ...]:
     """Replace linear layers (`nn.Linear`, GPT-2's `Conv1D`) by quantised ones, in place; return their names.
 
-    By default these are the layers in blocks, never the embeddings and the head. Layer by layer the float weight is
-    let go: the peak is the model plus one layer.
+    By default these are the layers in blocks, never the embeddings and the head. Weights that are in no linear layer
+    (experts of a mixture kept as one tensor, say) stay as they are. Layer by layer the float weight is let go: the
+    peak is the model plus one layer.
 
     With "calibrated", XᵀX of each layer's inputs is summed in one pass over the batches. Where these matrices (4·i²
     bytes for i inputs) do not fit into `hessian_bytes` together, the layers are done in several passes in the

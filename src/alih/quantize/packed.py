@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +98,7 @@ def fits_kernel(layer: QuantizedLinear) -> bool:
     )
 
 
-def use_packed_kernel(model: nn.Module, most_tokens: int | None = -1) -> tuple[str, ...]:
+def use_packed_kernel(model: nn.Module, most_tokens: int | Literal["measured"] | None = "measured") -> tuple[str, ...]:
     """Run the 4-bit layers of a model by the packed kernel, in place, where that is faster; return their names.
 
     The other layers, and on processors where the kernel is slow all of them, go on dequantising. After this the
@@ -105,14 +106,14 @@ def use_packed_kernel(model: nn.Module, most_tokens: int | None = -1) -> tuple[s
 
     Args:
         model: a quantised model, adapters merged.
-        most_tokens: tokens up to which the kernel is used; None = always; −1 = as `kernel_tokens` measures.
+        most_tokens: tokens up to which the kernel is used; None = always; "measured" = as `kernel_tokens` says.
 
     Raises:
         ModelError: an adapter is not merged.
     """
     if qalora_layers(model):
         raise ModelError("the model has unmerged QA-LoRA adapters: merge them first (merge_qalora).")
-    limit = kernel_tokens(torch.get_num_threads()) if most_tokens == -1 else most_tokens
+    limit = kernel_tokens(torch.get_num_threads()) if most_tokens == "measured" else most_tokens
     if limit == 0:
         return ()
     chosen = {name: layer for name, layer in quantized_layers(model).items() if fits_kernel(layer)}

@@ -143,7 +143,7 @@ def save_quantized(model: PreTrainedModel, folder: Path) -> int:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         model.save_pretrained(partial)
-        written = sorted(partial.iterdir(), key=lambda path: path.name == "config.json")
+        written = sorted(partial.iterdir(), key=lambda path: (path.name == "config.json", path.name))
         for path in written:
             _sync(path)
         for path in written:
