@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,25 @@ def test_missing_damaged_and_foreign_files_are_refused(trained: PreTrainedModel,
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(ModelError, match="no QA-LoRA adapter"):
         load_adapter(_base(), tmp_path)
+
+
+def test_an_interrupted_save_leaves_the_earlier_adapter(
+    trained: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _logits(trained)
+    with torch.no_grad():
+        for parameter in qalora_parameters(trained):
+            parameter.mul_(2)
+
+    def stop(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        save_adapter(trained, tmp_path)
+    model = _base()
+    load_adapter(model, tmp_path)
+    assert torch.equal(_logits(model), expected)
 
 
 def test_a_model_without_adapters_or_with_some_already_is_refused(trained: PreTrainedModel, tmp_path: Path) -> None:

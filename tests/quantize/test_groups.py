@@ -19,6 +19,7 @@ def _weight(seed: int, outputs: int, inputs: int, spread: float = 1.0) -> Tensor
     return torch.randn(outputs, inputs, generator=torch.Generator().manual_seed(seed)) * spread
 
 
+@settings(deadline=None)
 @given(_bits, st.integers(1, 5), st.integers(1, 70), st.integers(0, 2**31))
 def test_unpacking_returns_the_codes_that_were_packed(bits: int, rows: int, count: int, seed: int) -> None:
     codes = torch.randint(0, 2**bits, (rows, count), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
@@ -28,6 +29,7 @@ def test_unpacking_returns_the_codes_that_were_packed(bits: int, rows: int, coun
     assert torch.equal(unpack(packed, bits, count), codes)
 
 
+@settings(deadline=None)
 @given(_bits, st.integers(1, 40), st.integers(0, 2**31))
 def test_a_row_is_a_string_of_bits_least_significant_first(bits: int, count: int, seed: int) -> None:
     codes = np.random.default_rng(seed).integers(0, 2**bits, count, dtype=np.uint8)

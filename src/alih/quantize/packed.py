@@ -9,7 +9,8 @@ the kernel's zero is scale · (8 − zero). It knows groups of 32, 64, 128 and 2
 one of these are cut, each part with the same scale and zero.
 
 Whether the kernel is fast depends on the processor (AVX-512 and bf16 or not) and on the number of tokens at a time.
-So it is measured once in a process, on a small matrix, against dequantising: `kernel_tokens`.
+So it is measured once in a process, on a small matrix, against dequantising: `kernel_tokens`. Whoever needs the same
+bits on every machine says which path to take (`most_tokens`).
 """
 
 from __future__ import annotations
