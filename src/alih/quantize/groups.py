@@ -125,13 +125,13 @@ def nearest(weight: Tensor, scale: Tensor, zero: Tensor, form: GroupFormat) -> T
     return codes
 
 
-def dequantize(quantized: GroupQuantized, form: GroupFormat, inputs: int) -> Tensor:
-    """Return the weight (o, i) in the zero points' type."""
+def dequantize(quantized: GroupQuantized, form: GroupFormat, inputs: int, out: Tensor | None = None) -> Tensor:
+    """Return the weight (o, i) in the zero points' type, written into `out` (o, l·g) if that is given."""
     codes = unpack(quantized.codes, form.bits, form.groups(inputs) * form.group_size)
-    grouped = codes.view(codes.shape[0], -1, form.group_size)  # (o, l, g)
-    values = grouped - quantized.zero.unsqueeze(-1)
+    shape = (codes.shape[0], -1, form.group_size)
+    values = torch.sub(codes.view(shape), quantized.zero.unsqueeze(-1), out=None if out is None else out.view(shape))
     values *= quantized.scale.to(values.dtype).unsqueeze(-1)
-    return values.flatten(1)[:, :inputs]
+    return values.view(codes.shape[0], -1)[:, :inputs]
 
 
 def group_sums(values: Tensor, form: GroupFormat) -> Tensor:

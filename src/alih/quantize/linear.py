@@ -13,10 +13,11 @@ from transformers.pytorch_utils import Conv1D
 from alih.errors import ModelError, OptionError
 from alih.quantize.calibrated import quantize_calibrated
 from alih.quantize.groups import SCALE_DTYPE, GroupFormat, GroupQuantized, dequantize, group_sums, quantize
+from alih.quantize.scratch import dense_rows
 
 #: How a weight is rounded: each value for itself, or with its error spread over the inputs that follow.
 Method = Literal["nearest", "calibrated"]
-#: Weights that are dequantised at a time: 16 MB of fp32.
+#: Weights that are dense at a time: 16 MB of fp32.
 _SLICE = 4_194_304
 
 
@@ -24,10 +25,10 @@ class QuantizedLinear(nn.Module):
     """x ↦ x Wᵀ + b with W in groups of packed codes (see `alih.quantize.groups`).
 
     The codes are frozen; the bias is a parameter. Gradients flow to the input, to the bias, and to zero points that
-    are given to `multiply`. Memory: the packed weight; while it computes, 16 MB of dequantised rows at most (a
-    single row if that is more); for the backward pass nothing but references to codes, scales and zero points – the
-    rows are dequantised again, at 1–3 % of the time of a 1,024-token step – and, only where the zero points train,
-    the sums of the input over groups.
+    are given to `multiply`. Memory: the packed weight; 16 MB of dequantised rows, which all layers of a thread share;
+    for the backward pass nothing but references to codes, scales and zero points – the rows are dequantised again,
+    at 1–3 % of the time of a 1,024-token step – and, only where the zero points train, the sums of the input over
+    groups.
 
     `to(dtype)` moves the bias; zero points are never narrowed below fp32, scales are bfloat16 always.
     In float32 and float64 everything is computed in that type; with bfloat16 or float16 inputs, or under autocast,
@@ -187,7 +188,7 @@ class _Multiply(torch.autograd.Function):
         ctx.form, ctx.shape = form, x.shape
         y = tokens.new_empty(tokens.shape[0], codes.shape[0])
         for rows in _slices(codes.shape[0], x.shape[-1]):
-            weight = dequantize(GroupQuantized(codes[rows], scale[rows], zero[rows]), form, x.shape[-1])
+            weight = dense_rows(GroupQuantized(codes[rows], scale[rows], zero[rows]), form, x.shape[-1])
             torch.mm(tokens, weight.to(x.dtype).T, out=y[:, rows])
         return y.view(*x.shape[:-1], -1)
 
@@ -200,7 +201,7 @@ class _Multiply(torch.autograd.Function):
         to_x = to_zero = None
         if ctx.needs_input_grad[0]:
             for rows in _slices(codes.shape[0], inputs):
-                weight = dequantize(GroupQuantized(codes[rows], scale[rows], zero[rows]), ctx.form, inputs)
+                weight = dense_rows(GroupQuantized(codes[rows], scale[rows], zero[rows]), ctx.form, inputs)
                 weight = weight.to(grad.dtype)
                 to_x = grad[:, rows] @ weight if to_x is None else to_x.addmm_(grad[:, rows], weight)
             assert to_x is not None
