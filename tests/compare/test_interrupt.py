@@ -53,7 +53,7 @@ def _wait_for_a_trial(process: subprocess.Popen[str], runs: Path) -> Path:
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until and process.poll() is None:
         for path in runs.glob("*/trials.jsonl"):
-            if path.parent.name != "last" and path.read_text().count('"purpose": "curve"') >= 1:
+            if path.parent.name != "last" and path.read_text().count('"purpose": "full"') >= 4:
                 return path.parent
         time.sleep(0.05)
     process.kill()

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alih.compare.contender import Contender
 from alih.compare.requirement import enough_examples
 from alih.data.examples import Examples
+from alih.routes.base import Variant
 from alih.task import Kind, Modality, Task
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
@@ -26,8 +28,7 @@ def logits(wrong: int) -> np.ndarray:
 def measured(wrong: dict[tuple[str, int, int], int]) -> tuple[Any, Any]:
     """A variant and its run folder, from wrong answers by (purpose, examples, seed)."""
     trials = [SimpleNamespace(purpose=purpose, examples=n, seed=seed) for purpose, n, seed in wrong]
-    full = [trial for trial in trials if trial.purpose == "full"]
-    contender = SimpleNamespace(trials=trials, full=full)
+    contender = Contender(Variant("transfer", 0, 3), trials=trials)
     folder = SimpleNamespace(predictions=lambda t: logits(wrong[t.purpose, t.examples, t.seed]))
     return contender, folder
 

@@ -21,6 +21,7 @@ def test_sizes_ascend_and_end_at_all_examples(examples: int) -> None:
     assert sizes[-1] == examples
     assert list(sizes) == sorted(set(sizes))
     assert 1 <= len(sizes) <= 3
+    assert all(larger >= 1.5 * smaller for smaller, larger in pairwise(sizes))
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=300), st.integers(0, 5))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alih.compare.contender import Contender
+from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
 from alih.compare.search import SearchResult
 from alih.compare.table import adapt_seconds, count, duration, render, size_of, table_data
 from alih.compare.trial import Costs, Scope, Trial
 from alih.evaluate.bootstrap import Interval
+from alih.routes.base import Variant
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,9 @@ def record(label: str) -> dict[str, object]:
         "curve": [{"examples": 50, "score": 0.5, "seed": 0}, {"examples": 100, "score": 0.75, "seed": 0}],
         "enough_examples": 100,
         "complete": True,
+        "measured_on": 100,
+        "predicted": None,
+        "unshifted": 0.75,
         "search_seconds": 1.0,
         "seconds": 2.0,
         "peak_memory_bytes": 10**9,
@@ -148,7 +153,7 @@ def trial(purpose: str, examples: int, seed: int, accuracy: float, seconds: floa
         id="x",
         route="transfer",
         label="transfer",
-        setting={},
+        setting={"learning_rate": 0.01},
         examples=examples,
         seed=seed,
         purpose=purpose,  # type: ignore[arg-type]
@@ -160,17 +165,10 @@ def trial(purpose: str, examples: int, seed: int, accuracy: float, seconds: floa
     )
 
 
-def contender(*trials: Trial, search_seconds: float | None = 4.0) -> Any:
+def contender(*trials: Trial, search_seconds: float | None = 4.0) -> Contender:
     search = None if search_seconds is None else SearchResult(0.01, {0.01: 0.5}, search_seconds, True)
-    return SimpleNamespace(
-        variant=SimpleNamespace(label="transfer", route="transfer"),
-        settings=SimpleNamespace(learning_rate=0.01),
-        search=search,
-        search_seconds=search_seconds or 0.0,
-        complete=True,
-        trials=list(trials),
-        full=[one for one in trials if one.purpose == "full"],
-    )
+    variant = Variant("transfer", 0, 3)
+    return Contender(variant, search=search, search_seconds=search_seconds or 0.0, trials=list(trials))
 
 
 def decision(metric: str, low: float, high: float) -> Decision:
@@ -187,7 +185,7 @@ CURVE = (
 
 
 def test_a_record_holds_what_was_measured() -> None:
-    [found] = table_data([contender(*CURVE)], decision("accuracy", 0.7, 0.9), {"transfer": 30})
+    [found] = table_data([contender(*CURVE)], decision("accuracy", 0.7, 0.9), {"transfer": 30}, {})
     assert [(point["examples"], point["score"]) for point in found["curve"]] == [(10, 0.40), (30, 0.75), (90, 0.80)]
     assert (found["seconds"], found["search_seconds"]) == (5.0, 4.0)
     assert found["peak_memory_bytes"] == 100
@@ -200,13 +198,29 @@ def test_a_record_holds_what_was_measured() -> None:
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
 def test_the_gap_is_positive_where_training_rows_are_easier(metric: str) -> None:
-    [found] = table_data([contender(*CURVE)], decision(metric, 0.0, 1.0), {"transfer": 30})
+    [found] = table_data([contender(*CURVE)], decision(metric, 0.0, 1.0), {"transfer": 30}, {})
     assert found["overfitting"] == pytest.approx({"gap": 0.1, "low": 0.1, "high": 0.1})
 
 
 def test_a_size_that_a_variant_did_not_reach_is_a_dash() -> None:
     short = trial("full", 90, 0, 0.5)
-    records = table_data([contender(*CURVE), contender(short)], decision("accuracy", 0.0, 1.0), {"transfer": None})
+    records = table_data([contender(*CURVE), contender(short)], decision("accuracy", 0.0, 1.0), {"transfer": None}, {})
     row = next(line for line in render(records, decision("accuracy", 0, 1)).splitlines() if "with 30 examples" in line)
     assert row.split()[-2:] == ["0.750", "–"]
     assert np.isfinite([one["seconds"] for one in records]).all()
+
+
+def test_a_variant_that_stopped_early_shows_what_is_predicted_and_on_how_many_it_was_measured() -> None:
+    early = contender(trial("curve", 10, 0, 0.40), trial("curve", 30, 0, 0.75))
+    early.stopped = "it cannot win"
+    told = {"transfer": Prediction(0.7, 0.82, 0.9)}
+    records = table_data([contender(*CURVE), early], decision("accuracy", 0.7, 0.9), {"transfer": None}, told)
+    rows = {
+        line[:28].strip(): line[28:].split("  ") for line in render(records, decision("accuracy", 0, 1)).splitlines()
+    }
+    last = {name: [cell.strip() for cell in cells if cell.strip()][-1:] for name, cells in rows.items()}
+    assert last["measured on examples"] == ["30"]
+    assert last["with 30 examples"] == ["0.750"]
+    assert last["with 90 examples"] == ["≈ 0.820"]
+    assert last["95 % interval"] == ["≈ 0.700–0.900"]
+    assert last["on a shifted copy"] == ["0.550 (-0.200)"]

@@ -30,7 +30,7 @@ def add_commands(commands: Commands) -> None:
 
     compare = commands.add_parser("compare", help="measure every route on your data, recommend one, save the model")
     compare.add_argument("data", help=_DATA_HELP)
-    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "max_time", *_LIMITS, *_FOLDERS))
+    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "plan", "max_time", *_LIMITS, *_FOLDERS))
     compare.set_defaults(run=run_compare)
 
     adapt = commands.add_parser("adapt", help="run one route, without comparing")

@@ -1,6 +1,7 @@
-"""The trials of a comparison, in order: every variant once at full size, then the learning curves, then more seeds.
+"""The trials of a comparison, in order: small sizes first, all examples for what can still win, then more seeds.
 
-The order is such that a comparison cut short, by its time limit or by Ctrl-C, has measured what matters most.
+The cheapest variant is measured on all examples first of all, so that a comparison cut short, by its time limit or by
+Ctrl-C, has a model to hand over.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.budget import Budget
+from alih.compare.contender import Contender
 from alih.compare.options import Options
+from alih.compare.plan import Standing, contested, stops
 from alih.compare.runner import Runner
 from alih.compare.search import SearchResult, search_learning_rate
-from alih.compare.state import Kept, keep
+from alih.compare.state import Kept
 from alih.compare.trial import Purpose, Trial
 from alih.evaluate.metrics import higher_is_better
 from alih.progress import Progress
-from alih.routes.base import Adaptation, Variant
+from alih.routes.base import Effort, Variant
 from alih.routes.bench import Bench
 from alih.routes.registry import route
 from alih.task import Kind
@@ -30,42 +33,10 @@ from alih.training.memory import OutOfMemoryError
 #: Share of the full training that a run of the search takes, on at most so many examples.
 _SEARCH_SHARE = 0.34
 _SEARCH_EXAMPLES = 600
+#: A rate is searched again on this many times the examples.
+_WORTH_ANOTHER = 2
 #: Weight of the loss beside the metric: it decides between rates that score the same.
 _TIE = 1e-4
-
-
-@dataclass
-class Contender:
-    """One variant in the running, and what was measured of it.
-
-    Args:
-        variant: the route with its scope.
-        settings: how it trains, with the learning rate that the search found.
-        search: how that was found; None where the user gave the rate.
-        search_seconds: what the searches took that it needs: its own, and that of the head trained before its blocks.
-        trials: at every size and seed.
-        logits: validation logits of the trials at full size that it is judged by, by seed.
-        kept: the best trained weights so far.
-    """
-
-    variant: Variant
-    settings: FitSettings
-    search: SearchResult | None
-    search_seconds: float = 0.0
-    trials: list[Trial] = field(default_factory=list)
-    logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    kept: Kept | None = None
-
-    @property
-    def full(self) -> list[Trial]:
-        """The trials on all training examples."""
-        return [trial for trial in self.trials if trial.purpose == "full"]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the time limit cut neither its search nor a full trial short."""
-        searched = self.search is None or self.search.complete
-        return searched and all(trial.stopped != "deadline" for trial in self.full)
 
 
 @dataclass
@@ -80,6 +51,9 @@ class Campaign:
         order: training rows, every prefix of which is a stratified sample.
         budget: the time there is.
         progress: where to report.
+
+    `contenders` holds every variant that was tried, `skipped` the trials that were not run, `notes` what one should
+    know to read the numbers.
     """
 
     bench: Bench
@@ -96,119 +70,169 @@ class Campaign:
     _head_seconds: float = 0.0
 
     def run(self, variants: list[Variant], sizes: tuple[int, ...]) -> None:
-        """Run everything that the budget allows; what was measured is in `contenders`."""
+        """Run everything that the plan asks for and the budget allows; what was measured is in `contenders`."""
         for variant in variants:
-            self._enter(variant)
-        self._forecast(sizes)
-        for size in reversed(sizes[:-1]):
-            for contender in self.contenders:
-                self._trial(contender, size, self.options.seed, "curve")
+            self._enter(variant, sizes)
+        for size in sizes:
+            for contender in self._running():
+                self._settle(contender, size)
+                self._trial(contender, size, self.options.seed, "full" if size == sizes[-1] else "curve")
+            if size != sizes[-1] and self.options.plan == "adaptive":
+                self._stop_those_who_cannot_win()
         for seed in range(self.options.seed + 1, self.options.seed + self.options.seeds):
-            for contender in self.contenders:
+            for contender in self._worth_another_seed(seed):
                 self._trial(contender, len(self.order), seed, "full")
 
-    def _forecast(self, sizes: tuple[int, ...]) -> None:
-        """Say how much is still to come, from how long each variant took so far."""
-        runs = [(size, 1) for size in sizes[:-1]] + [(len(self.order), self.options.seeds - 1)]
-        trials = sum(times for _, times in runs) * len(self.contenders)
-        seconds = sum(
-            times * (self.budget.estimate(contender.variant, size * self._epochs(contender.variant, size)) or 0.0)
-            for contender in self.contenders
-            for size, times in runs
-        )
-        if trials and seconds >= 1:
-            limit = self.budget.max_seconds
-            left = seconds if limit is None else min(seconds, max(limit - self.budget.elapsed, 0.0))
-            self.progress.say(f"  {trials} more trials (learning curves, more seeds): about {left:.0f} s")
+    @property
+    def finalists(self) -> list[Contender]:
+        """The variants that were measured on all examples."""
+        return [contender for contender in self.contenders if contender.full]
 
-    def _enter(self, variant: Variant) -> None:
-        """Search a learning rate for a variant and run it once on all training examples."""
+    def _running(self) -> list[Contender]:
+        return [contender for contender in self.contenders if contender.stopped is None]
+
+    def _enter(self, variant: Variant, sizes: tuple[int, ...]) -> None:
+        """Let a variant in; the first one is run on all training examples at once."""
+        contender = Contender(variant)
+        if not self.finalists:
+            self._settle(contender, sizes[-1])
+            self._trial(contender, sizes[-1], self.options.seed, "full", compulsory=True)
+            if not contender.full:
+                return
+        self.contenders.append(contender)
+
+    def _stop_those_who_cannot_win(self) -> None:
+        running = self._running()
+        known = {c.label: {t.examples: self.runner.folder.predictions(t) for t in c.curve} for c in running}
+        standings = [Standing(c.label, rank, known[c.label]) for rank, c in enumerate(running) if known[c.label]]
+        sizes = [set(standing.logits) for standing in standings]
+        if len(standings) < 2 or not set.intersection(*sizes):
+            return  # the time limit left no size that all were measured at
+        validation = self.bench.dataset.validation
+        found = stops(
+            self.bench.task,
+            self.metric,
+            standings,
+            validation.known_labels,
+            len(self.order),
+            prefer=self.options.prefer,
+            groups=validation.groups,
+            seed=self.options.seed,
+        )
+        for stop in found:
+            contender = next(c for c in running if c.label == stop.label)
+            if not contender.full:
+                contender.stopped = str(stop)
+                self.progress.say(f"  {stop.label} stops: {stop}")
+
+    def _worth_another_seed(self, seed: int) -> list[Contender]:
+        """Those whose place more seeds could change; heads alone always, since they cost next to nothing."""
+        finalists = [c for c in self.finalists if len(c.full) == seed - self.options.seed and c.stopped is None]
+        if len(finalists) < 2 or self.options.plan == "full":
+            return finalists
+        validation = self.bench.dataset.validation
+        logits = {c.label: np.stack([c.logits[trial.seed] for trial in c.full]) for c in finalists}
+        still = contested(
+            self.bench.task,
+            self.metric,
+            logits,
+            validation.known_labels,
+            groups=validation.groups,
+            seed=self.options.seed,
+        )
+        return [c for c in finalists if c.label in still or c.variant.trainable_blocks == 0]
+
+    def _settle(self, contender: Contender, size: int) -> None:
+        """Find the learning rate for training on `size` examples, unless one was found on as many as a search takes.
+
+        The first search is made on as few examples as the first trial: it has to serve only those who go on.
+        """
+        variant, head_alone = contender.variant, contender.variant.trainable_blocks == 0
+        size = len(self.order) if head_alone else min(size, _SEARCH_EXAMPLES)
+        if contender.stopped is not None or contender.searched_on >= size:
+            return
+        if contender.searched_on and size < _WORTH_ANOTHER * contender.searched_on:
+            return
         if self.contenders and not self.budget.allows(variant, 0):
-            self._skip(variant.label, "the time limit was reached before its first trial")
+            contender.stopped = "the time limit was reached"
             return
         try:
-            contender = self._prepare(variant)
+            self._search_for(contender, size)
         except OutOfMemoryError as error:
+            contender.stopped = str(error)
             self._skip(variant.label, str(error))
-            return
-        self._trial(contender, len(self.order), self.options.seed, "full", compulsory=not self.contenders)
-        if contender.full:
-            self.contenders.append(contender)
 
-    def _prepare(self, variant: Variant) -> Contender:
-        chosen = route(variant.route)
-        anatomy = self.bench.pretrained.anatomy
+    def _search_for(self, contender: Contender, size: int) -> None:
+        variant = contender.variant
+        chosen, anatomy = route(variant.route), self.bench.pretrained.anatomy
         effort = chosen.effort(anatomy)
-        head_seconds = 0.0
-        if variant.trainable_blocks and not variant.random_weights:
+        if variant.trainable_blocks and not variant.random_weights and not contender.searched_on:
             # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
             self._head_settings()
-            head_seconds = self._head_seconds
+            contender.search_seconds += self._head_seconds
         given = self.options.rate_for(variant.route)
-        base = FitSettings(
-            learning_rate=given or 0.0,
+        base = self._settings(variant, effort, given or 0.0)
+        if not contender.searched_on:
+            usual = effort.epochs(len(self.order), self.options.batch_size)
+            if base.epochs < usual:
+                told = f"{variant.label} ran {base.epochs} epochs, as --epochs says; by default it runs {usual}."
+                self.notes.append(told)
+        if given is not None:
+            contender.settings, contender.searched_on = base, len(self.order)
+        else:
+            search = self._search(variant, base, chosen.learning_rates(anatomy), size)
+            contender.settings = replace(base, learning_rate=search.learning_rate)
+            contender.search, contender.searched_on = search, size
+            contender.search_seconds += search.seconds
+            tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.values))
+            self.progress.say(
+                f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}, on {size:,} examples"
+            )
+        if variant.trainable_blocks == 0:
+            self._head, self._head_seconds = contender.settings, contender.search_seconds
+
+    def _settings(self, variant: Variant, effort: Effort, rate: float) -> FitSettings:
+        return FitSettings(
+            learning_rate=rate,
             epochs=self._epochs(variant, len(self.order)),
             batch_size=self.options.batch_size,
             patience=effort.patience,
             seed=self.options.seed,
             precision=self.options.precision,
         )
-        usual = effort.epochs(len(self.order), self.options.batch_size)
-        if base.epochs < usual:
-            self.notes.append(
-                f"{variant.label} ran {base.epochs} epochs, as --epochs says; by default it runs {usual}."
-            )
-        if given is not None:
-            if variant.trainable_blocks == 0:
-                self._head = base
-            return Contender(variant, base, None, head_seconds)
-        search = self._search(variant, base, chosen.learning_rates(anatomy))
-        settings = replace(base, learning_rate=search.learning_rate)
-        if variant.trainable_blocks == 0:
-            self._head, self._head_seconds = settings, search.seconds
-        tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.values))
-        self.progress.say(f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}")
-        return Contender(variant, settings, search, head_seconds + search.seconds)
 
     def _head_settings(self) -> FitSettings:
         """How a head is trained before the blocks above the boundary are: with transfer's own learning rate."""
         if self._head is None:
-            transfer = route("transfer")
-            variant = transfer.variants(self.bench.pretrained.anatomy, None)[0]
-            given = self.options.rate_for("transfer") if isinstance(self.options.learning_rate, Mapping) else None
-            base = FitSettings(
-                learning_rate=given or 0.0,
-                epochs=self._epochs(variant, len(self.order)),
-                batch_size=self.options.batch_size,
-                patience=transfer.effort(self.bench.pretrained.anatomy).patience,
-                seed=self.options.seed,
-                precision=self.options.precision,
-            )
+            anatomy, transfer = self.bench.pretrained.anatomy, route("transfer")
+            variant = transfer.variants(anatomy, None)[0]
+            options = self.options
+            given = options.rate_for("transfer") if isinstance(options.learning_rate, Mapping) else None
+            base = self._settings(variant, transfer.effort(anatomy), given or 0.0)
             if given is not None:
                 self._head = base
                 return base
-            found = self._search(variant, base, transfer.learning_rates(self.bench.pretrained.anatomy))
+            found = self._search(variant, base, transfer.learning_rates(anatomy), len(self.order))
             self._head, self._head_seconds = replace(base, learning_rate=found.learning_rate), found.seconds
         return self._head
 
-    def _search(self, variant: Variant, base: FitSettings, grid: tuple[float, ...]) -> SearchResult:
+    def _search(self, variant: Variant, base: FitSettings, grid: tuple[float, ...], size: int) -> SearchResult:
         share = 1.0 if variant.trainable_blocks == 0 else _SEARCH_SHARE
-        size = len(self.order) if variant.trainable_blocks == 0 else min(len(self.order), _SEARCH_EXAMPLES)
         epochs = self._epochs(variant, size, share)
         rows = self.order[:size]
         head = self._head or base
 
-        def value_at(rate: float) -> float:
+        def value_at(rate: float) -> tuple[float, float]:
             settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs)
             start = time.monotonic()
             try:
-                trial, _ = self.runner.run(
+                trial = self.runner.run(
                     variant, settings, head, rows, purpose="search", deadline=self._deadline(variant)
-                )
+                ).trial
             except TrainingError:
-                return float("inf")
-            self.budget.learn(variant, time.monotonic() - start, trial.costs.examples_seen)
-            return self._badness(variant, trial)
+                return float("inf"), time.monotonic() - start
+            self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+            return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
         return search_learning_rate(grid, value_at, self._deadline(variant))
 
@@ -228,6 +252,10 @@ class Campaign:
         return (-1 if higher_is_better(self.metric) else 1) * trial.metrics[self.metric] + _TIE * loss
 
     def _trial(self, contender: Contender, size: int, seed: int, purpose: Purpose, *, compulsory: bool = False) -> None:
+        if any((t.purpose, t.examples, t.seed) == (purpose, size, seed) for t in contender.trials):
+            return
+        if contender.settings is None:
+            return  # stopped before a learning rate was found
         variant = contender.variant
         epochs = self._epochs(variant, size)
         what = f"{variant.label}, {size:,} examples, seed {seed}"
@@ -236,40 +264,37 @@ class Campaign:
             return
         settings = replace(contender.settings, seed=seed, epochs=epochs)
         head = replace(self._head or settings, seed=seed, epochs=self._head_epochs(size))
-        start = time.monotonic()
         try:
-            trial, adaptation = self.runner.run(
-                variant,
-                settings,
-                head,
-                self.order[:size],
-                purpose=purpose,
-                deadline=self._deadline(variant),
+            outcome = self.runner.run(
+                variant, settings, head, self.order[:size], purpose=purpose, deadline=self._deadline(variant)
             )
         except (TrainingError, OutOfMemoryError) as error:
+            contender.stopped = str(error).rstrip(".")
             self._skip(what, str(error))
             return
-        self.budget.learn(variant, time.monotonic() - start, trial.costs.examples_seen)
-        contender.trials.append(trial)
-        if trial.stopped == "deadline" and adaptation.result.steps == 0:
+        trial = outcome.trial
+        if trial.stopped == "deadline" and trial.history[0]["train_loss"] is None:
             self._skip(what, "the time limit was reached before its first step")
             return
+        self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+        contender.trials.append(trial)
         if trial.stopped == "deadline":
             self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")
-        score = trial.metrics[self.metric]
-        self.progress.say(f"  {what}: {self.metric} {score:.4f}, {trial.costs.seconds:.1f} s")
+        self.progress.say(f"  {what}: {self.metric} {trial.metrics[self.metric]:.4f}, {trial.costs.seconds:.1f} s")
         if purpose == "full":
-            self._keep(contender, trial, adaptation, score)
+            contender.logits[trial.seed] = self.runner.folder.predictions(trial)
+            self._keep_the_better(contender, outcome.kept)
 
-    def _keep(self, contender: Contender, trial: Trial, adaptation: Adaptation, score: float) -> None:
-        contender.logits[trial.seed] = self.runner.folder.predictions(trial)
+    def _keep_the_better(self, contender: Contender, kept: Kept | None) -> None:
+        """Keep the weights of the best seed, and no others."""
+        if kept is None:
+            return
         sign = 1 if higher_is_better(self.metric) else -1
-        if contender.kept is None or sign * score > sign * contender.kept.score:
-            path = (
-                self.runner.folder.weights
-                / f"{contender.variant.route}-{contender.variant.trainable_blocks}.safetensors"
-            )
-            contender.kept = keep(adaptation, path, trial, score)
+        before = contender.kept
+        if before is None or sign * kept.score > sign * before.score:
+            contender.kept, kept = kept, before
+        if kept is not None and contender.kept is not None and kept.path != contender.kept.path:
+            kept.path.unlink(missing_ok=True)
 
     def _epochs(self, variant: Variant, size: int, share: float = 1.0) -> int:
         if self.options.epochs is not None and variant.trainable_blocks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alih.compare.adapted import model_folder
@@ -13,11 +13,11 @@ from alih.compare.options import ALL_BLOCKS, Options
 from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
-from alih.compare.spec import spec
+from alih.compare.spec import check_data, check_versions, spec
 from alih.data.examples import Dataset
 from alih.data.messages import worst
 from alih.data.read import read
-from alih.errors import AlihError, OptionError, RunError
+from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import primary
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import BUILT_IN, default_model
@@ -70,55 +70,123 @@ def adapt(
     return _run(data, chosen, progress or Progress(), (name,), curve=False)
 
 
+def resume(path: str | Path, data: str | Path | Dataset | None = None, progress: Progress | None = None) -> Comparison:
+    """Go on with a comparison that was stopped, from the trials in its run folder.
+
+    What is measured, decided and handed over is what an uninterrupted run would have given, bit for bit on one device
+    (times apart). A time limit counts anew.
+
+    Args:
+        path: the run folder.
+        data: the data, where the comparison was not given a path; otherwise read again from where it was.
+        progress: where to report; standard error if not given.
+
+    Raises:
+        RunError: there is no such run, it is complete, its data have changed, or another version wrote it.
+        AlihError: as for `compare`.
+    """
+    folder, progress = RunFolder.open(path), progress or Progress()
+    told = folder.spec
+    if folder.is_complete:
+        raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
+    check_versions(folder.path, told)
+    options = Options.from_mapping(told["options"])
+    dataset = _dataset(data if data is not None else told["data"]["source"], options)
+    check_data(folder.path, told, dataset)
+    job = _Job(dataset, options, tuple(told["routes"]), told["command"] == "compare", progress)
+    bench = job.bench()
+    with folder:
+        progress.say(f"Going on with {len(folder.trials())} trials in {folder.path}")
+        return job.run(bench, folder)
+
+
 def _run(
     data: str | Path | Dataset, options: Options, progress: Progress, routes: tuple[str, ...], *, curve: bool
 ) -> Comparison:
-    budget = Budget(options.max_time)
     if isinstance(data, Dataset):
         _check_read(options)
-    dataset = data if isinstance(data, Dataset) else _read(data, options)
-    for note in dataset.notes:
-        progress.say(note)
-    if dataset.damaged:
-        progress.say(f"  left out: {worst(dataset.damaged)}. All of them are in the run folder's spec.json.")
-    if options.max_length is not None and dataset.task.modality is Modality.IMAGE:
-        raise OptionError("--max-length: is for texts, and the data are pictures; leave it out.")
-    metric = primary(dataset.task, options.metric)
-    choice = ModelChoice(
-        _settled(options.model or default_model(dataset.task)),
-        options.revision,
-        options.allow_pickle,
-        options.pooling,
-    )
-    cache = default_cache() if options.cache_limit > 0 else None
-    if cache is not None:
-        cache = Cache(cache.folder, round(options.cache_limit * 1e9))
-    precision = precision_for(device(), options.precision, progress)
-    bench = Bench(
-        dataset, choice, cache, options.max_length, options.batch_size, options.seed, metric, precision, progress
-    )
-    own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
-    cut = sum(encoded.truncated for encoded in own)
-    if cut:
-        texts = sum(len(encoded) for encoded in own)
-        longest = options.max_length or bench.pretrained.max_length
-        progress.say(f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen.")
-    anatomy = bench.pretrained.anatomy
-    variants = _variants(routes, anatomy, options)
+    dataset = _dataset(data, options, progress)
+    job = _Job(dataset, options, routes, curve, progress)
+    bench = job.bench()
     folder = RunFolder.create(options.runs, options.name or dataset.name)
     with folder:
-        folder.write_spec(spec(dataset, choice, options, routes))
-        progress.say(f"Model {choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks. Run folder: {folder.path}")
-        bench.freeze(_boundaries(variants))
-        order = nested_order(dataset.task, dataset.train.known_labels, options.seed)
-        campaign = Campaign(bench, Runner(bench, folder), options, metric, order, budget, progress)
-        sizes = curve_sizes(len(order), dataset.task) if curve else (len(order),)
-        try:
-            interrupted = not _ran(campaign, variants, sizes, folder)
-            return Comparison.conclude(campaign, folder, interrupted=interrupted)
-        except AlihError:
-            folder.drop_weights()
-            raise
+        command = "compare" if curve else "adapt"
+        folder.write_spec(spec(dataset, bench.choice, replace(options, model=bench.choice.name), routes, command))
+        progress.say(f"Run folder: {folder.path}")
+        return job.run(bench, folder)
+
+
+def _dataset(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Dataset:
+    dataset = data if isinstance(data, Dataset) else _read(data, options)
+    if progress is not None:
+        for note in dataset.notes:
+            progress.say(note)
+        if dataset.damaged:
+            progress.say(f"  left out: {worst(dataset.damaged)}. All of them are in the run folder's spec.json.")
+    return dataset
+
+
+@dataclass
+class _Job:
+    """One comparison, new or resumed: everything that follows from the data and the options."""
+
+    dataset: Dataset
+    options: Options
+    routes: tuple[str, ...]
+    curve: bool
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.options.max_time)
+
+    def bench(self) -> Bench:
+        """Load the model and encode the data; everything that can be refused is refused here."""
+        dataset, options = self.dataset, self.options
+        if options.max_length is not None and dataset.task.modality is Modality.IMAGE:
+            raise OptionError("--max-length: is for texts, and the data are pictures; leave it out.")
+        metric = primary(dataset.task, options.metric)
+        choice = ModelChoice(
+            _settled(options.model or default_model(dataset.task)),
+            options.revision,
+            options.allow_pickle,
+            options.pooling,
+        )
+        cache = default_cache() if options.cache_limit > 0 else None
+        if cache is not None:
+            cache = Cache(cache.folder, round(options.cache_limit * 1e9))
+        bench = Bench(
+            dataset,
+            choice,
+            cache,
+            options.max_length,
+            options.batch_size,
+            options.seed,
+            metric,
+            precision_for(device(), options.precision, self.progress),
+            self.progress,
+        )
+        own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
+        cut = sum(encoded.truncated for encoded in own)
+        if cut:
+            texts = sum(len(encoded) for encoded in own)
+            longest = options.max_length or bench.pretrained.max_length
+            self.progress.say(
+                f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen."
+            )
+        self.variants = _variants(self.routes, bench.pretrained.anatomy, options)
+        return bench
+
+    def run(self, bench: Bench, folder: RunFolder) -> Comparison:
+        """Run the trials that the folder does not hold yet, decide, and hand over."""
+        options, anatomy = self.options, bench.pretrained.anatomy
+        self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
+        bench.freeze(_boundaries(self.variants))
+        order = nested_order(self.dataset.task, self.dataset.train.known_labels, options.seed)
+        runner = Runner(bench, folder, bench.metric)
+        campaign = Campaign(bench, runner, options, bench.metric, order, self.budget, self.progress)
+        sizes = curve_sizes(len(order), self.dataset.task) if self.curve else (len(order),)
+        interrupted = not _ran(campaign, self.variants, sizes, folder)
+        return Comparison.conclude(campaign, folder, interrupted=interrupted)
 
 
 def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], folder: RunFolder) -> bool:
@@ -132,11 +200,11 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
         campaign.run(variants, sizes)
     except KeyboardInterrupt:
         campaign.progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
-        if not campaign.contenders:
+        if not campaign.finalists:
             raise
         campaign.progress.say("The best model so far is handed over; Ctrl-C again leaves without one.")
         return False
-    if not campaign.contenders:
+    if not campaign.finalists:
         raise RunError(f"{folder.path}: nothing could be trained. {'; '.join(campaign.skipped)}")
     return True
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alih.compare.adapted import Adapted
-from alih.compare.campaign import Campaign, Contender
+from alih.compare.campaign import Campaign
+from alih.compare.contender import Contender
 from alih.compare.decide import Candidate, Decision, Limits, decide
 from alih.compare.export import HandedOver, hand_over
+from alih.compare.outlook import learning_curve, outlook, predicted
 from alih.compare.requirement import enough_examples
 from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, size_of, table_data
@@ -59,7 +61,7 @@ class Comparison:
         Ctrl-C while the model is handed over leaves it out.
         """
         bench, metric = campaign.bench, campaign.metric
-        candidates = [_candidate(contender) for contender in campaign.contenders]
+        candidates = [_candidate(contender) for contender in campaign.finalists]
         validation, options = bench.dataset.validation, campaign.options
         decision = decide(
             bench.task,
@@ -69,12 +71,15 @@ class Comparison:
             groups=validation.groups,
             limits=Limits(options.max_memory, options.max_latency),
             prefer=options.prefer,
+            stopped=[c.label for c in campaign.contenders if c.stopped is not None],
             seed=options.seed,
         )
-        chosen = next(c for c in campaign.contenders if c.variant.label == decision.chosen)
-        enough = {
-            c.variant.label: enough_examples(c, folder, bench.task, metric, validation) for c in campaign.contenders
-        }
+        chosen = next(c for c in campaign.finalists if c.label == decision.chosen)
+        task, contenders, size = bench.task, campaign.contenders, len(bench.dataset.train)
+        curves = {c.label: learning_curve(c, folder, task, metric, validation) for c in contenders}
+        decision = replace(decision, reasons=(*decision.reasons, *outlook(decision, curves, size)))
+        enough = {c.label: enough_examples(c, folder, task, metric, validation) for c in contenders}
+        predictions = {c.label: predicted(curves[c.label], size) for c in contenders}
         try:
             handed_over = hand_over(bench, chosen, folder, metric)
         except KeyboardInterrupt:
@@ -82,10 +87,10 @@ class Comparison:
         comparison = cls(
             folder,
             decision,
-            table_data(campaign.contenders, decision, enough),
+            table_data(contenders, decision, enough, predictions),
             tuple(bench.probe()),
             tuple(campaign.skipped),
-            tuple(campaign.notes),
+            (*_stopped(contenders), *campaign.notes),
             handed_over,
             campaign.budget.elapsed,
             interrupted,
@@ -168,7 +173,7 @@ class Comparison:
 def _candidate(contender: Contender) -> Candidate:
     trials = contender.full
     return Candidate(
-        contender.variant.label,
+        contender.label,
         np.stack([contender.logits[trial.seed] for trial in trials]),
         adapt_seconds(contender),
         max(trial.costs.peak_memory_bytes for trial in trials),
@@ -176,6 +181,10 @@ def _candidate(contender: Contender) -> Candidate:
         trials[0].costs.latency_ms,
         contender.complete,
     )
+
+
+def _stopped(contenders: Sequence[Contender]) -> list[str]:
+    return [f"{c.label} was not measured on all examples: {c.stopped}." for c in contenders if c.stopped]
 
 
 def _skipped(skipped: Sequence[str]) -> list[str]:

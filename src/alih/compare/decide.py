@@ -99,6 +99,7 @@ def decide(
     groups: Sequence[str] | None = None,
     limits: Limits | None = None,
     prefer: Prefer = "cheap",
+    stopped: Sequence[str] = (),
     seed: int = 0,
 ) -> Decision:
     """Choose among candidates scored on the same validation examples.
@@ -116,6 +117,7 @@ def decide(
         prefer: `cheap` takes the cheapest that cannot be told from the best; `balanced` only where it is not further
             behind than one standard error of the difference (the rule of Breiman et al. 1984, section 3.4.3); `best`
             the best score.
+        stopped: labels of variants that were out of the running before they were measured on all examples.
         seed: of the resampling.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
@@ -142,7 +144,7 @@ def decide(
     )
     seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
     shaky = [c.label for index, c in enumerate(ranked) if bootstrap.shaky[index]]
-    reasons = _reasons(verdict, candidates, limits, prefer, seeds, shaky, len(labels))
+    reasons = _reasons(verdict, candidates, limits, prefer, seeds, shaky, stopped, len(labels))
     return Decision(**{**vars(verdict), "reasons": tuple(reasons)})
 
 
@@ -175,6 +177,7 @@ def _reasons(
     prefer: Prefer,
     seeds: dict[str, list[float]],
     shaky: Sequence[str],
+    stopped: Sequence[str],
     examples: int,
 ) -> list[Reason]:
     metric, by_label = verdict.metric, {c.label: c for c in candidates}
@@ -189,8 +192,10 @@ def _reasons(
         "high": f"{mine.high:.3f}",
         "seconds": f"{chosen.seconds:.1f}",
     }
-    if len(candidates) == 1:
+    if len(candidates) == 1 and not stopped:
         return [Reason("alone", told), Reason("nothing_compared")]
+    if len(candidates) == 1:
+        return [Reason("take", told), Reason("others_stopped", {"told": list(stopped)})]
     found = [Reason("take", told)]
     if chosen is best:
         found.append(Reason("preferred" if prefer == "best" else "best"))

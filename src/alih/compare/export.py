@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alih.compare.adapted import Adapted, Scores, save
-from alih.compare.campaign import Contender
+from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.compare.state import put_back
 from alih.pretrained.families import head_modules

@@ -67,6 +67,12 @@ class Options:
         "best: the best score",
         choices=("cheap", "balanced", "best"),
     )
+    plan: Literal["adaptive", "full"] = _option(
+        "adaptive",
+        "adaptive: what cannot win any more, by its learning curve, stops early; full: measure everything on all "
+        "examples with all seeds",
+        choices=("adaptive", "full"),
+    )
     pooling: Literal["auto", "native", "mean"] = _option(
         "auto", "how a text encoder's tokens become one vector", choices=("auto", "native", "mean")
     )

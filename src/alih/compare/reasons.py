@@ -14,6 +14,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "alone": "{chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
         "adapted in {seconds} s.",
         "nothing_compared": "Nothing was compared: it is the only variant that was measured.",
+        "others_stopped": "By the learning curves, no other variant would be taken over it on all examples: {told}.",
         "best": "Its score is the best one measured, and nothing as good was cheaper.",
         "preferred": "Its score is the best one measured, which is what was asked for.",
         "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
@@ -28,6 +29,11 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "resolution": "With {examples} validation examples, differences below about {smallest} cannot be seen.",
         "one_seed": "Some variants ran with one seed only; how much they vary from run to run is not known.",
         "seeds_vary": "From seed to seed the score varies: {told}. More --seeds would make this surer.",
+        "gain": "More labelled examples: {chosen} would probably gain {gain} with about {examples} training examples "
+        "({low} to {high}).",
+        "no_gain": "More labelled examples would hardly help: no number within reach gains {chosen} {gain}.",
+        "change": "With about {examples} training examples {other} would probably be taken over {chosen}.",
+        "no_change": "Up to {times} times the examples, no other variant is likely to be taken.",
         "points": "{value} points",
         "by": "{label} by {gap}",
     },
@@ -37,6 +43,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "alone": "{chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
         "diadaptasi dalam {seconds} detik.",
         "nothing_compared": "Tidak ada yang dibandingkan: hanya varian ini yang diukur.",
+        "others_stopped": "Menurut kurva belajar, tidak ada varian lain yang akan mengunggulinya: {told}.",
         "best": "Skornya yang terbaik di antara yang diukur, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
         "preferred": "Skornya yang terbaik di antara yang diukur, sesuai permintaan.",
         "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "
@@ -52,6 +59,11 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "resolution": "Dengan {examples} contoh validasi, selisih di bawah kira-kira {smallest} tidak dapat terlihat.",
         "one_seed": "Beberapa varian hanya dijalankan dengan satu seed; variasinya antarproses tidak diketahui.",
         "seeds_vary": "Skor berbeda dari seed ke seed: {told}. Tambahan --seeds akan membuat keputusan lebih pasti.",
+        "gain": "Contoh berlabel tambahan: {chosen} mungkin naik {gain} dengan sekitar {examples} contoh latih "
+        "({low} sampai {high}).",
+        "no_gain": "Contoh berlabel tambahan hampir tidak membantu: berapa pun yang wajar, {chosen} tidak naik {gain}.",
+        "change": "Dengan sekitar {examples} contoh latih, {other} mungkin dipilih menggantikan {chosen}.",
+        "no_change": "Sampai {times} kali jumlah contoh, kecil kemungkinan varian lain yang dipilih.",
         "points": "{value} poin",
         "by": "{label} sebesar {gap}",
     },

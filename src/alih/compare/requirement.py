@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alih.compare.campaign import Contender
+from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.data.examples import Examples
 from alih.evaluate.bootstrap import differences
@@ -25,11 +25,10 @@ def enough_examples(
         metric: the metric that decides.
         validation: the validation split.
     """
-    curve = sorted((t for t in contender.trials if t.purpose == "curve"), key=lambda t: -t.examples)
-    whole = next(trial for trial in contender.full)
-    curve = [trial for trial in curve if trial.seed == whole.seed]
-    if not curve:
+    if not contender.full or len(contender.curve) < 2:
         return None
+    *curve, whole = contender.curve
+    curve.reverse()
     gaps = differences(
         task,
         metric,

@@ -108,6 +108,10 @@ class RunFolder:
         """Folder of weights that are kept until the decision falls."""
         return self.path / "weights"
 
+    def weights_of(self, trial: Trial) -> Path:
+        """Where the weights of a trial on all examples are kept until the decision falls."""
+        return self.weights / f"{trial.id}.safetensors"
+
     def become_last(self) -> None:
         """Let `last`, beside this folder, point to it: once it holds what the user came for."""
         _point(self.path.parent, self.path)
@@ -115,6 +119,30 @@ class RunFolder:
     def write_spec(self, told: dict[str, Any]) -> None:
         """Write `spec.json`."""
         _write(self.path / "spec.json", told)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What was run, as `write_spec` wrote it.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        path = self.path / "spec.json"
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: damaged ({error}). The trials in trials.jsonl are untouched.") from error
+        if not isinstance(told, dict) or not told.get("versions"):
+            raise RunError(f"{path}: damaged (no specification in it). The trials in trials.jsonl are untouched.")
+        return told
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the report of a run that was not interrupted is there, and its model."""
+        try:
+            return not self.report["interrupted"] and (self.model / "config.json").is_file()
+        except (RunError, KeyError):
+            return False
 
     def write_report(self, told: dict[str, Any]) -> None:
         """Write `report.json`: whole, or not at all."""

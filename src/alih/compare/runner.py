@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from alih.compare.runfolder import Prediction, RunFolder
+from alih.compare.state import Kept, keep
 from alih.compare.trial import Costs, Purpose, Scope, Trial, trial_id
-from alih.evaluate.metrics import metrics
+from alih.evaluate.metrics import higher_is_better, metrics
 from alih.routes.base import Adaptation, Variant
 from alih.routes.bench import Bench, PartName
 from alih.routes.registry import route
@@ -30,12 +32,36 @@ _LATENCY_RUNS = 15
 _PASSES_A_STEP = 3
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave.
+
+    Args:
+        trial: scores and costs.
+        kept: its weights; only of trials on all examples, and not where those of a better one were kept.
+    """
+
+    trial: Trial
+    kept: Kept | None = None
+
+
 @dataclass
 class Runner:
-    """Runs trials at one bench and writes what they give to one run folder."""
+    """Runs trials at one bench and writes what they give to one run folder.
+
+    Args:
+        bench: data and model.
+        folder: where trials are written; those that it holds already are not run again.
+        metric: the metric that decides.
+    """
 
     bench: Bench
     folder: RunFolder
+    metric: str
+    _known: dict[str, Trial] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = {trial.id: trial for trial in self.folder.trials()}
 
     def run(
         self,
@@ -46,37 +72,58 @@ class Runner:
         *,
         purpose: Purpose,
         deadline: float | None = None,
-    ) -> tuple[Trial, Adaptation]:
-        """Run one trial and append it to the run folder; searches are scored on validation alone.
+    ) -> Outcome:
+        """Run one trial and append it to the run folder, unless it is there; searches are scored on validation alone.
 
         Raises:
             TrainingError: training diverged; nothing was appended.
             OutOfMemoryError: there was not enough memory; nothing was appended.
         """
+        setting = {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
+        name = trial_id(variant.label, setting, len(rows), settings.seed, purpose)
+        known = self._known.get(name)
+        if known is not None and (purpose != "full" or not self._lacks_weights(known)):
+            return Outcome(known, self._kept(known) if purpose == "full" else None)
         with out_of_memory_in_words(variant.label):
-            return self._run(variant, settings, head_settings, rows, purpose, deadline)
+            return self._run(name, variant, settings, setting, head_settings, rows, purpose, deadline)
+
+    def _lacks_weights(self, known: Trial) -> bool:
+        """Whether a trial's weights are gone although no trial of its variant that scored better has kept its own."""
+        sign = 1 if higher_is_better(self.metric) else -1
+        score = sign * known.metrics[self.metric]
+        full = [trial for trial in self._known.values() if trial.label == known.label and trial.purpose == "full"]
+        return not any(
+            self.folder.weights_of(trial).is_file() for trial in full if sign * trial.metrics[self.metric] >= score
+        )
+
+    def _kept(self, trial: Trial) -> Kept | None:
+        path = self.folder.weights_of(trial)
+        return Kept(path, trial, trial.metrics[self.metric]) if path.is_file() else None
 
     def _run(
         self,
+        name: str,
         variant: Variant,
         settings: FitSettings,
+        setting: dict[str, Any],
         head_settings: FitSettings,
         rows: NDArray[np.int64],
         purpose: Purpose,
         deadline: float | None,
-    ) -> tuple[Trial, Adaptation]:
+    ) -> Outcome:
         with measure() as cost:
             adaptation = route(variant.route).adapt(
                 self.bench, variant, settings, rows, head_settings=head_settings, deadline=deadline
             )
         # Training a head moves the head alone; what is measured below runs the whole model.
         nn.Module.to(adaptation.pretrained.model, device())
-        full, setting = purpose == "full", {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
+        full, scored = purpose == "full", purpose != "search"
         stage = adaptation.stage
         judged = stage.held_out(adaptation.result)
         shares_frozen = adaptation.uses_frozen_outputs
+        frozen_seconds = self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0
         trial = Trial(
-            id=trial_id(variant.label, setting, len(rows), settings.seed, purpose),
+            id=name,
             route=variant.route,
             label=variant.label,
             setting=setting,
@@ -84,25 +131,30 @@ class Runner:
             seed=settings.seed,
             purpose=purpose,
             metrics=self._metrics("validation", judged),
-            train_metrics={} if purpose == "search" else self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]),
-            shifted_metrics=self._score(adaptation, "shifted") if full else {},
+            train_metrics=self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]) if scored else {},
+            shifted_metrics=self._score(adaptation, "shifted") if scored else {},
             scope=_scope(adaptation, variant),
             costs=Costs(
-                seconds=cost.seconds + (self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0),
+                seconds=cost.seconds + frozen_seconds,
                 peak_memory_bytes=max(cost.peak_memory_bytes, self.bench.frozen_peak_bytes if shares_frozen else 0),
                 disk_bytes=sum(p.numel() * p.element_size() for p in _trained(adaptation)),
                 examples_seen=adaptation.examples_seen,
-                flops=self._flops(adaptation, rows) if full else None,
-                latency_ms=self._latency_ms(adaptation) if full else None,
+                flops=self._flops(adaptation, rows) if scored else None,
+                latency_ms=self._latency_ms(adaptation) if scored else None,
+                frozen_seconds=frozen_seconds,
             ),
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
             stopped=adaptation.result.stopped,
         )
-        kept: dict[Prediction, NDArray[np.float32]]
-        kept = {} if purpose == "search" else {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
-        self.folder.append(trial, kept)
-        return trial, adaptation
+        predictions: dict[Prediction, NDArray[np.float32]] = {}
+        if scored:
+            predictions = {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
+        # Weights first: a trial that is written down has them.
+        kept = keep(adaptation, self.folder.weights_of(trial), trial, trial.metrics[self.metric]) if full else None
+        self.folder.append(trial, predictions)
+        self._known[name] = trial
+        return Outcome(trial, kept)
 
     def _score(self, adaptation: Adaptation, name: PartName, rows: NDArray[np.int64] | None = None) -> dict[str, float]:
         return self._metrics(name, adaptation.stage.logits(name, rows), rows)

@@ -24,7 +24,7 @@ class SearchResult:
     Args:
         learning_rate: the rate with the lowest value.
         values: what was minimised, by rate, in the order tried; infinite where training diverged.
-        seconds: what the search took.
+        seconds: what training at all rates took.
         complete: False where the time limit ended it early.
     """
 
@@ -35,16 +35,17 @@ class SearchResult:
 
 
 def search_learning_rate(
-    grid: tuple[float, ...], value_at: Callable[[float], float], deadline: float | None = None
+    grid: tuple[float, ...], value_at: Callable[[float], tuple[float, float]], deadline: float | None = None
 ) -> SearchResult:
     """Try the grid, then go on past an end that wins; the middle of the grid is tried first.
 
     Args:
         grid: rates, ascending.
-        value_at: trains with a rate and returns what is minimised (infinite if training diverged).
+        value_at: trains with a rate and returns what is minimised (infinite if training diverged), and the seconds that
+            it took.
         deadline: `time.monotonic()` after which no further rate is tried.
     """
-    start = time.monotonic()
+    taken = 0.0
     values: dict[float, float] = {}
     middle = len(grid) // 2
     queue = sorted(grid, key=lambda rate: abs(grid.index(rate) - middle))
@@ -55,7 +56,8 @@ def search_learning_rate(
             complete = False
             break
         rate = queue.pop(0)
-        value = value_at(rate)
+        value, seconds = value_at(rate)
+        taken += seconds
         values[rate] = value if math.isfinite(value) else math.inf
         if not queue and extensions < _EXTENSIONS:
             beyond = _beyond(values)
@@ -63,7 +65,7 @@ def search_learning_rate(
                 queue.append(beyond)
                 extensions += 1
     best = min(values, key=lambda rate: (values[rate], rate))
-    return SearchResult(best, values, time.monotonic() - start, complete)
+    return SearchResult(best, values, taken, complete)
 
 
 def _beyond(values: dict[float, float]) -> float | None:

@@ -9,6 +9,8 @@ from alih.task import Kind, Task
 
 _FACTOR = 3.0
 _LEAST = 16
+#: Sizes closer than this factor tell nothing apart.
+_APART = 1.5
 
 
 def curve_sizes(examples: int, task: Task) -> tuple[int, ...]:
@@ -17,8 +19,12 @@ def curve_sizes(examples: int, task: Task) -> tuple[int, ...]:
     The smallest holds at least two examples a class on average.
     """
     least = max(_LEAST, 2 * len(task.classes))
-    sizes = {round(examples / _FACTOR**power) for power in (2, 1, 0)}
-    return tuple(sorted({max(size, least) for size in sizes if max(size, least) <= examples} | {examples}))
+    sizes = [examples]
+    for power in (1, 2):
+        size = max(round(examples / _FACTOR**power), least)
+        if _APART * size <= sizes[-1]:
+            sizes.append(size)
+    return tuple(reversed(sizes))
 
 
 def nested_order(task: Task, labels: NDArray[np.generic], seed: int) -> NDArray[np.int64]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from alih.compare.campaign import Contender
+from alih.compare.contender import Contender
+from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
 from alih.evaluate.metrics import higher_is_better
 
@@ -17,7 +18,10 @@ Lines = dict[str, list[tuple[str, list[str]]]]
 
 
 def table_data(
-    contenders: Sequence[Contender], decision: Decision, enough: Mapping[str, int | None]
+    contenders: Sequence[Contender],
+    decision: Decision,
+    enough: Mapping[str, int | None],
+    predictions: Mapping[str, Prediction | None],
 ) -> list[dict[str, Any]]:
     """One record a variant: everything measured of it, as JSON-able data.
 
@@ -25,8 +29,9 @@ def table_data(
         contenders: what was measured.
         decision: what was decided.
         enough: how many training examples each needs, by label; see `alih.compare.requirement`.
+        predictions: what those that stopped on fewer examples would score on all of them.
     """
-    return [_record(contender, decision, enough[contender.variant.label]) for contender in contenders]
+    return [_record(c, decision, enough[c.label], predictions.get(c.label)) for c in contenders if c.curve]
 
 
 def adapt_seconds(contender: Contender) -> float:
@@ -57,7 +62,7 @@ def render(
 
 
 def _render(records: Sequence[dict[str, Any]], decision: Decision, markdown: bool) -> str:
-    marked = decision.chosen if decision.behind else None  # one variant alone is no recommendation
+    marked = decision.chosen if len(records) > 1 or decision.behind else None  # one alone is no recommendation
     heads = [record["label"] + (" *" if record["label"] == marked else "") for record in records]
     rows: list[list[str]] = []
     for group, lines in _lines(records, decision.metric).items():
@@ -77,41 +82,51 @@ def _render(records: Sequence[dict[str, Any]], decision: Decision, markdown: boo
     return "\n".join([line(["", *heads]), rule, *(line(row) for row in rows)])
 
 
-def _record(contender: Contender, decision: Decision, enough: int | None) -> dict[str, Any]:
-    full, metric = contender.full, decision.metric
-    label = contender.variant.label
+def _record(
+    contender: Contender, decision: Decision, enough: int | None, prediction: Prediction | None
+) -> dict[str, Any]:
+    metric, curve = decision.metric, contender.curve
+    label = contender.label
+    full = contender.full or curve[-1:]  # stopped on fewer examples: what is known is known of those
     first = full[0]
     sign = 1 if higher_is_better(metric) else -1
     gaps = [sign * (trial.train_metrics[metric] - trial.metrics[metric]) for trial in full]
-    curve = sorted([*(t for t in contender.trials if t.purpose == "curve"), first], key=lambda t: t.examples)
     return {
         "label": label,
         "route": contender.variant.route,
         "scope": asdict(first.scope),
-        "learning_rate": contender.settings.learning_rate,
+        "learning_rate": first.setting["learning_rate"],
         "learning_rate_search": contender.search.values if contender.search else None,
         "seeds": [trial.seed for trial in full],
         "curve": [{"examples": t.examples, "score": t.metrics[metric], "seed": t.seed} for t in curve],
         "enough_examples": enough,
         "complete": contender.complete,
+        "stopped": contender.stopped,
+        "measured_on": first.examples,
+        "predicted": asdict(prediction) if prediction is not None and not contender.full else None,
         "search_seconds": contender.search_seconds,
         "seconds": float(np.median([trial.costs.seconds for trial in full])),
         "peak_memory_bytes": max(trial.costs.peak_memory_bytes for trial in full),
         "flops": first.costs.flops,
         "disk_bytes": first.costs.disk_bytes,
         "latency_ms": first.costs.latency_ms,
-        "score": asdict(decision.scores[label]),
+        "score": asdict(decision.scores[label]) if contender.full else None,
         "metrics": {name: float(np.mean([t.metrics[name] for t in full])) for name in first.metrics},
+        "unshifted": float(np.mean([t.metrics[metric] for t in full])),
         "shifted": float(np.mean([t.shifted_metrics[metric] for t in full])),
         "overfitting": {"gap": float(np.mean(gaps)), "low": min(gaps), "high": max(gaps)},
     }
 
 
 def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
+    partial = any(record["score"] is None for record in records)
     sizes = sorted({point["examples"] for record in records for point in record["curve"]})
 
     def at(record: dict[str, Any], size: int) -> str:
-        return next((f"{point['score']:.3f}" for point in record["curve"] if point["examples"] == size), "–")
+        found = next((f"{point['score']:.3f}" for point in record["curve"] if point["examples"] == size), None)
+        if found is None and size == sizes[-1] and record["predicted"] is not None:
+            return f"≈ {record['predicted']['point']:.3f}"
+        return found or "–"
 
     def each(function: Any) -> list[str]:
         return [function(record) for record in records]
@@ -123,6 +138,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 "trainable parameters",
                 each(lambda r: f"{count(r['scope']['trainable'])} of {count(r['scope']['total'])}"),
             ),
+            *([("measured on examples", each(lambda r: f"{r['measured_on']:,}"))] if partial else []),
         ],
         f"data requirement ({metric})": [
             *((f"with {size:,} examples", each(lambda r, size=size: at(r, size))) for size in sizes),
@@ -146,15 +162,22 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             ("one prediction", each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms")),
         ],
         f"adaptability ({metric})": [
-            ("validation, mean of seeds", each(lambda r: f"{r['score']['point']:.3f}")),
-            ("95 % interval", each(lambda r: f"{r['score']['low']:.3f}–{r['score']['high']:.3f}")),
-            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['score']['point']:+.3f})")),
+            ("validation, mean of seeds", each(lambda r: _sure(r, lambda s: f"{s['point']:.3f}"))),
+            ("95 % interval", each(lambda r: _sure(r, lambda s: f"{s['low']:.3f}–{s['high']:.3f}"))),
+            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['unshifted']:+.3f})")),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
             ("over seeds", each(lambda r: f"{r['overfitting']['low']:+.3f}…{r['overfitting']['high']:+.3f}")),
         ],
     }
+
+
+def _sure(record: dict[str, Any], say: Callable[[dict[str, float]], str]) -> str:
+    """Of the score on all examples; of the predicted one, marked as such, where it was not measured."""
+    if record["score"] is not None:
+        return say(record["score"])
+    return "–" if record["predicted"] is None else f"≈ {say(record['predicted'])}"
 
 
 def count(number: int) -> str:

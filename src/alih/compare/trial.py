@@ -41,6 +41,7 @@ class Costs:
         examples_seen: examples fed, counted each time.
         flops: floating-point operations of the training steps; None where they were not counted.
         latency_ms: median time of one prediction; None where it was not measured.
+        frozen_seconds: this trial's share of the pass through the frozen part, which `seconds` contains.
     """
 
     seconds: float
@@ -49,6 +50,7 @@ class Costs:
     examples_seen: int
     flops: float | None = None
     latency_ms: float | None = None
+    frozen_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,6 +59,20 @@ class Examples:
         return self.labels
 
 
+def fingerprints(examples: Examples) -> list[str]:
+    """A hash of each input: equal texts, or pictures of equal bytes, have equal ones (32 hexadecimal digits)."""
+    return [hashlib.blake2b(_content(value), digest_size=16).hexdigest() for value in examples.inputs]
+
+
+def _content(value: Input) -> bytes:
+    if isinstance(value, Path):
+        return value.read_bytes()
+    if isinstance(value, np.ndarray):
+        return str(value.shape).encode() + np.ascontiguousarray(value).tobytes()
+    texts = value if isinstance(value, tuple) else (value,)
+    return b"\0".join(text.encode(errors="surrogatepass") for text in texts)
+
+
 @dataclass(frozen=True)
 class Damage:
     """One row or file that could not be used, and why."""
@@ -98,3 +113,13 @@ class Dataset:
     columns: Columns = field(default_factory=Columns)
     notes: tuple[str, ...] = ()
     damaged: tuple[Damage, ...] = ()
+
+    def digest(self) -> str:
+        """Hash of the content: equal inputs, labels, groups and splits, in any process, give equal digests."""
+        state = hashlib.blake2b(repr(self.task).encode(), digest_size=16)
+        for examples in (self.train, self.validation, self.test):
+            state.update(f"{len(examples)} {examples.groups}".encode(errors="surrogatepass"))
+            state.update("".join(fingerprints(examples)).encode())
+            if examples.labels is not None:
+                state.update(np.ascontiguousarray(examples.labels).tobytes())
+        return state.hexdigest()

@@ -1,0 +1,63 @@
+"""One variant in the running, and what was measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.compare.search import SearchResult
+from alih.compare.state import Kept
+from alih.compare.trial import Trial
+from alih.routes.base import Variant
+from alih.training.loop import FitSettings
+
+
+@dataclass
+class Contender:
+    """One variant in the running, and what was measured of it.
+
+    Args:
+        variant: the route with its scope.
+        settings: how it trains, with the learning rate that the search found; None before there was one.
+        search: how that was found, last; None where the user gave the rate.
+        searched_on: how many training examples it was found on.
+        search_seconds: what the searches took that it needs: its own, and that of the head trained before its blocks.
+        trials: at every size and seed.
+        logits: validation logits of the trials at full size that it is judged by, by seed.
+        kept: the best trained weights so far.
+        stopped: why it was not measured any further; None while it is in the running.
+    """
+
+    variant: Variant
+    settings: FitSettings | None = None
+    search: SearchResult | None = None
+    searched_on: int = 0
+    search_seconds: float = 0.0
+    trials: list[Trial] = field(default_factory=list)
+    logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    kept: Kept | None = None
+    stopped: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The variant in words."""
+        return self.variant.label
+
+    @property
+    def full(self) -> list[Trial]:
+        """The trials on all training examples."""
+        return [trial for trial in self.trials if trial.purpose == "full"]
+
+    @property
+    def curve(self) -> list[Trial]:
+        """One trial a size, of one seed, ascending."""
+        points = [trial for trial in self.trials if trial.purpose == "curve"]
+        return sorted([*points, *self.full[:1]], key=lambda trial: trial.examples)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the time limit cut neither its search nor a full trial short."""
+        searched = self.search is None or self.search.complete
+        return searched and all(trial.stopped != "deadline" for trial in self.full)

@@ -1,0 +1,176 @@
+"""The plan: which variants go on to more examples, and which need more seeds.
+
+Small sizes first: what cannot win any more on all examples stops there, and says so. Learning curves are compared, not
+scores at one size, since curves cross: fine-tuning needs more examples than a new head does, and may overtake it. (The
+idea is that of successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943, with the learning curve deciding in
+place of a fixed share; Domhan et al. 2015 stop runs by extrapolation in the same spirit.)
+
+Nothing here looks at a clock: the same trials give the same plan, so that a resumed comparison goes on as it would
+have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.compare.curve import LearningCurve, Point
+from alih.compare.decide import Prefer
+from alih.evaluate.bootstrap import Bootstrap
+from alih.evaluate.metrics import higher_is_better, score
+from alih.task import Task
+
+#: A variant goes on while it has at least this chance of being chosen: by its learning curve, or, after one size, by
+#: what curves are like in general.
+_CHANCE, _CHANCE_AFTER_ONE = 0.05, 0.01
+#: Standard errors of a difference that two variants have to be apart to be told apart, at 95 %.
+_APART = 1.96
+#: Standard errors that a dearer variant has to be ahead to be chosen.
+_APART_TO_PREFER: dict[Prefer, float] = {"cheap": _APART, "balanced": 1.0, "best": 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """What is known of one variant half way.
+
+    Args:
+        label: the variant in words.
+        rank: its place in the order of costs; the cheapest is 0.
+        logits: validation logits (n, outputs) by number of training examples, all of one seed.
+    """
+
+    label: str
+    rank: int
+    logits: dict[int, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a variant is not measured any further.
+
+    Args:
+        label: the variant.
+        rival: the variant that it cannot overtake.
+        examples: the largest size that it was measured at.
+        chance: the probability that it would be chosen over the rival.
+    """
+
+    label: str
+    rival: str
+    examples: int
+    chance: float
+
+    def __str__(self) -> str:
+        return (
+            f"with {self.examples:,} examples its learning curve leaves it a chance of {100 * self.chance:.0f} % of "
+            f"being chosen over {self.rival}"
+        )
+
+
+def stops(
+    task: Task,
+    metric: str,
+    standings: Sequence[Standing],
+    labels: NDArray[np.generic],
+    full_size: int,
+    *,
+    prefer: Prefer = "cheap",
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> list[Stop]:
+    """The variants that need not be measured on all examples.
+
+    A variant stops where it is all but sure that, on all examples, a cheaper one is not distinguishably worse than it,
+    or a dearer one is distinguishably better: neither way would it be chosen. Rivals that stop themselves stop nobody.
+
+    Args:
+        task: what was predicted.
+        metric: the metric that decides.
+        standings: the variants in the running, each with at least one size.
+        labels: of the validation split.
+        full_size: how many training examples there are in all.
+        prefer: how it is decided; see `alih.compare.decide`.
+        groups: of the validation examples.
+        seed: of the draws.
+    """
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    ahead = {
+        standing.label: sign * _curve(task, metric, standing, labels, seed + index).scores_at(full_size)
+        for index, standing in enumerate(standings)
+    }
+    generator = np.random.default_rng((seed, 2))
+    # The strongest first: what it stops cannot stop others.
+    order = sorted(standings, key=lambda s: (-float(np.median(ahead[s.label])), s.rank))
+    found: dict[str, Stop] = {}
+    for rival in order:
+        if rival.label in found:
+            continue
+        for standing in order:
+            if standing is rival or standing.label in found:
+                continue
+            error = _paired_error(task, metric, standing, rival, labels, groups, seed)
+            noise = error * generator.standard_normal(len(ahead[rival.label]))
+            gap = ahead[standing.label] - ahead[rival.label] + noise
+            needed = _APART_TO_PREFER[prefer] * error * (1 if rival.rank < standing.rank else -1)
+            chance = float((gap > needed).mean())
+            if chance < (_CHANCE if len(standing.logits) > 1 else _CHANCE_AFTER_ONE):
+                found[standing.label] = Stop(standing.label, rival.label, max(standing.logits), chance)
+    return [found[s.label] for s in standings if s.label in found]
+
+
+def contested(
+    task: Task,
+    metric: str,
+    finalists: dict[str, NDArray[np.float32]],
+    labels: NDArray[np.generic],
+    *,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> set[str]:
+    """The finalists that more seeds could still bring to the top, or off it.
+
+    Args:
+        task: what was predicted.
+        metric: the metric that decides.
+        finalists: validation logits (seeds, n, outputs) on all examples, by label, the cheapest first.
+        labels: of the validation split.
+        groups: of the validation examples.
+        seed: of the resampling.
+    """
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    means = {
+        label: sign * float(np.mean([score(task, metric, run, labels) for run in runs]))
+        for label, runs in finalists.items()
+    }
+    best = max(means, key=lambda label: means[label])
+    others = [label for label in finalists if label != best]
+    bootstrap = Bootstrap(
+        task, metric, [finalists[best], *(finalists[o] for o in others)], labels, groups=groups, seed=seed
+    )
+    gaps = zip(others, bootstrap.differences(), strict=True)
+    return {best} | {label for label, gap in gaps if (gap.low if sign > 0 else -gap.high) <= 0}
+
+
+def _curve(task: Task, metric: str, standing: Standing, labels: NDArray[np.generic], seed: int) -> LearningCurve:
+    """Its learning curve; what the choice of validation examples adds is in the paired error, once for both."""
+    points = [Point(size, score(task, metric, found, labels), 0.0) for size, found in standing.logits.items()]
+    return LearningCurve(metric, points, seed=seed)
+
+
+def _paired_error(
+    task: Task,
+    metric: str,
+    one: Standing,
+    other: Standing,
+    labels: NDArray[np.generic],
+    groups: Sequence[str] | None,
+    seed: int,
+) -> float:
+    """Standard error of the difference of two variants at the largest size that both were measured at."""
+    size = max(one.logits.keys() & other.logits.keys())
+    systems = [one.logits[size], other.logits[size]]
+    gap = Bootstrap(task, metric, systems, labels, groups=groups, seed=seed).differences()[0]
+    return (gap.high - gap.low) / 2 / _APART

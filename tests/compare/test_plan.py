@@ -1,0 +1,73 @@
+"""Variants stop when they cannot be chosen any more, and not before; seeds go where they can change something."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alih.compare.decide import Prefer
+from alih.compare.plan import Standing, contested, stops
+from alih.task import Kind, Modality, Task
+
+TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
+COUNT = 600
+LABELS = np.arange(COUNT) % 2
+
+
+def logits(accuracy: float, start: int = 0) -> np.ndarray:
+    """Wrong on a run of examples from `start` on."""
+    wrong = (np.arange(COUNT) - start) % COUNT < round((1 - accuracy) * COUNT)
+    return 4 * np.eye(2, dtype=np.float32)[np.where(wrong, 1 - LABELS, LABELS)]
+
+
+def standing(label: str, rank: int, scores: dict[int, float]) -> Standing:
+    return Standing(label, rank, {size: logits(score) for size, score in scores.items()})
+
+
+def stopped(*standings: Standing, prefer: Prefer = "cheap", full_size: int = 900) -> dict[str, str]:
+    return {stop.label: stop.rival for stop in stops(TWO, "accuracy", standings, LABELS, full_size, prefer=prefer)}
+
+
+def test_what_is_far_behind_and_rises_slowly_stops() -> None:
+    good = standing("transfer", 0, {100: 0.80, 300: 0.88, 900: 0.92})
+    poor = standing("scratch", 1, {100: 0.52, 300: 0.56})
+    assert stopped(good, poor) == {"scratch": "transfer"}
+
+
+def test_what_is_behind_but_rises_fast_goes_on() -> None:
+    flat = standing("transfer", 0, {100: 0.80, 300: 0.82, 900: 0.83})
+    steep = standing("finetune", 1, {100: 0.55, 300: 0.78})
+    assert stopped(flat, steep) == {}
+
+
+def test_a_dearer_variant_that_can_only_equal_a_cheaper_one_stops_unless_the_best_is_wanted() -> None:
+    cheap = standing("transfer", 0, {100: 0.900, 300: 0.930, 900: 0.945})
+    dear = standing("finetune", 1, {100: 0.870, 300: 0.905})
+    assert stopped(cheap, dear) == {"finetune": "transfer"}
+    assert stopped(cheap, dear, prefer="best") == {}
+
+
+def test_a_cheap_variant_that_falls_behind_beyond_chance_stops() -> None:
+    cheap = standing("transfer", 0, {100: 0.60, 300: 0.61})
+    dear = standing("finetune", 1, {100: 0.80, 300: 0.90})
+    assert stopped(cheap, dear) == {"transfer": "finetune"}
+
+
+def test_the_last_one_never_stops() -> None:
+    assert stopped(standing("transfer", 0, {100: 0.5})) == {}
+    rivals = [standing(name, rank, {100: 0.5 + rank / 10, 300: 0.5 + rank / 10}) for rank, name in enumerate("abcd")]
+    assert len(stopped(*rivals)) < 4
+
+
+def test_one_size_says_little() -> None:
+    ahead, behind = standing("transfer", 0, {100: 0.85}), standing("finetune", 1, {100: 0.78})
+    assert stopped(ahead, behind) == {}
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_seeds_go_to_those_that_cannot_be_told_from_the_best(metric: str) -> None:
+    finalists = {
+        name: np.stack([logits(score, start)])
+        for name, score, start in (("transfer", 0.90, 0), ("finetune", 0.91, 60), ("scratch", 0.60, 0))
+    }
+    assert contested(TWO, metric, finalists, LABELS) == {"transfer", "finetune"}
