@@ -44,7 +44,8 @@ def test_a_dearer_variant_that_can_only_equal_a_cheaper_one_stops_unless_the_bes
     cheap = standing("transfer", 0, {100: 0.900, 300: 0.930, 900: 0.945})
     dear = standing("finetune", 1, {100: 0.870, 300: 0.905})
     assert stopped(cheap, dear) == {"finetune": "transfer"}
-    assert stopped(cheap, dear, prefer="best") == {}
+    level = standing("finetune", 1, {100: 0.870, 300: 0.915})
+    assert stopped(cheap, level, prefer="best") == {}
 
 
 def test_a_cheap_variant_that_falls_behind_beyond_chance_stops() -> None:
