@@ -38,6 +38,7 @@ __all__ = [
     "load",
     "open",
     "read",
+    "resume",
 ]
 
 _teach_auto_classes()
@@ -65,6 +66,13 @@ def adapt(data: str | Path | Dataset, model: str | None = None, *, route: str = 
     from alih.compare.options import Options
 
     return run(data, route, Options.from_mapping({"model": model, **options})).best
+
+
+def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison:
+    """Go on with a comparison that was stopped; `data` where it was not given as a path, or has been moved."""
+    from alih.compare.compare import resume as run
+
+    return run(path, data)
 
 
 def open(path: str | Path) -> Adapted:

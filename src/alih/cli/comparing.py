@@ -30,7 +30,9 @@ def add_commands(commands: Commands) -> None:
 
     compare = commands.add_parser("compare", help="measure every route on your data, recommend one, save the model")
     compare.add_argument("data", help=_DATA_HELP)
-    add_options(compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "plan", "max_time", *_LIMITS, *_FOLDERS))
+    add_options(
+        compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "plan", "max_time", *_LIMITS, *_FOLDERS)
+    )
     compare.set_defaults(run=run_compare)
 
     adapt = commands.add_parser("adapt", help="run one route, without comparing")
@@ -38,6 +40,12 @@ def add_commands(commands: Commands) -> None:
     adapt.add_argument("--route", default="transfer", help="the route (default: transfer)")
     add_options(adapt, (*_MODEL, "blocks", *_DATA, *_TRAINING, "max_time", *_FOLDERS))
     adapt.set_defaults(run=run_adapt)
+
+    resume = commands.add_parser("resume", help="go on with a comparison that was stopped")
+    resume.add_argument("run_folder", nargs="?", metavar="RUN", help="its run folder (default: the newest unfinished)")
+    resume.add_argument("--data", help="the data, where they have been moved since")
+    add_options(resume, ("runs",))
+    resume.set_defaults(run=run_resume)
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
@@ -53,6 +61,15 @@ def run_adapt(arguments: argparse.Namespace) -> int:
     from alih.compare.compare import adapt
 
     return _show(adapt(arguments.data, arguments.route, Options.from_mapping(given(arguments))))
+
+
+def run_resume(arguments: argparse.Namespace) -> int:
+    """Run `alih resume`."""
+    from alih.compare.compare import resume
+    from alih.compare.runfolder import newest_unfinished
+
+    folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
+    return _show(resume(folder, arguments.data))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

@@ -199,7 +199,9 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
     try:
         campaign.run(variants, sizes)
     except KeyboardInterrupt:
-        campaign.progress.say(f"Stopped. {len(folder.trials())} trials are kept in {folder.path}")
+        campaign.progress.say(
+            f"Stopped. {len(folder.trials())} trials are kept in {folder.path}; go on with: alih resume {folder.path}"
+        )
         if not campaign.finalists:
             raise
         campaign.progress.say("The best model so far is handed over; Ctrl-C again leaves without one.")

@@ -252,6 +252,19 @@ class RunFolder:
         _flush(path.parent)
 
 
+def newest_unfinished(root: str | Path) -> Path:
+    """The newest run below `root` that can be gone on with.
+
+    Raises:
+        RunError: there is none.
+    """
+    runs = sorted((path.parent for path in Path(root).glob("*/spec.json")), key=lambda path: path.name, reverse=True)
+    for path in runs:
+        if path.name != LAST and not RunFolder(path).is_complete:
+            return path
+    raise RunError(f"{root}: no run there was stopped before its end. Start one with: alih compare DATA")
+
+
 def _point(root: Path, path: Path) -> None:
     """Let `last` point to the newest run: a link, or a text file where links cannot be made."""
     last, fresh = root / LAST, root / f".{LAST}-{path.name}"
