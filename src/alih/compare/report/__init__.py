@@ -1,0 +1,1 @@
+"""The report of a comparison: its data, its charts, and the page in English or Indonesian."""
