@@ -66,7 +66,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_compare_has_a_flag_for_every_option_and_no_other() -> None:
     parsed = vars(build_parser().parse_args(["compare", "x.csv"]))
-    assert set(parsed) - {"data", "run"} == {option.name for option in fields(Options)}
+    assert set(parsed) - {"data", "run", "dry_run"} == {option.name for option in fields(Options)}
 
 
 def test_every_option_is_read_by_something() -> None:

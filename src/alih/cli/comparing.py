@@ -33,6 +33,7 @@ def add_commands(commands: Commands) -> None:
     add_options(
         compare, (*_MODEL, "routes", "blocks", *_DATA, *_TRAINING, "seeds", "plan", "max_time", *_LIMITS, *_FOLDERS)
     )
+    compare.add_argument("--dry-run", action="store_true", help="say what it would take, and stop there")
     compare.set_defaults(run=run_compare)
 
     adapt = commands.add_parser("adapt", help="run one route, without comparing")
@@ -50,10 +51,14 @@ def add_commands(commands: Commands) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> int:
     """Run `alih compare`."""
-    from alih.compare.compare import compare
+    from alih.compare.compare import compare, foresee
+    from alih.compare.forecast import render
 
-    comparison = compare(arguments.data, Options.from_mapping(given(arguments)))
-    return _show(comparison)
+    options = Options.from_mapping(given(arguments))
+    if arguments.dry_run:
+        print(render(foresee(arguments.data, options), options.seeds))
+        return 0
+    return _show(compare(arguments.data, options))
 
 
 def run_adapt(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
+from alih.compare.effort import WORTH_ANOTHER, Efforts
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
 from alih.compare.runner import Runner
@@ -30,11 +31,6 @@ from alih.task import Kind
 from alih.training.loop import FitSettings, TrainingError
 from alih.training.memory import OutOfMemoryError
 
-#: Share of the full training that a run of the search takes, on at most so many examples.
-_SEARCH_SHARE = 0.34
-_SEARCH_EXAMPLES = 600
-#: A rate is searched again on this many times the examples.
-_WORTH_ANOTHER = 2
 #: Weight of the loss beside the metric: it decides between rates that score the same.
 _TIE = 1e-4
 
@@ -49,6 +45,7 @@ class Campaign:
         options: what the user asked for.
         metric: the metric that decides.
         order: training rows, every prefix of which is a stratified sample.
+        efforts: how long each variant trains.
         budget: the time there is.
         progress: where to report.
 
@@ -61,6 +58,7 @@ class Campaign:
     options: Options
     metric: str
     order: NDArray[np.int64]
+    efforts: Efforts
     budget: Budget
     progress: Progress
     contenders: list[Contender] = field(default_factory=list)
@@ -147,11 +145,11 @@ class Campaign:
 
         The first search is made on as few examples as the first trial: it has to serve only those who go on.
         """
-        variant, head_alone = contender.variant, contender.variant.trainable_blocks == 0
-        size = len(self.order) if head_alone else min(size, _SEARCH_EXAMPLES)
+        variant = contender.variant
+        size, _ = self.efforts.search(variant, size)
         if contender.stopped is not None or contender.searched_on >= size:
             return
-        if contender.searched_on and size < _WORTH_ANOTHER * contender.searched_on:
+        if contender.searched_on and size < WORTH_ANOTHER * contender.searched_on:
             return
         if self.contenders and not self.budget.allows(variant, 0):
             contender.stopped = "the time limit was reached"
@@ -194,7 +192,7 @@ class Campaign:
     def _settings(self, variant: Variant, effort: Effort, rate: float) -> FitSettings:
         return FitSettings(
             learning_rate=rate,
-            epochs=self._epochs(variant, len(self.order)),
+            epochs=self.efforts.epochs(variant, len(self.order)),
             batch_size=self.options.batch_size,
             patience=effort.patience,
             seed=self.options.seed,
@@ -217,8 +215,8 @@ class Campaign:
         return self._head
 
     def _search(self, variant: Variant, base: FitSettings, grid: tuple[float, ...], size: int) -> SearchResult:
-        share = 1.0 if variant.trainable_blocks == 0 else _SEARCH_SHARE
-        epochs = self._epochs(variant, size, share)
+        _, share = self.efforts.search(variant, size)
+        epochs = self.efforts.epochs(variant, size, share)
         rows = self.order[:size]
         head = self._head or base
 
@@ -257,13 +255,13 @@ class Campaign:
         if contender.settings is None:
             return  # stopped before a learning rate was found
         variant = contender.variant
-        epochs = self._epochs(variant, size)
+        epochs = self.efforts.epochs(variant, size)
         what = f"{variant.label}, {size:,} examples, seed {seed}"
         if not compulsory and not self.budget.allows(variant, size * epochs):
             self._skip(what, "it would not end within the time limit")
             return
         settings = replace(contender.settings, seed=seed, epochs=epochs)
-        head = replace(self._head or settings, seed=seed, epochs=self._head_epochs(size))
+        head = replace(self._head or settings, seed=seed, epochs=self.efforts.head_epochs(size))
         try:
             outcome = self.runner.run(
                 variant, settings, head, self.order[:size], purpose=purpose, deadline=self._deadline(variant)
@@ -295,15 +293,6 @@ class Campaign:
             contender.kept, kept = kept, before
         if kept is not None and contender.kept is not None and kept.path != contender.kept.path:
             kept.path.unlink(missing_ok=True)
-
-    def _epochs(self, variant: Variant, size: int, share: float = 1.0) -> int:
-        if self.options.epochs is not None and variant.trainable_blocks:
-            return max(1, round(self.options.epochs * share))
-        effort = route(variant.route).effort(self.bench.pretrained.anatomy)
-        return effort.epochs(size, self.options.batch_size, share)
-
-    def _head_epochs(self, size: int) -> int:
-        return route("transfer").effort(self.bench.pretrained.anatomy).epochs(size, self.options.batch_size)
 
     def _skip(self, what: str, why: str) -> None:
         self.skipped.append(f"{what}: {why}")

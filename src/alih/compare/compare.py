@@ -9,6 +9,8 @@ from alih.compare.adapted import model_folder
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
+from alih.compare.effort import Efforts
+from alih.compare.forecast import Forecast, forecast, render
 from alih.compare.options import ALL_BLOCKS, Options
 from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
@@ -31,6 +33,9 @@ from alih.training.cache import Cache, default_cache
 from alih.training.precision import choose as precision_for
 from alih.training.precision import device
 
+#: With fewer batches than this, a forecast would take about as long as what it foresees.
+_WORTH_FORESEEING = 8
+
 
 def compare(data: str | Path | Dataset, options: Options | None = None, progress: Progress | None = None) -> Comparison:
     """Measure every route on the data, recommend one, and hand over the adapted model.
@@ -47,6 +52,24 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
     routes = options.routes or tuple(ROUTES)
     _check_used(options, routes)
     return _run(data, options, progress or Progress(), routes, curve=True)
+
+
+def foresee(
+    data: str | Path | Dataset, options: Options | None = None, progress: Progress | None = None
+) -> list[Forecast]:
+    """What `compare` would take, by variant, measured on a few batches; nothing is run and nothing is written.
+
+    Raises:
+        AlihError: as for `compare`.
+    """
+    options = options or Options()
+    routes = options.routes or tuple(ROUTES)
+    _check_used(options, routes)
+    progress = progress or Progress()
+    if isinstance(data, Dataset):
+        _check_read(options)
+    job = Job(_dataset(data, options, progress), options, routes, True, progress)
+    return job.forecast(job.bench())
 
 
 def adapt(
@@ -93,7 +116,7 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
     options = Options.from_mapping(told["options"])
     dataset = _dataset(data if data is not None else told["data"]["source"], options)
     check_data(folder.path, told, dataset)
-    job = _Job(dataset, options, tuple(told["routes"]), told["command"] == "compare", progress)
+    job = Job(dataset, options, tuple(told["routes"]), told["command"] == "compare", progress)
     bench = job.bench()
     with folder:
         progress.say(f"Going on with {len(folder.trials())} trials in {folder.path}")
@@ -106,13 +129,15 @@ def _run(
     if isinstance(data, Dataset):
         _check_read(options)
     dataset = _dataset(data, options, progress)
-    job = _Job(dataset, options, routes, curve, progress)
+    job = Job(dataset, options, routes, curve, progress)
     bench = job.bench()
     folder = RunFolder.create(options.runs, options.name or dataset.name)
     with folder:
         command = "compare" if curve else "adapt"
         folder.write_spec(spec(dataset, bench.choice, replace(options, model=bench.choice.name), routes, command))
         progress.say(f"Run folder: {folder.path}")
+        if curve and len(dataset.train) >= _WORTH_FORESEEING * options.batch_size:
+            progress.say(render(job.forecast(bench), options.seeds))
         return job.run(bench, folder)
 
 
@@ -127,8 +152,16 @@ def _dataset(data: str | Path | Dataset, options: Options, progress: Progress | 
 
 
 @dataclass
-class _Job:
-    """One comparison, new or resumed: everything that follows from the data and the options."""
+class Job:
+    """One comparison, new or resumed: everything that follows from the data and the options.
+
+    Args:
+        dataset: the splits.
+        options: what to run.
+        routes: which routes.
+        curve: measure learning curves, too.
+        progress: where to report.
+    """
 
     dataset: Dataset
     options: Options
@@ -176,16 +209,34 @@ class _Job:
         self.variants = _variants(self.routes, bench.pretrained.anatomy, options)
         return bench
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Training examples that variants are measured on, ascending."""
+        count = len(self.dataset.train)
+        return curve_sizes(count, self.dataset.task) if self.curve else (count,)
+
+    @property
+    def boundaries(self) -> list[Boundary]:
+        """What is computed once: the features for every head, and the input of each lowest trainable block."""
+        variants = self.variants
+        partial = {v.total_blocks - v.trainable_blocks for v in variants if v.trainable_blocks and not v.is_everything}
+        return [FEATURES, *sorted(partial)] if any(not variant.random_weights for variant in variants) else []
+
+    def forecast(self, bench: Bench) -> list[Forecast]:
+        """Measure every variant on a few batches."""
+        efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.dataset.train))
+        return forecast(bench, self.variants, self.sizes, efforts, self.boundaries)
+
     def run(self, bench: Bench, folder: RunFolder) -> Comparison:
         """Run the trials that the folder does not hold yet, decide, and hand over."""
         options, anatomy = self.options, bench.pretrained.anatomy
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
-        bench.freeze(_boundaries(self.variants))
+        bench.freeze(self.boundaries)
         order = nested_order(self.dataset.task, self.dataset.train.known_labels, options.seed)
+        efforts = Efforts(anatomy, options, len(order))
         runner = Runner(bench, folder, bench.metric)
-        campaign = Campaign(bench, runner, options, bench.metric, order, self.budget, self.progress)
-        sizes = curve_sizes(len(order), self.dataset.task) if self.curve else (len(order),)
-        interrupted = not _ran(campaign, self.variants, sizes, folder)
+        campaign = Campaign(bench, runner, options, bench.metric, order, efforts, self.budget, self.progress)
+        interrupted = not _ran(campaign, self.variants, self.sizes, folder)
         return Comparison.conclude(campaign, folder, interrupted=interrupted)
 
 
@@ -263,9 +314,3 @@ def _check_used(options: Options, routes: tuple[str, ...]) -> None:
 
 def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:
     return [variant for name in ROUTES if name in routes for variant in route(name).variants(anatomy, options.blocks)]
-
-
-def _boundaries(variants: list[Variant]) -> list[Boundary]:
-    """What is to be computed once: the features for every head, and the input of each lowest trainable block."""
-    partial = {v.total_blocks - v.trainable_blocks for v in variants if v.trainable_blocks and not v.is_everything}
-    return [FEATURES, *sorted(partial)] if any(not variant.random_weights for variant in variants) else []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -190,6 +191,18 @@ class Bench:
         if not pretrained.head_is_new:
             self.target.unfold(head_modules(pretrained.model, pretrained.anatomy))
         return pretrained
+
+    def excerpt(self, rows: Mapping[PartName, NDArray[np.int64]], boundaries: Sequence[Boundary]) -> Bench:
+        """A bench with these rows of each split alone, frozen at the boundaries without the cache."""
+        found = copy.copy(self)
+        found.cache, found.progress, found._not_resumable = None, Progress(quiet=True), set()
+        found.pretrained = self.fresh(self.seed)
+        found.parts = {
+            name: Part(part.examples.select(rows[name]), part.encoded.select(rows[name]), part.labels[rows[name]])
+            for name, part in self.parts.items()
+        }
+        found.freeze(boundaries)
+        return found
 
     def freeze(self, boundaries: Sequence[Boundary]) -> None:
         """Run the frozen part once over every split, keeping what comes out at each boundary and the probe."""

@@ -1,0 +1,59 @@
+"""How long each variant trains at each size, and on how many examples its learning rate is searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alih.compare.options import Options
+from alih.pretrained.anatomy import Anatomy
+from alih.routes.base import Variant
+from alih.routes.registry import route
+
+#: Share of the full training that a run of the search takes, on at most so many examples.
+SEARCH_SHARE = 0.34
+SEARCH_EXAMPLES = 600
+#: A rate is searched again on this many times the examples.
+WORTH_ANOTHER = 2
+
+
+@dataclass(frozen=True)
+class Efforts:
+    """Epochs and sizes by variant.
+
+    Args:
+        anatomy: of the model.
+        options: what the user asked for.
+        examples: training examples there are.
+    """
+
+    anatomy: Anatomy
+    options: Options
+    examples: int
+
+    def epochs(self, variant: Variant, size: int, share: float = 1.0) -> int:
+        """Epochs on `size` examples; `share` < 1 for the shorter runs of a search."""
+        if self.options.epochs is not None and variant.trainable_blocks:
+            return max(1, round(self.options.epochs * share))
+        return route(variant.route).effort(self.anatomy).epochs(size, self.options.batch_size, share)
+
+    def head_epochs(self, size: int) -> int:
+        """Epochs of the head that is trained before the blocks."""
+        return route("transfer").effort(self.anatomy).epochs(size, self.options.batch_size)
+
+    def search(self, variant: Variant, size: int) -> tuple[int, float]:
+        """On how many examples a rate for training on `size` is searched, and with which share of the epochs.
+
+        A head alone is searched on everything: its features are there, and it costs next to nothing.
+        """
+        if variant.trainable_blocks == 0:
+            return self.examples, 1.0
+        return min(size, SEARCH_EXAMPLES), SEARCH_SHARE
+
+    def searches(self, variant: Variant, sizes: tuple[int, ...]) -> list[int]:
+        """The sizes that a rate is searched on while a variant goes through `sizes`."""
+        found: list[int] = []
+        for size in sizes:
+            on, _ = self.search(variant, size)
+            if not found or on >= WORTH_ANOTHER * found[-1]:
+                found.append(on)
+        return found

@@ -1,0 +1,191 @@
+"""The forecast: what each variant will take in time and memory, measured on a few batches before anything runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.compare.effort import Efforts
+from alih.compare.table import duration, size_of
+from alih.routes.base import Phase, Variant
+from alih.routes.bench import Bench, PartName
+from alih.routes.registry import route
+from alih.training.boundary import FEATURES, Boundary
+from alih.training.cost import measure
+from alih.training.loop import FitSettings
+from alih.training.memory import out_of_memory_in_words
+
+#: Batches that the pace is measured on.
+_BATCHES = 2
+#: Passes over them; the first one warms up.
+_EPOCHS = 3
+#: A search goes on past an end of its grid this often, on average.
+_EXTENSIONS = 0.5
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one variant will take.
+
+    Args:
+        label: the variant in words.
+        search_seconds: all searches for its learning rate, if it goes through every size.
+        seconds: one run on all training examples, with its share of the pass through the frozen part.
+        curve_seconds: the runs on fewer examples.
+        least_seconds: its first search and its first run, after which it may stop.
+        peak_memory_bytes: while it adapts.
+    """
+
+    label: str
+    search_seconds: float
+    seconds: float
+    curve_seconds: float
+    least_seconds: float
+    peak_memory_bytes: int
+
+
+def forecast(
+    bench: Bench, variants: Sequence[Variant], sizes: tuple[int, ...], efforts: Efforts, boundaries: Sequence[Boundary]
+) -> list[Forecast]:
+    """Train every variant on a few batches, and reckon from them.
+
+    Time is taken to grow with the tokens (texts) or examples (pictures, features) fed; memory is that of the longest
+    batch.
+
+    Args:
+        bench: data and model; nothing in it changes.
+        variants: what is to be measured.
+        sizes: training examples, ascending, all of them last.
+        efforts: how long each trains.
+        boundaries: what the frozen part will be kept at.
+    """
+    pilot = _pilot(bench, boundaries)
+    return [_forecast(bench, pilot, variant, sizes, efforts) for variant in variants]
+
+
+def render(found: Sequence[Forecast], seeds: int) -> str:
+    """The forecast as text."""
+    width = max(len(one.label) for one in found)
+    lines = [f"  {'':<{width}}  {'search':>9}  {'one run':>9}  {'memory':>9}"]
+    lines += [
+        f"  {one.label:<{width}}  {duration(one.search_seconds):>9}  {duration(one.seconds):>9}  "
+        f"{size_of(one.peak_memory_bytes):>9}"
+        for one in found
+    ]
+    low, high = total_seconds(found, seeds)
+    span = duration(high) if high < 1.1 * low else f"{duration(low)} to {duration(high)}"
+    return "\n".join(["Forecast, from a few batches:", *lines, f"  in all about {span}"])
+
+
+def total_seconds(found: Sequence[Forecast], seeds: int) -> tuple[float, float]:
+    """All of it: if everything but the first stops as early as it can, and if nothing stops."""
+    most = sum(one.search_seconds + one.curve_seconds + seeds * one.seconds for one in found)
+    first = found[0]
+    least = first.search_seconds + first.curve_seconds + seeds * first.seconds
+    return least + sum(one.least_seconds for one in found[1:]), most
+
+
+def _pilot(bench: Bench, boundaries: Sequence[Boundary]) -> Bench:
+    """A bench with a few examples: `_BATCHES` random batches, and the longest one at the end of the training rows."""
+    generator = np.random.default_rng(bench.seed)
+    count = _BATCHES * bench.batch_size
+    rows = {
+        name: np.sort(generator.permutation(len(part.encoded))[:count]).astype(np.int64)
+        for name, part in bench.parts.items()
+    }
+    longest = np.argsort(-bench.parts["train"].encoded.lengths, kind="stable")[: bench.batch_size]
+    rows["train"] = np.concatenate([rows["train"], longest])
+    return bench.excerpt(rows, boundaries)
+
+
+def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ...], efforts: Efforts) -> Forecast:
+    rows = len(pilot.parts["train"].encoded)
+    some, longest = np.split(np.arange(rows, dtype=np.int64), [max(rows - bench.batch_size, 1)])
+    settings = FitSettings(1e-6, epochs=_EPOCHS, batch_size=bench.batch_size, precision=bench.precision)
+    with out_of_memory_in_words(variant.label):
+        start = time.perf_counter()
+        adaptation = route(variant.route).adapt(pilot, variant, settings, some, head_settings=settings)
+        overhead = time.perf_counter() - start - sum(phase.result.seconds for phase in adaptation.phases)
+        paces = [_Pace.of(pilot, phase, some) for phase in adaptation.phases]
+        shares_frozen = adaptation.uses_frozen_outputs
+        del adaptation
+        with measure() as cost:
+            once = replace(settings, epochs=1)
+            route(variant.route).adapt(pilot, variant, once, longest, head_settings=once)
+    order = np.arange(efforts.examples, dtype=np.int64)
+
+    def run(size: int, epochs: int) -> float:
+        """One run on so many rows: a head that is trained first, and what trains last."""
+        each = [*([efforts.head_epochs(size)] * (len(paces) - 1)), epochs]
+        return overhead + sum(pace.seconds(bench, order[:size]) * n for pace, n in zip(paces, each, strict=True))
+
+    def search(size: int) -> float:
+        _, share = efforts.search(variant, size)
+        return rates * run(size, efforts.epochs(variant, size, share))
+
+    given = efforts.options.rate_for(variant.route) is not None
+    rates = 0.0 if given else len(route(variant.route).learning_rates(efforts.anatomy)) + _EXTENSIONS
+    frozen = _frozen_pace(pilot) if shares_frozen else 0.0
+    held_out = _units(bench, "validation")
+    searches = [search(size) for size in efforts.searches(variant, sizes)]
+    runs = [
+        run(size, efforts.epochs(variant, size)) + frozen * (_units(bench, "train", order[:size]) + held_out)
+        for size in sizes
+    ]
+    return Forecast(
+        variant.label,
+        sum(searches),
+        runs[-1],
+        sum(runs[:-1]),
+        searches[0] + runs[0],
+        max(cost.peak_memory_bytes, pilot.frozen_peak_bytes if shares_frozen else 0),
+    )
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How long one epoch of a phase takes, by what is fed.
+
+    Args:
+        training: seconds a unit trained.
+        scoring: seconds a unit scored.
+        whole: whether units are tokens (or pictures); features have one length.
+    """
+
+    training: float
+    scoring: float
+    whole: bool
+
+    @classmethod
+    def of(cls, pilot: Bench, phase: Phase, rows: NDArray[np.int64]) -> _Pace:
+        whole = phase.stage.boundary != FEATURES
+        phase.stage.logits("validation")
+        start = time.perf_counter()
+        phase.stage.logits("validation")
+        scoring = time.perf_counter() - start
+        ends = [epoch["seconds"] for epoch in phase.result.history]
+        epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
+        trained = _units(pilot, "train", rows) if whole else len(rows)
+        scored = _units(pilot, "validation") if whole else len(pilot.parts["validation"].encoded)
+        return cls(max(epoch - scoring, 0.0) / trained, scoring / scored, whole)
+
+    def seconds(self, bench: Bench, rows: NDArray[np.int64]) -> float:
+        """One epoch on these training rows, with validation."""
+        trained = _units(bench, "train", rows) if self.whole else len(rows)
+        scored = _units(bench, "validation") if self.whole else len(bench.parts["validation"].encoded)
+        return self.training * trained + self.scoring * scored
+
+
+def _frozen_pace(pilot: Bench) -> float:
+    """Seconds a unit that the pass through the frozen part takes."""
+    return pilot.frozen_seconds(0) / _units(pilot, "validation")
+
+
+def _units(bench: Bench, name: PartName, rows: NDArray[np.int64] | None = None) -> float:
+    """What the time of a pass grows with: tokens of texts, numbers of pictures."""
+    lengths = bench.parts[name].encoded.lengths
+    return float((lengths if rows is None else lengths[rows]).sum())
