@@ -206,6 +206,4 @@ def _score(value: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds:g} s"
-    return f"{seconds:.0f} s" if seconds < 1000 else f"{seconds:,.0f} s"
+    return f"{seconds:,.0f} s" if seconds >= 1000 else f"{seconds:.4g} s"

@@ -29,7 +29,7 @@ class Frame:
         """Bottom and top end of the plot."""
         return self.height - self.bottom, self.top
 
-    def draw(self, name: str, title: str, description: str, *parts: Markup) -> Markup:
+    def draw(self, name: str, title: str, description: str, *parts: Markup, kind: str = "chart") -> Markup:
         """The chart: `name` is unique on the page, `title` and `description` are for those who cannot see it."""
         return tag(
             "svg",
@@ -39,7 +39,7 @@ class Frame:
             viewBox=f"0 0 {self.width:g} {self.height:g}",
             role="img",
             aria_labelledby=f"{name}-title {name}-desc",
-            class_="chart",
+            class_=kind,
         )
 
     def across(

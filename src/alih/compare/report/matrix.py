@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alih.compare.report.data import Confusion
 from alih.compare.report.frame import Frame
 from alih.compare.report.svg import Markup, tag, text
@@ -10,6 +12,8 @@ from alih.compare.report.words import Words
 #: More classes than this are told as a list of pairs.
 LARGEST = 20
 _LONGEST = 14
+#: A matrix of more classes is scrolled on a phone rather than shrunk.
+_NARROW = 10
 #: Names so short need not be turned.
 _FLAT = 3
 #: A cell darker than this carries light text.
@@ -23,7 +27,7 @@ def heat_map(confusion: Confusion, words: Words) -> Markup:
         confusion: at most `LARGEST` classes.
         words: the language.
     """
-    names, count = [_cut(name) for name in confusion.classes], len(confusion.classes)
+    names, count = _short(confusion.classes), len(confusion.classes)
     cell = max(20.0, min(46.0, 380.0 / count))
     longest = max(map(len, names))
     room, size = 26 + 6.6 * longest, cell * count
@@ -51,7 +55,8 @@ def heat_map(confusion: Confusion, words: Words) -> Markup:
                 )
             )
     worst = ", ".join(f"{a} → {b}: {n:,}" for a, b, n, _ in pairs(confusion, 5))
-    return frame.draw("confusion", words("confusion"), worst or words("no_confusion"), *parts)
+    drawn = frame.draw("confusion", words("confusion"), worst or words("no_confusion"), *parts, kind="chart matrix")
+    return tag("div", drawn, class_="wide" if count > _NARROW else None)
 
 
 def pairs(confusion: Confusion, limit: int = 15) -> list[tuple[str, str, int, float]]:
@@ -90,7 +95,9 @@ def _cell(x: float, y: float, side: float, count: int, share: float, names: tupl
         y=y + side / 2,
         dy="0.34em",
         text_anchor="middle",
-        class_="count dark" if strength > _DARK else "count",
+        class_=" ".join(
+            ["count", *(["dark"] if strength > _DARK else []), *(["tight"] if 8 * len(str(count)) > side else [])]
+        ),
     )
     return tag("g", full, number)
 
@@ -121,5 +128,10 @@ def _label(name: str, x: float, y: float, anchor: str) -> Markup:
     return tag("text", text(name), x=x, y=y, dy="0.34em", text_anchor=anchor, class_="tick")
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+def _short(names: Sequence[str]) -> list[str]:
+    """Names cut at their end; in their middle, where they would then look alike."""
+    cut = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in names]
+    if len(set(cut)) == len(cut):
+        return cut
+    half = _LONGEST // 2
+    return [name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}" for name in names]

@@ -10,8 +10,10 @@ from alih.compare.report.svg import Markup, tag, text
 from alih.compare.report.words import Words
 from alih.compare.table import count, duration, size_of
 
-#: A line of the table: its name, and what it says of each route (None = not known).
 _T = TypeVar("_T")
+#: More columns than this stand closer together.
+_MANY = 5
+#: A line of the table: its name, and what it says of each route (None = not known).
 _Line = tuple[str, list[str | None]]
 
 
@@ -37,7 +39,9 @@ def route_table(data: ReportData, words: Words) -> Markup:
         if shown:
             head = tag("th", tag("span", text(group)), colspan=len(rows) + 1, scope="colgroup")
             bodies.append(tag("tbody", tag("tr", head, class_="group"), *(_line(line, picked) for line in shown)))
-    table = tag("table", tag("thead", tag("tr", tag("td"), *heads)), *bodies)
+    table = tag(
+        "table", tag("thead", tag("tr", tag("td"), *heads)), *bodies, class_="many" if len(rows) > _MANY else None
+    )
     return tag("div", table, class_="scroll", role="region", aria_label=words("table"), tabindex=0)
 
 
@@ -55,9 +59,9 @@ def _line(line: _Line, picked: Sequence[bool]) -> Markup:
 
 
 def _kind(cell: str | None, picked: bool) -> str | None:
-    """Words may break over several lines, numbers may not."""
+    """Words and ranges may break over several lines, numbers may not."""
     said = ["pick"] if picked else []
-    if cell is not None and not any(letter.isdigit() for letter in cell):
+    if cell is not None and (" … " in cell or not cell.strip("≈≥ +−")[:1].isdigit()):
         said.append("prose")
     return " ".join(said) or None
 
@@ -117,7 +121,7 @@ def _cost(rows: Sequence[Row], words: Words) -> list[_Line]:
         (words("bytes"), _each(rows, lambda row: row.disk_bytes, size_of)),
         (words("latency"), _each(rows, lambda row: row.latency_ms, _milliseconds)),
         (words("latency_p95"), _each(rows, lambda row: row.latency_p95_ms, _milliseconds)),
-        (words("energy"), _each(rows, lambda row: row.energy_joules, lambda value: f"{value:.3g} J")),
+        (words("energy"), _each(rows, lambda row: row.energy_joules, _energy)),
     ]
 
 
@@ -174,6 +178,10 @@ def _whole(number: int) -> str:
 
 def _milliseconds(value: float) -> str:
     return f"{value:.1f} ms"
+
+
+def _energy(joules: float) -> str:
+    return f"{joules:.3g} J" if joules < 999.5 else f"{joules / 1000:.3g} kJ"
 
 
 def _signed(value: float) -> str:

@@ -64,17 +64,21 @@ margin:18px 0 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{padding:7px 14px;text-align:right;vertical-align:top;overflow-wrap:normal}
 td{white-space:nowrap}
-td.prose,td.words{white-space:normal;min-width:120px}
+td.prose,td.words{white-space:normal;min-width:110px}
 th{font-weight:600}
 td.words,th.words{text-align:left}
 tbody th[scope=row],thead td{text-align:left;font-weight:400;color:var(--soft);position:sticky;left:0;
 background:var(--card);min-width:150px}
+thead td{border-bottom:2px solid var(--line)}
 thead th{vertical-align:bottom;border-bottom:2px solid var(--line);padding-top:14px;min-width:96px}
 tr.group th{text-align:left;padding:16px 14px 4px;font-size:.78rem;letter-spacing:.05em;text-transform:uppercase;
 color:var(--ink)}
 tr.group th span{position:sticky;left:14px}
 tr.line td,tr.line th{border-top:1px solid var(--grid)}
 tr.group+tr.line td,tr.group+tr.line th{border-top:0}
+.many{font-size:.82rem}.many th,.many td{padding:6px 8px}.many thead th{min-width:84px;padding-top:12px}
+.many tbody th[scope=row]{min-width:124px}.many td.prose{min-width:0}
+.many tr.group th{padding-left:8px}.many tr.group th span{left:8px}
 .pick{background:var(--tint)}
 .badge{display:inline-block;margin-top:3px;padding:1px 8px;border-radius:99px;background:var(--accent);color:var(--on);
 font-size:.7rem;font-weight:600;letter-spacing:.02em;white-space:nowrap}
@@ -84,7 +88,7 @@ figure{margin:0;break-inside:avoid;min-width:0}
 figure h3{margin-bottom:0}
 .help+.chart,.help+.legend{margin-top:4px}
 .chart{display:block;width:100%;height:auto;margin:8px auto 0;font-family:inherit;overflow:visible}
-.chart.square{max-width:520px}
+.matrix{max-width:500px}.wide{overflow-x:auto}.wide .matrix{min-width:430px}
 .chart text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
 .chart .name{fill:var(--ink);font-size:11px}
 .chart .strong{fill:var(--ink);font-weight:650}
@@ -107,7 +111,7 @@ figure h3{margin-bottom:0}
 .cell.wrong{fill:var(--wrong)}
 .empty{fill:var(--grid);fill-opacity:.55}
 .chart .count{fill:var(--ink)}
-.chart .count.dark{fill:var(--on)}
+.chart .count.dark{fill:var(--on)}.chart .count.tight{font-size:8px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 18px;list-style:none;margin:8px 0 0;padding:0;font-size:.86rem}
 .legend li{display:flex;align-items:center;gap:7px}
 .swatch{flex:none}
@@ -146,7 +150,8 @@ header.top{padding-top:24px}
 h1{font-size:1.5rem}.chosen{font-size:1.4rem}
 .card{padding:16px 14px}.hero{padding:18px 16px}
 .chart text,.chart .name{font-size:14px}
-.small .chart text,.small .chart .name{font-size:11px}
+.small .chart text,.small .chart .name,.matrix text,.matrix .name{font-size:11px}
+.facts{grid-template-columns:1fr 1fr;gap:14px 12px}.facts div{padding-left:10px}.facts .big{font-size:1.3rem}
 th,td{padding:7px 10px}
 tbody th[scope=row],thead td{min-width:116px;max-width:128px;font-size:.82rem;line-height:1.35}
 tr.group th span{left:10px}tr.group th{padding-left:10px}
@@ -156,21 +161,31 @@ tr.group th span{left:10px}tr.group th{padding-left:10px}
 @media print{
 @page{size:A4;margin:14mm 12mm}
 :root{--page:#fff}
+html{font-size:10pt}
 body{font-size:10pt;line-height:1.42}
-main,header.top,footer{max-width:none;padding-left:0;padding-right:0}
+main,header.top,footer{max-width:none;padding-left:1px;padding-right:1px}
 header.top{padding-top:0}
-nav,details,.reasons::marker{display:none}
-h1{font-size:18pt}h2{font-size:13pt;margin-top:1.5em;break-after:avoid}h3{break-after:avoid}
+section>.help{break-after:avoid}
+nav,details{display:none}
+h1{font-size:18pt}h2{font-size:13pt;margin-top:1.5em}h2,h3{break-after:avoid}
 .card,.scroll{border-radius:4px}
-.hero{margin-top:12px;padding:12px 14px}.card{padding:10px 12px}
-.scroll{overflow:visible}
-table{font-size:7.4pt}th,td{padding:3px 5px;min-width:0!important;overflow-wrap:anywhere;
-white-space:normal!important}
-tr,.mistake,.card{break-inside:avoid}
+.card{padding:9px 11px}.hero{margin-top:10px;padding:12px 14px}
+.facts{grid-template-columns:repeat(4,1fr);gap:10px}.facts div{padding-left:8px}
+.scroll,.wide{overflow:visible}
+table{font-size:7.6pt}th,td{padding:3px 6px}
+.many{font-size:6.5pt;line-height:1.35}
+.many th,.many td{padding:2px 3px}
+.many th,.many td,.many thead th,.many tbody th[scope=row]{min-width:0;overflow-wrap:break-word;white-space:normal}
+.many td:not(.prose){white-space:nowrap}
+.many .badge{font-size:5.5pt;padding:0 4px}
+tr.group th{padding-top:8px}
+tbody,tr,.mistake,.finding{break-inside:avoid}
 thead{display:table-header-group}
-.grid{grid-template-columns:1fr 1fr;gap:10px}.grid.small,.mistakes{grid-template-columns:1fr 1fr 1fr}
-.mistakes.pictures{grid-template-columns:repeat(5,1fr)}
+.grid{grid-template-columns:1fr 1fr;gap:10px}.grid.small,.mistakes{grid-template-columns:1fr 1fr 1fr;gap:8px}
+.mistakes.pictures{grid-template-columns:repeat(6,1fr)}
+.mistake img{max-width:80px}
 .mistake blockquote{max-height:none}
+.wide .matrix{min-width:0}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
 """

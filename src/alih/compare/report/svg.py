@@ -101,16 +101,21 @@ def logarithmic(values: Sequence[float], start: float, end: float) -> Scale:
 
 def ticks(scale: Scale, wanted: int = 5) -> list[float]:
     """Round values along an axis, ascending."""
-    if scale.log:
-        first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
-        steps = (1,) if last - first > 4 else (1, 3) if last - first > 2 else (1, 2, 5)
-        found = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-    else:
+    found = _log_ticks(scale) if scale.log else []
+    if len(found) < 2:  # a linear axis, or one too short for powers of ten
         rough = (scale.high - scale.low) / wanted
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
         found = [index * step for index in range(math.ceil(scale.low / step), math.floor(scale.high / step) + 1)]
-    return [value for value in found if scale.low * (1 - 1e-12) <= value <= scale.high * (1 + 1e-12)] or [scale.low]
+    return found or [scale.low]
+
+
+def _log_ticks(scale: Scale) -> list[float]:
+    decades = math.log10(scale.high / scale.low)
+    steps = (1,) if decades > 4 else (1, 3) if decades > 1.7 else (1, 2, 5)
+    powers = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
+    found = [step * 10.0**power for power in powers for step in steps]
+    return [value for value in found if scale.low <= value <= scale.high]
 
 
 def apart(values: Sequence[float], scale: Scale, pixels: float) -> list[float]:
