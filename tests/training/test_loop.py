@@ -221,3 +221,12 @@ def test_only_the_unfrozen_part_of_a_model_changes() -> None:
     assert all(name.startswith(allowed) for name in changed)
     assert any("running_mean" in name for name in changed)  # statistics of what trains do follow the data
     assert all(weight.is_contiguous() for weight in model.parameters())
+
+
+def test_validation_can_be_looked_at_seldom_and_the_last_epoch_always(tmp_path: Path) -> None:
+    train, validation = feed(tmp_path / "train"), feed(tmp_path / "validation", seed=1)
+    settings = FitSettings(0.01, epochs=7, validate_every=3)
+    result = fit(head(), train, validation, SINGLE, settings, progress=QUIET)
+    looked = [epoch["epoch"] for epoch in result.history if epoch["validation_loss"] is not None]
+    assert looked == [3, 6, 7]
+    assert result.best_epoch in looked

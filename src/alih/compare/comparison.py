@@ -61,7 +61,7 @@ class Comparison:
         Ctrl-C while the model is handed over leaves it out.
         """
         bench, metric = campaign.bench, campaign.metric
-        candidates = [_candidate(contender) for contender in campaign.finalists]
+        candidates = [candidate(contender) for contender in campaign.finalists]
         validation, options = bench.dataset.validation, campaign.options
         decision = decide(
             bench.task,
@@ -170,7 +170,8 @@ class Comparison:
         return "\n".join(parts)
 
 
-def _candidate(contender: Contender) -> Candidate:
+def candidate(contender: Contender) -> Candidate:
+    """A variant measured on all examples, as the decision sees it."""
     trials = contender.full
     return Candidate(
         contender.label,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from alih.compare.effort import Efforts
 from alih.compare.table import duration, size_of
 from alih.routes.base import Phase, Variant
-from alih.routes.bench import Bench, PartName
+from alih.routes.bench import Bench, PartName, look_every
 from alih.routes.registry import route
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cost import measure
@@ -121,7 +121,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
     def run(size: int, epochs: int) -> float:
         """One run on so many rows: a head that is trained first, and what trains last."""
         each = [*([efforts.head_epochs(size)] * (len(paces) - 1)), epochs]
-        return overhead + sum(pace.seconds(bench, order[:size]) * n for pace, n in zip(paces, each, strict=True))
+        return overhead + sum(pace.seconds(bench, order[:size], n) for pace, n in zip(paces, each, strict=True))
 
     def search(size: int) -> float:
         _, share = efforts.search(variant, size)
@@ -173,11 +173,15 @@ class _Pace:
         scored = _units(pilot, "validation") if whole else len(pilot.parts["validation"].encoded)
         return cls(max(epoch - scoring, 0.0) / trained, scoring / scored, whole)
 
-    def seconds(self, bench: Bench, rows: NDArray[np.int64]) -> float:
-        """One epoch on these training rows, with validation."""
-        trained = _units(bench, "train", rows) if self.whole else len(rows)
-        scored = _units(bench, "validation") if self.whole else len(bench.parts["validation"].encoded)
-        return self.training * trained + self.scoring * scored
+    def seconds(self, bench: Bench, rows: NDArray[np.int64], epochs: int) -> float:
+        """So many epochs on these training rows, with validation."""
+        held_out = len(bench.parts["validation"].encoded)
+        if not self.whole:
+            return epochs * (self.training * len(rows) + self.scoring * held_out)
+        looks = epochs / look_every(held_out, len(rows), epochs)
+        return epochs * self.training * _units(bench, "train", rows) + looks * self.scoring * _units(
+            bench, "validation"
+        )
 
 
 def _frozen_pace(pilot: Bench) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,11 @@ from alih.training.loop import FitResult, FitSettings, fit, logits
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import Precision
 from alih.training.probe import probe_by_depth
+
+#: A training step costs about three forward passes: one forward, two backward.
+_PASSES_A_STEP = 3
+#: Looks at the validation split that are made in any case.
+_LEAST_LOOKS = 3
 
 PartName = Literal["train", "validation", "shifted"]
 
@@ -288,6 +293,18 @@ class Bench:
         return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
 
 
+def look_every(held_out: int, rows: int, epochs: int) -> int:
+    """Epochs between two looks at the validation split, so that looking takes no longer than training.
+
+    Args:
+        held_out: validation examples.
+        rows: training examples.
+        epochs: of the training; three looks are made in any case, where there are three epochs.
+    """
+    every = round(held_out / (_PASSES_A_STEP * rows))
+    return max(1, min(every, epochs // _LEAST_LOOKS))
+
+
 @dataclass
 class Stage:
     """A module in training position, and the feeds that suit it.
@@ -326,14 +343,20 @@ class Stage:
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
-            self.feed("validation"),
+            self.feed("validation", batch_size=4 * self.bench.batch_size),
             self.bench.task,
-            settings,
+            self._seldom(settings, len(rows)),
             progress=self.bench.progress,
             deadline=deadline,
             criterion=None if isinstance(self.module, HeadModel) else self._badness,
             what=what,
         )
+
+    def _seldom(self, settings: FitSettings, rows: int) -> FitSettings:
+        if isinstance(self.module, HeadModel):
+            return settings
+        held_out = len(self.bench.parts["validation"].encoded)
+        return replace(settings, validate_every=look_every(held_out, rows, settings.epochs))
 
     def _badness(self, found: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
         bench = self.bench

@@ -47,6 +47,7 @@ class FitSettings:
         seed: everything random follows from it: order, dropout.
         patience: epochs without a better validation loss after which training stops; None = never.
         precision: compute type; None = the device's best.
+        validate_every: epochs from one look at the validation split to the next; the last epoch is always looked at.
     """
 
     learning_rate: float
@@ -58,6 +59,7 @@ class FitSettings:
     seed: int = 0
     patience: int | None = None
     precision: Precision | None = None
+    validate_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class FitResult:
     """How training went.
 
     Args:
-        history: one dict an epoch: epoch (from 1), train_loss, validation_loss (None without validation),
+        history: one dict an epoch: epoch (from 1), train_loss, validation_loss (None where it was not looked at),
             learning_rate (of its last step), seconds (since the start).
         best_epoch: the epoch whose weights the module has now, from 1.
         seconds: wall time.
@@ -247,14 +249,15 @@ def _epochs(
         train_loss, complete = _epoch(run, epoch, task, advance)
         if not complete:
             stopped = "deadline"
-            if history:
+            if any(told["validation_loss"] is not None for told in history):
                 break  # an epoch cut short is not judged where a whole one was
-        better = choice is None or _validate(run, validation, choice)
+        due = stopped is not None or epoch == settings.epochs or epoch % settings.validate_every == 0
+        better = choice is None or (due and _validate(run, validation, choice))
         history.append(
             {
                 "epoch": epoch,
                 "train_loss": train_loss,
-                "validation_loss": None if choice is None else choice.loss,
+                "validation_loss": choice.loss if choice is not None and due else None,
                 "learning_rate": run.rate,
                 "seconds": time.monotonic() - run.start,
             }

@@ -1,0 +1,224 @@
+"""Is the recommendation right, and what did it cost to find: regret against running everything in full.
+
+    python benchmarks/decision.py [--only digits] [--sizes 100,500,2000,all] [--seeds 3]
+
+For every dataset and size everything is run in full (`--plan full`: every variant, every size of its curve, every
+seed), and every trial is also scored on the test split, which the comparison itself does not see. Then the adaptive
+plan goes over the same trials: what it would have run is known, and so is what it recommends. Regret is the test score
+of the best variant minus that of the recommended one, both as means over all seeds. Time is that of the trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from machine import machine
+from real import banking77, cells, digits, nusax_english, nusax_indonesian, smsa
+
+DATASETS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "digits": digits,
+    "cells": cells,
+    "nusax-english": nusax_english,
+    "nusax-indonesian": nusax_indonesian,
+    "smsa": smsa,
+    "banking77": banking77,
+}
+#: Below so many examples the rule by size takes a new head, from there on it trains everything.
+RULE_BY_SIZE = 1000
+
+
+def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
+    """One dataset at one size; None where it has no such many examples."""
+    import alih
+    from alih.compare.compare import Job
+    from alih.compare.comparison import Comparison
+    from alih.compare.options import Options
+    from alih.compare.runfolder import RunFolder
+    from alih.progress import Progress
+
+    with tempfile.TemporaryDirectory() as work:
+        wanted = DATASETS[name](Path(work))
+        data = alih.read(wanted["data"], **{k: wanted[k] for k in ("label", "group") if k in wanted}, max_examples=size)
+        if size is not None and len(data.train) < size:
+            return None
+        options = Options.from_mapping({"model": wanted.get("model"), "plan": "full", "seeds": seeds, "cache_limit": 0})
+        routes = ("transfer", "finetune", "scratch")
+        progress = Progress()
+        tested: dict[str, float] = {}
+        full = Job(data, options, routes, True, progress)
+        bench = full.bench()
+        folder = RunFolder.create(work, "full")
+        start = time.monotonic()
+        complete = _campaign(full, bench, folder, tested)
+        spent = time.monotonic() - start
+        again = RunFolder.create(work, "adaptive")
+        for part in ("trials.jsonl", "predictions", "weights"):
+            source = folder.path / part
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, again.path / part)
+        used: list[str] = []
+        job = replace(full, options=replace(options, plan="adaptive"))
+        job.variants = full.variants
+        found = Comparison.conclude(_campaign(job, bench, again, {}, used), again, interrupted=False)
+        return _case(name, complete, found, tested, used, spent)
+
+
+def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used: list[str] | None = None) -> Any:
+    """Run a job's trials, scoring each on the test split, too; `used` collects the trials that the plan asked for."""
+    from alih.compare.campaign import Campaign
+    from alih.compare.effort import Efforts
+    from alih.compare.runner import Runner
+    from alih.compare.sizes import nested_order
+    from alih.evaluate.metrics import metrics
+
+    class Judged(Runner):
+        """Scores on the test split what is scored on the shifted copy."""
+
+        def run(self, *arguments: Any, **more: Any) -> Any:
+            outcome = super().run(*arguments, **more)
+            if used is not None:
+                used.append(outcome.trial.id)
+            return outcome
+
+        def _score(self, adaptation: Any, name: Any, rows: Any = None) -> Any:
+            if name == "shifted":
+                logits = adaptation.stage.logits("test")
+                found = metrics(bench.task, logits, job.dataset.test.known_labels)
+                self.last = found[bench.metric]
+            return super()._score(adaptation, name, rows)
+
+        def _run(self, name: str, *arguments: Any) -> Any:
+            outcome = super()._run(name, *arguments)
+            if outcome.trial.purpose != "search":
+                tested[name] = self.last
+            return outcome
+
+    if "test" not in bench.parts:
+        bench.parts["test"] = bench._part(job.dataset.test)
+        bench.freeze(job.boundaries)
+    order = nested_order(job.dataset.task, job.dataset.train.known_labels, job.options.seed)
+    efforts = Efforts(bench.pretrained.anatomy, job.options, len(order))
+    campaign = Campaign(
+        bench, Judged(bench, folder, bench.metric), job.options, bench.metric, order, efforts, job.budget, job.progress
+    )
+    campaign.run(job.variants, job.sizes)
+    return campaign
+
+
+def _decided(campaign: Any, prefer: Any) -> str:
+    """What is recommended with a preference, where everything was measured in full."""
+    from alih.compare.comparison import candidate
+    from alih.compare.decide import decide
+
+    bench, validation = campaign.bench, campaign.bench.dataset.validation
+    candidates = [candidate(contender) for contender in campaign.finalists]
+    labels, groups = validation.known_labels, validation.groups
+    return decide(bench.task, campaign.metric, candidates, labels, groups=groups, prefer=prefer).chosen
+
+
+def _case(
+    name: str, campaign: Any, found: Any, tested: dict[str, float], used: list[str], spent: float
+) -> dict[str, Any]:
+    size = len(campaign.order)
+    tests = {c.label: [tested[t.id] for t in c.full] for c in campaign.contenders}
+    means = {label: float(np.mean(scores)) for label, scores in tests.items()}
+    best = max(means, key=lambda label: means[label])
+    everything = next(label for label in means if label.startswith("finetune all"))
+    rules = {
+        "Alih": found.decision.chosen,
+        **{f"Alih, {prefer}": _decided(campaign, prefer) for prefer in ("cheap", "balanced", "best")},
+        "always transfer": "transfer",
+        "always finetune all": everything,
+        "by size": "transfer" if size < RULE_BY_SIZE else everything,
+    }
+    trials = {trial.id: trial for trial in campaign.runner.folder.trials()}
+
+    def cost(names: Any) -> float:
+        return float(sum(trials[one].costs.seconds - trials[one].costs.frozen_seconds for one in set(names)))
+
+    validation = {c.label: float(np.mean([t.metrics[campaign.metric] for t in c.full])) for c in campaign.contenders}
+    covered = [
+        {
+            "label": record["label"],
+            "stopped": record["score"] is None,
+            **(record["score"] or record["predicted"]),
+            "validation": validation[record["label"]],
+            "test": means[record["label"]],
+        }
+        for record in found.records
+        if record["score"] or record["predicted"]
+    ]
+    return {
+        "dataset": name,
+        "examples": size,
+        "test_examples": len(campaign.bench.dataset.test),
+        "test": tests,
+        "best": best,
+        "chosen": rules,
+        "regret": {rule: means[best] - means[label] for rule, label in rules.items()},
+        "seconds_full": cost(trials),
+        "seconds_adaptive": cost(used),
+        "wall_full": spent,
+        "intervals": covered,
+        "decision": list(found.decision.words),
+        "probe": list(found.probe),
+    }
+
+
+def render(cases: list[dict[str, Any]]) -> str:
+    """One row a case, then the averages."""
+    rules = list(cases[0]["regret"])
+    heads = " | ".join(f"regret: {rule}" for rule in rules)
+    lines = [f"| dataset | examples | best on test | recommended | {heads} | time |"]
+    lines.append("|---|---:|---|---|" + "---:|" * (len(rules) + 1))
+    for one in cases:
+        regrets = " | ".join(f"{100 * one['regret'][rule]:.1f}" for rule in rules)
+        share = 100 * one["seconds_adaptive"] / one["seconds_full"]
+        start = f"| {one['dataset']} | {one['examples']:,} | {one['best']} | {one['chosen']['Alih']} |"
+        lines.append(f"{start} {regrets} | {share:.0f} % |")
+    mean = " | ".join(f"{100 * np.mean([c['regret'][rule] for c in cases]):.2f}" for rule in rules)
+    worst = " | ".join(f"{100 * max(c['regret'][rule] for c in cases):.1f}" for rule in rules)
+    share = 100 * sum(c["seconds_adaptive"] for c in cases) / sum(c["seconds_full"] for c in cases)
+    lines += [f"| **mean** | | | | {mean} | {share:.0f} % |", f"| **worst** | | | | {worst} | |"]
+    every = [one for c in cases for one in c["intervals"]]
+    for stopped, score in ((False, "test"), (True, "validation")):
+        some = [one for one in every if one["stopped"] is stopped]
+        what = "predicted for variants that stopped" if stopped else "of variants measured in full"
+        if some:
+            held = 100 * np.mean([one["low"] <= one[score] <= one["high"] for one in some])
+            lines.append(f"\n95 % intervals {what} that hold the {score} score in full: {held:.0f} % of {len(some)}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the cases, writing the results after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=DATASETS, action="append")
+    parser.add_argument("--sizes", default="100,500,2000,all")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "decision.json")
+    arguments = parser.parse_args()
+    cases = json.loads(arguments.output.read_text())["cases"] if arguments.output.exists() else []
+    for size in arguments.sizes.split(","):
+        for name in arguments.only or DATASETS:
+            found = case(name, None if size == "all" else int(size), arguments.seeds)
+            if found is None or any((c["dataset"], c["examples"]) == (name, found["examples"]) for c in cases):
+                continue
+            cases.append(found)
+            report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "cases": cases}
+            arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+            print(render(cases), flush=True)
+
+
+if __name__ == "__main__":
+    main()
