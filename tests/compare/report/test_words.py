@@ -12,6 +12,8 @@ import alih.compare.report
 from alih.compare.report.words import METRICS, TEXTS, words
 from alih.errors import OptionError
 from alih.evaluate.metrics import METRICS as KNOWN
+from alih.routes.base import Variant
+from alih.task import Kind, Modality
 
 
 def gaps(text: str) -> set[str]:
@@ -46,3 +48,30 @@ def test_another_language_is_refused_by_its_flag() -> None:
 
 def test_a_sentence_begins_with_a_capital_letter() -> None:
     assert words("id").sentence("pareto_help", metric="akurasi").startswith("Akurasi validasi")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("head", "kepala (head)"),
+        ("head + top 12 blocks", "kepala + 12 blok teratas"),
+        ("image, multi-label", "gambar, banyak label"),
+        ("adapters of rank 8", "adapters of rank 8"),
+        ("#", "#"),
+    ],
+)
+def test_what_a_run_folder_says_is_translated_where_it_is_known(said: str, expected: str) -> None:
+    assert words("id").term(said) == expected
+    assert words("en").term(said) == said
+
+
+def test_every_scope_and_every_kind_of_task_has_a_translation() -> None:
+    variants = [
+        Variant("transfer", 0, 6),
+        Variant("finetune", 3, 6),
+        Variant("finetune", 6, 6),
+        Variant("s", 6, 6, True),
+    ]
+    scopes = [variant.scope for variant in variants]
+    tasks = [f"{modality}, {kind}" for modality in Modality for kind in Kind]
+    assert not [one for one in [*scopes, *tasks] if words("id").term(one) == one]

@@ -89,7 +89,7 @@ def pareto(choice: Choice, series: Mapping[str, int], words: Words) -> Markup:
 
 def probe_by_depth(scores: Sequence[float], metric: str, words: Words) -> Markup:
     """Score of a linear probe on each depth's output; depth 0 is the input to the first block."""
-    frame = Frame()
+    frame = Frame(top=24)
     last = len(scores) - 1
     x = linear([0.0, float(max(last, 1))], *frame.x)
     y = linear(list(scores), *frame.y, _within(metric))
@@ -100,8 +100,8 @@ def probe_by_depth(scores: Sequence[float], metric: str, words: Words) -> Markup
         "text",
         text(_score(scores[best])),
         x=at[best][0],
-        y=at[best][1] + (20 if at[best][1] < frame.top + 24 else -10),
-        text_anchor="end" if best == last else "middle",
+        y=at[best][1] - 10,
+        text_anchor="middle",
         class_="tick strong",
     )
     return frame.draw(

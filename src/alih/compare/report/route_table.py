@@ -85,7 +85,7 @@ def _scope(rows: Sequence[Row], words: Words) -> list[_Line]:
         return words("of", part=count(row.trainable), whole=count(row.total)) if row.total else count(row.trainable)
 
     return [
-        (words("layers"), [row.layers or None for row in rows]),
+        (words("layers"), [words.term(row.layers) or None for row in rows]),
         (words("trainable"), [trained(row) for row in rows]),
         (words("learning_rate"), _each(rows, lambda row: row.learning_rate, lambda rate: f"{rate:g}")),
         *([(words("measured_on"), _each(rows, lambda row: row.measured_on, _whole))] if partial else []),

@@ -83,7 +83,6 @@ def histories(data: ReportData, words: Words) -> Markup | None:
         tag("h2", text(words("losses"))),
         tag("p", text(words("losses_help")), class_="help"),
         names,
-        tag("p"),
         tag("div", *figures, class_="grid small"),
         id="losses",
     )
@@ -142,7 +141,7 @@ def run(data: ReportData, words: Words) -> Markup:
         ("digest", told.digest),
         ("sizes", ", ".join(splits)),
         ("model", told.model),
-        ("task", told.task),
+        ("task", words.term(told.task)),
         ("seeds", "" if told.seeds is None else str(told.seeds)),
         ("seconds", "" if told.seconds is None else duration(told.seconds)),
         ("machine", told.machine),
@@ -155,7 +154,7 @@ def run(data: ReportData, words: Words) -> Markup:
     return tag(
         "section",
         tag("h2", text(words("run"))),
-        tag("div", tag("dl", *shown, class_="about"), *([tag("p"), *again] if again else []), class_="card"),
+        tag("div", tag("dl", *shown, class_="about"), *again, class_="card"),
         id="run",
     )
 
@@ -251,4 +250,4 @@ def _numbers_table(heads: list[str], body: list[list[str]], words_in: int) -> Ma
     rows = [
         tag("tr", *(tag("td", text(one), class_=kind(at)) for at, one in enumerate(row)), class_="line") for row in body
     ]
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *rows), class_="compact"), class_="scroll")

@@ -79,6 +79,9 @@ tr.group+tr.line td,tr.group+tr.line th{border-top:0}
 .many{font-size:.82rem}.many th,.many td{padding:6px 8px}.many thead th{min-width:84px;padding-top:12px}
 .many tbody th[scope=row]{min-width:124px}.many td.prose{min-width:0}
 .many tr.group th{padding-left:8px}.many tr.group th span{left:8px}
+.compact{font-size:.82rem}.compact th,.compact td{padding:5px 10px}.compact thead th{min-width:0}
+.compact td.words{min-width:88px;overflow-wrap:anywhere}
+section>.legend{margin-bottom:14px}.about+h3{margin-top:18px}
 .pick{background:var(--tint)}
 .badge{display:inline-block;margin-top:3px;padding:1px 8px;border-radius:99px;background:var(--accent);color:var(--on);
 font-size:.7rem;font-weight:600;letter-spacing:.02em;white-space:nowrap}
@@ -142,7 +145,6 @@ ui-monospace,"SF Mono",Menlo,Consolas,monospace;white-space:pre-wrap}
 details{margin-top:10px;font-size:.86rem}
 summary{cursor:pointer;color:var(--soft)}
 details .scroll{margin-top:8px;border-radius:8px}
-details th,details td{padding:4px 12px}
 footer{padding-top:30px;padding-bottom:40px;color:var(--soft);font-size:.84rem}
 @media (max-width:640px){
 main,header.top,footer{padding-left:14px;padding-right:14px}
@@ -165,7 +167,7 @@ html{font-size:10pt}
 body{font-size:10pt;line-height:1.42}
 main,header.top,footer{max-width:none;padding-left:1px;padding-right:1px}
 header.top{padding-top:0}
-section>.help{break-after:avoid}
+section>.help,section>.legend{break-after:avoid}
 nav,details{display:none}
 h1{font-size:18pt}h2{font-size:13pt;margin-top:1.5em}h2,h3{break-after:avoid}
 .card,.scroll{border-radius:4px}

@@ -112,7 +112,9 @@ def ticks(scale: Scale, wanted: int = 5) -> list[float]:
 
 def _log_ticks(scale: Scale) -> list[float]:
     decades = math.log10(scale.high / scale.low)
-    steps = (1,) if decades > 4 else (1, 3) if decades > 1.7 else (1, 2, 5)
+    steps: tuple[float, ...] = (
+        (1,) if decades > 4 else (1, 3) if decades > 1.7 else (1, 2, 5) if decades > 0.9 else (1, 1.5, 2, 3, 5, 7)
+    )
     powers = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
     found = [step * 10.0**power for power in powers for step in steps]
     return [value for value in found if scale.low <= value <= scale.high]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +86,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "actual": "true class",
         "predicted": "predicted class",
         "count": "examples",
-        "share": "share of the true class",
+        "share": "share",
         "losses": "Training histories",
         "losses_help": "Loss by epoch, of one run of each route; the upright line marks the epoch whose weights were "
         "kept.",
@@ -200,7 +201,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "actual": "kelas sebenarnya",
         "predicted": "kelas prediksi",
         "count": "contoh",
-        "share": "bagian dari kelas sebenarnya",
+        "share": "bagian",
         "losses": "Riwayat pelatihan",
         "losses_help": "Loss per epoch, satu pelatihan untuk tiap cara; garis tegak menandai epoch yang bobotnya "
         "disimpan.",
@@ -267,6 +268,21 @@ METRICS: dict[Language, dict[str, str]] = {
     },
 }
 
+#: What a run folder says in English, "#" for a number; anything else stands for itself.
+TERMS = {
+    "head": "kepala (head)",
+    "head + top # blocks": "kepala + # blok teratas",
+    "everything": "semua lapisan",
+    "everything, from random weights": "semua lapisan, dari bobot acak",
+    "text, single-label": "teks, satu label",
+    "text, multi-label": "teks, banyak label",
+    "text, regression": "teks, regresi",
+    "image, single-label": "gambar, satu label",
+    "image, multi-label": "gambar, banyak label",
+    "image, regression": "gambar, regresi",
+}
+_NUMBER = re.compile(r"\d+")
+
 
 @dataclass(frozen=True)
 class Words:
@@ -282,6 +298,14 @@ class Words:
         """The text, beginning with a capital letter."""
         said = self(key, **values)
         return said[:1].upper() + said[1:]
+
+    def term(self, said: str) -> str:
+        """What a run folder says, in this language."""
+        if self.language == "en":
+            return said
+        number = _NUMBER.search(said)
+        known = TERMS.get(said if number is None else _NUMBER.sub("#", said, count=1), said)
+        return known if number is None else known.replace("#", number[0])
 
     def metric(self, name: str) -> str:
         """A metric's name; one that is not known here stands for itself."""
