@@ -98,7 +98,7 @@ def run_folder(root: Path, name: str, *, report: dict[str, Any] | None = None, *
     folder = RunFolder(path)
     folder.write_spec(
         {
-            "command": "alih compare reviews.csv",
+            "command": "compare",
             "data": {
                 "source": "reviews.csv",
                 "name": "reviews",
@@ -108,7 +108,7 @@ def run_folder(root: Path, name: str, *, report: dict[str, Any] | None = None, *
             },
             "task": {"modality": "text", "kind": "single-label", "classes": ["bad", "good"], "pair": False},
             "model": {"name": "alih/minilm"},
-            "options": {"seeds": 1},
+            "options": {"seeds": 1, "max_examples": 80},
             "versions": {"alih": "0.1.0", "torch": "2.13.0"},
             "python": "3.11.7",
             "machine": "x86_64",

@@ -21,7 +21,7 @@ def test_a_run_becomes_a_report(tmp_path: Path) -> None:
     data = report_data(run_folder(tmp_path, NAME).path)
     assert (data.run.name, data.run.date) == (NAME, "2026-11-23T07:00:00Z")
     assert (data.run.data, data.run.digest, data.run.model) == ("reviews", "abc", "alih/minilm")
-    assert data.run.command == "alih compare reviews.csv"
+    assert data.run.command == "alih compare reviews.csv --max-examples=80 --seeds=1"
     assert data.choice is not None
     assert data.choice.chosen == "transfer"
     assert data.choice.test == Sure(0.88, 0.8, 0.93)

@@ -66,7 +66,7 @@ def test_two_runs_are_shown_with_their_differences(tmp_path: Path) -> None:
 
 def test_scores_on_other_data_are_not_subtracted(tmp_path: Path) -> None:
     one = report_data(run_folder(tmp_path, FIRST))
-    data = {"name": "others", "digest": "x", "examples": {"validation": 20}}
+    data = {"source": "others.csv", "name": "others", "digest": "x", "examples": {"validation": 20}}
     other = report_data(run_folder(tmp_path, SECOND, data=data))
     assert "cannot be subtracted" in side_by_side(one, other)
     data["name"] = "reviews"
@@ -75,7 +75,8 @@ def test_scores_on_other_data_are_not_subtracted(tmp_path: Path) -> None:
 
 
 def test_names_cannot_break_the_lines_of_the_list(tmp_path: Path) -> None:
-    run_folder(tmp_path, FIRST, data={"name": "a\nb\x1b[31m"})
+    run_folder(tmp_path, FIRST, data={"source": "a", "name": "a\nb\x1b[31m"})
     text = render_list(summaries(tmp_path))
     assert len(text.splitlines()) == 2
+    assert "a b [31m" in text
     assert "\x1b" not in text

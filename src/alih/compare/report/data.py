@@ -124,6 +124,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class MoreCosts:
+    """What the table of report.json does not say of a variant; see `Row` for the units."""
+
+    latency_p95_ms: float | None = None
+    energy_joules: float | None = None
+    forgetting: float | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One variant as the decision saw it; `pareto` = nothing was as good and cheaper."""
 

@@ -10,20 +10,20 @@
 | `mistakes` | list of `Mistake` | `evidence.evidence` |
 | `curves` | list of `Curve`: points with intervals; replaces the curves of the table, which have none | `outlook` |
 | `diagnosis` | list of `Finding` | data diagnosis |
-| `costs` | object, by label: `latency_p95_ms`, `energy_joules`, `forgetting`, each optional | the trials |
-| `shifted` | object, by label: object, by shift: score | the trials |
+| `costs` | object, by label of the table's record: `MoreCosts` | the trials |
+| `shifted` | object, by label: object, by name of the shift: score, replaces `shifted` of the table | the trials |
 """
 
 from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alih.compare.reasons import Reason
+from alih.compare.report.again import command_again
 from alih.compare.report.data import (
     Calibration,
     Candidate,
@@ -35,6 +35,7 @@ from alih.compare.report.data import (
     Finding,
     History,
     Mistake,
+    MoreCosts,
     ReportData,
     Row,
     Run,
@@ -69,7 +70,9 @@ def report_data(run_folder: str | Path | RunFolder) -> ReportData:
     try:
         return _report_data(folder, spec, told)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise RunError(f"{path}: damaged ({error!r}). The trials in trials.jsonl are untouched.") from error
+        raise RunError(
+            f"{folder.path}: spec.json or report.json is damaged ({error!r}). The trials in trials.jsonl are untouched."
+        ) from error
 
 
 def run_date(name: str) -> str:
@@ -87,14 +90,14 @@ def _report_data(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, 
     def part(kind: Any, key: str) -> Any:
         return read(kind, evidence[key], f"{path}: evidence.{key}") if evidence.get(key) is not None else None
 
-    costs = part(dict[str, dict[str, float]], "costs") or {}
-    shifted = part(dict[str, dict[str, float]], "shifted") or {}
+    costs = part(dict[str, MoreCosts], "costs") or {}
+    shifted = part(dict[str, dict[str, float | None]], "shifted") or {}
     records = told.get("table") or []
     metric = told["decision"]["metric"] if told.get("decision") else None
     return ReportData(
         run=_run(folder, spec, told),
         choice=_choice(told, records) if metric else None,
-        table=tuple(_row(one, costs.get(one["label"], {}), shifted.get(one["label"], {})) for one in records),
+        table=tuple(_row(one, costs.get(one["label"], MoreCosts()), shifted.get(one["label"], {})) for one in records),
         curves=part(tuple[Curve, ...], "curves") or _curves(records),
         probe=tuple(told.get("probe_by_depth") or ()),
         confusion=part(Confusion, "confusion"),
@@ -124,7 +127,7 @@ def _run(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, Any]) ->
         seeds=options.get("seeds"),
         versions=dict(spec["versions"]),
         machine=machine,
-        command=str(spec.get("command") or f"alih compare {shlex.quote(str(data.get('source', '')))}"),
+        command=command_again(spec),
         seconds=told.get("seconds"),
         interrupted=bool(told.get("interrupted")),
     )
@@ -173,7 +176,7 @@ def _nested(value: Any) -> Any:
     return [_nested(one) for one in value] if isinstance(value, list) else value
 
 
-def _row(record: Mapping[str, Any], costs: Mapping[str, float], shifted: Mapping[str, float]) -> Row:
+def _row(record: Mapping[str, Any], costs: MoreCosts, shifted: Mapping[str, float | None]) -> Row:
     gap, scope = record["overfitting"], record["scope"]
     return Row(
         label=record["label"],
@@ -193,12 +196,13 @@ def _row(record: Mapping[str, Any], costs: Mapping[str, float], shifted: Mapping
         latency_ms=record.get("latency_ms"),
         score=_sure(record["score"]) if record.get("score") else None,
         predicted=_sure(record["predicted"]) if record.get("predicted") else None,
-        shifted=dict(shifted) or ({"": record["shifted"]} if record.get("shifted") is not None else {}),
+        shifted={name: value for name, value in shifted.items() if value is not None}
+        or ({"": record["shifted"]} if record.get("shifted") is not None else {}),
         unshifted=record.get("unshifted"),
         gap=_sure({"point": gap["gap"], **gap}) if gap["gap"] is not None else None,
-        latency_p95_ms=costs.get("latency_p95_ms"),
-        energy_joules=costs.get("energy_joules"),
-        forgetting=costs.get("forgetting"),
+        latency_p95_ms=costs.latency_p95_ms,
+        energy_joules=costs.energy_joules,
+        forgetting=costs.forgetting,
         stopped=record.get("stopped"),
     )
 

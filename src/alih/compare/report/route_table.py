@@ -13,6 +13,7 @@ from alih.compare.table import count, duration, size_of
 _T = TypeVar("_T")
 #: More columns than this stand closer together.
 _MANY = 5
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: A line of the table: its name, and what it says of each route (None = not known).
 _Line = tuple[str, list[str | None]]
 
@@ -117,7 +118,7 @@ def _cost(rows: Sequence[Row], words: Words) -> list[_Line]:
         (words("search_time"), _each(rows, lambda row: row.search_seconds, duration)),
         (words("training_time"), [training(row) for row in rows]),
         (words("memory"), _each(rows, lambda row: row.peak_memory_bytes, size_of)),
-        (words("flops"), _each(rows, lambda row: row.flops, lambda value: f"{value:.1e}")),
+        (words("flops"), _each(rows, lambda row: row.flops, _power)),
         (words("bytes"), _each(rows, lambda row: row.disk_bytes, size_of)),
         (words("latency"), _each(rows, lambda row: row.latency_ms, _milliseconds)),
         (words("latency_p95"), _each(rows, lambda row: row.latency_p95_ms, _milliseconds)),
@@ -178,6 +179,11 @@ def _whole(number: int) -> str:
 
 def _milliseconds(value: float) -> str:
     return f"{value:.1f} ms"
+
+
+def _power(value: float) -> str:
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}"
 
 
 def _energy(joules: float) -> str:

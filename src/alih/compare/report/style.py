@@ -181,7 +181,7 @@ table{font-size:7.6pt}th,td{padding:3px 6px}
 .many td:not(.prose){white-space:nowrap}
 .many .badge{font-size:5.5pt;padding:0 4px}
 tr.group th{padding-top:8px}
-tbody,tr,.mistake,.finding{break-inside:avoid}
+p,tbody,tr,.mistake,.finding{break-inside:avoid}
 thead{display:table-header-group}
 .grid{grid-template-columns:1fr 1fr;gap:10px}.grid.small,.mistakes{grid-template-columns:1fr 1fr 1fr;gap:8px}
 .mistakes.pictures{grid-template-columns:repeat(6,1fr)}
