@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,18 @@ import numpy as np
 from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign
 from alih.compare.contender import Contender
+from alih.compare.curve import LearningCurve, Point
 from alih.compare.decide import Candidate, Decision, Limits, decide
+from alih.compare.diagnosis import diagnose
 from alih.compare.export import HandedOver, hand_over
 from alih.compare.outlook import learning_curve, outlook, predicted
+from alih.compare.report.evidence import evidence
 from alih.compare.requirement import enough_examples
 from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, size_of, table_data
 from alih.compare.trial import Trial
 from alih.errors import RunError
+from alih.evaluate.metrics import IN_POINTS, higher_is_better
 
 REPORT_SCHEMA = 1
 #: A table is never squeezed below so many characters.
@@ -42,6 +47,7 @@ class Comparison:
         handed_over: the adapted model and its scores from disk; None where the run was stopped.
         seconds: wall time of the whole comparison.
         interrupted: stopped with Ctrl-C.
+        evidence: what the report shows beside the table, as JSON-able data; see `alih.compare.report.from_run`.
     """
 
     folder: RunFolder
@@ -53,6 +59,7 @@ class Comparison:
     handed_over: HandedOver | None
     seconds: float
     interrupted: bool
+    evidence: dict[str, Any]
 
     @classmethod
     def conclude(cls, campaign: Campaign, folder: RunFolder, *, interrupted: bool) -> Comparison:
@@ -84,6 +91,7 @@ class Comparison:
             handed_over = hand_over(bench, chosen, folder, metric)
         except KeyboardInterrupt:
             handed_over, interrupted = None, True
+        shown = _evidence(campaign, folder, handed_over, curves)
         comparison = cls(
             folder,
             decision,
@@ -94,6 +102,7 @@ class Comparison:
             handed_over,
             campaign.budget.elapsed,
             interrupted,
+            shown,
         )
         folder.write_report(comparison.report)
         folder.become_last()
@@ -138,6 +147,7 @@ class Comparison:
             },
             "seconds": self.seconds,
             "interrupted": self.interrupted,
+            "evidence": self.evidence,
         }
 
     def table(self, *, markdown: bool = False, width: int | None = None) -> str:
@@ -182,6 +192,38 @@ def candidate(contender: Contender) -> Candidate:
         trials[0].costs.latency_ms,
         contender.complete,
     )
+
+
+def _evidence(
+    campaign: Campaign, folder: RunFolder, handed_over: HandedOver | None, curves: dict[str, LearningCurve | None]
+) -> dict[str, Any]:
+    bench, metric = campaign.bench, campaign.metric
+    sign = 1 if higher_is_better(metric) else -1
+    best: dict[str, float] = {}
+    for contender in campaign.finalists:
+        found, name = float(np.mean([t.metrics[metric] for t in contender.full])), contender.variant.route
+        best[name] = max(best.get(name, found), found, key=lambda value: sign * value)
+    probe = bench.parts["train"].frozen
+    findings = diagnose(
+        bench.task,
+        bench.dataset.train,
+        probe.probe[-1] if probe is not None and probe.probe is not None else None,
+        bench.probe(),
+        best if metric in IN_POINTS and sign > 0 else {},
+        seed=campaign.options.seed,
+    )
+    told: dict[str, Any] = {"diagnosis": [one.told("en") for one in findings]}
+    told["curves"] = [
+        {"label": label, "points": [_curve_point(point) for point in curve.points]}
+        for label, curve in curves.items()
+        if curve is not None
+    ]
+    return told if handed_over is None else told | evidence(bench.task, handed_over.logits, bench.dataset.validation)
+
+
+def _curve_point(point: Point) -> dict[str, float]:
+    half = NormalDist().inv_cdf(0.975) * point.deviation
+    return {"examples": point.examples, "score": point.score, "low": point.score - half, "high": point.score + half}
 
 
 def _stopped(contenders: Sequence[Contender]) -> list[str]:

@@ -69,6 +69,7 @@ class LearningCurve:
             raise ValueError("a learning curve needs at least one point")
         self.metric = metric
         points = sorted(points, key=lambda point: point.examples)
+        self.points = tuple(points)
         generator = np.random.default_rng(seed)
         exponents = _EXPONENT * np.exp(_EXPONENT_SPREAD * generator.standard_normal(_DRAWS))
         errors = np.array([self._error(point.score) for point in points])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alih.compare.adapted import Adapted, Scores, save
 from alih.compare.contender import Contender
@@ -17,7 +18,7 @@ from alih.routes.bench import Bench
 _TOLERANCE = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HandedOver:
     """The adapted model on disk, and what it scores from there.
 
@@ -25,6 +26,7 @@ class HandedOver:
         adapted: the model, opened from the run folder.
         validation: scores on the validation split, from disk.
         test: scores on the test split: the only time it is touched.
+        logits: from disk, on the validation split.
         largest_difference: largest absolute difference between the logits from disk and those in memory.
         agrees: the logits from disk equal those in memory, to 1e-3 of their size.
         disk_bytes: size of the folder.
@@ -33,6 +35,7 @@ class HandedOver:
     adapted: Adapted
     validation: Scores
     test: Scores
+    logits: NDArray[np.float32]
     largest_difference: float
     agrees: bool
     disk_bytes: int
@@ -53,6 +56,7 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
         adapted,
         adapted.score(dataset.validation, from_disk, metric=metric),
         adapted.evaluate(dataset.test, metric=metric),
+        from_disk,
         float(np.abs(from_disk - in_memory).max()),
         bool(np.allclose(from_disk, in_memory, rtol=_TOLERANCE, atol=_TOLERANCE * np.abs(in_memory).max())),
         sum(path.stat().st_size for path in folder.model.rglob("*") if path.is_file()),

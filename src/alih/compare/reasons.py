@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Language = Literal["en", "id"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 _SENTENCES: dict[Language, dict[str, str]] = {
     "en": {
@@ -34,6 +35,26 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "no_gain": "More labelled examples would hardly help: no number within reach gains {chosen} {gain}.",
         "change": "With about {examples} training examples {other} would probably be taken over {chosen}.",
         "no_change": "Up to {times} times the examples, no other variant is likely to be taken.",
+        "contradictions_title": "Equal inputs with different labels",
+        "contradictions": "{count} inputs stand in the training data with more than one label. No model can be right "
+        "about all of them: decide which label holds.",
+        "imbalance_title": "Rare classes",
+        "imbalance": "{rare} of {classes} classes are rare; the commonest has {most} examples. Accuracy says little of "
+        "rare classes: look at macro_f1, or label more of them.",
+        "label_errors_title": "Probable label errors",
+        "label_errors": "{count} of {examples} training examples ({share} %) look like another class to a linear model "
+        "on the frozen features that was trained without them. Look at these first.",
+        "domain_near_title": "Near domain",
+        "domain_near": "A new head on the frozen backbone scores {head}; fine-tuning, {tuned}, takes away {share} % of "
+        "its error. What pre-training learnt holds most of what this task needs.",
+        "domain_far_title": "Far domain",
+        "domain_far": "A new head on the frozen backbone scores {head}; fine-tuning, {tuned}, takes away {share} % of "
+        "its error. The features have to change for this task.",
+        "depth_title": "Which depth holds what the task needs",
+        "depth": "A linear probe scores best, {score}, on the output of block {depth} of {depths} (the last one: "
+        "{last}): the blocks above have specialised in something else, and are those to train.",
+        "depth_last": "A linear probe scores best, {score}, on the output of the last of {depths} blocks: each block "
+        "adds to what this task needs.",
         "points": "{value} points",
         "by": "{label} by {gap}",
     },
@@ -64,6 +85,26 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "no_gain": "Contoh berlabel tambahan hampir tidak membantu: berapa pun yang wajar, {chosen} tidak naik {gain}.",
         "change": "Dengan sekitar {examples} contoh latih, {other} mungkin dipilih menggantikan {chosen}.",
         "no_change": "Sampai {times} kali jumlah contoh, kecil kemungkinan varian lain yang dipilih.",
+        "contradictions_title": "Masukan sama dengan label berbeda",
+        "contradictions": "{count} masukan muncul di data latih dengan lebih dari satu label. Tidak ada model yang "
+        "bisa benar untuk semuanya: tentukan label mana yang berlaku.",
+        "imbalance_title": "Kelas langka",
+        "imbalance": "{rare} dari {classes} kelas langka; kelas terbanyak punya {most} contoh. Akurasi tidak banyak "
+        "bercerita tentang kelas langka: lihat macro_f1, atau tambah labelnya.",
+        "label_errors_title": "Kemungkinan label keliru",
+        "label_errors": "{count} dari {examples} contoh latih ({share} %) tampak seperti kelas lain bagi model linear "
+        "pada fitur beku yang dilatih tanpa contoh itu. Periksa yang berikut lebih dahulu.",
+        "domain_near_title": "Domain dekat",
+        "domain_near": "Head baru di atas backbone beku mencapai {head}; fine-tuning, {tuned}, menghapus {share} % "
+        "dari galatnya. Hasil prapelatihan sudah memuat sebagian besar yang dibutuhkan tugas ini.",
+        "domain_far_title": "Domain jauh",
+        "domain_far": "Head baru di atas backbone beku mencapai {head}; fine-tuning, {tuned}, menghapus {share} % dari "
+        "galatnya. Fitur harus berubah untuk tugas ini.",
+        "depth_title": "Kedalaman mana yang memuat kebutuhan tugas",
+        "depth": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths} (blok "
+        "terakhir: {last}): blok di atasnya sudah terspesialisasi untuk hal lain, dan itulah yang perlu dilatih.",
+        "depth_last": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok terakhir dari {depths}: setiap "
+        "blok menambah hal yang dibutuhkan tugas ini.",
         "points": "{value} poin",
         "by": "{label} sebesar {gap}",
     },
