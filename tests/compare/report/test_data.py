@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alih.compare.report.data import SCHEMA_VERSION, Curve, CurvePoint, ReportData, Run, Sure, read
+from alih.compare.report.data import SCHEMA_VERSION, Curve, CurvePoint, ReportData, Run
 from alih.errors import AlihError, RunError
 from compare.report.samples import full
 
@@ -75,11 +75,6 @@ def test_numbers_that_json_does_not_know_become_null() -> None:
     data = replace(full(), curves=(Curve("a", (CurvePoint(1, 0.5, math.nan, math.inf),)),))
     point = json.loads(data.to_json())["curves"][0]["points"][0]
     assert point == {"examples": 1, "score": 0.5, "low": None, "high": None}
-
-
-def test_whole_numbers_are_read_as_floats() -> None:
-    found = read(Sure, {"point": 1}, "here")
-    assert isinstance(found.point, float)
 
 
 def test_every_field_is_documented() -> None:

@@ -14,8 +14,9 @@ from PIL import Image
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
-from alih.compare.report.data import Calibration, Confusion, Mistake, read
+from alih.compare.report.data import Calibration, Confusion, Mistake
 from alih.compare.report.evidence import calibration, confident_errors, confusion, evidence, picture_uri
+from alih.compare.report.reading import read
 from alih.data.examples import Examples
 from alih.errors import ModelError
 from alih.evaluate.metrics import probabilities, score

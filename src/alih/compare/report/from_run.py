@@ -42,8 +42,8 @@ from alih.compare.report.data import (
     Skipped,
     Sure,
     check_schema,
-    read,
 )
+from alih.compare.report.reading import read
 from alih.compare.runfolder import RunFolder
 from alih.compare.trial import Trial
 from alih.errors import RunError
