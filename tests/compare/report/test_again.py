@@ -52,7 +52,7 @@ def parsed(command: str) -> tuple[str, Options]:
     NAMES.filter(lambda name: not name.startswith("-")),
 )
 def test_the_command_gives_the_options_of_then(options: Options, source: str) -> None:
-    assert parsed(command_again(spec("compare", source, options))) == (source, options)
+    assert parsed(command_again(spec("compare", source, options, "finetune"))) == (source, options)
 
 
 def test_an_adaptation_is_an_adaptation_again() -> None:
@@ -63,3 +63,9 @@ def test_an_adaptation_is_an_adaptation_again() -> None:
 
 def test_options_at_their_defaults_are_not_told() -> None:
     assert command_again(spec("compare", "alih/digits", Options())) == "alih compare alih/digits"
+
+
+def test_blocks_are_told_only_where_a_route_has_some() -> None:
+    options = replace(Options(), routes=("transfer",), blocks=(ALL_BLOCKS,), seeds=1)
+    assert command_again(spec("adapt", "a.csv", options, "transfer")) == "alih adapt a.csv --route=transfer"
+    assert command_again(spec("adapt", "a.csv", options, "finetune")).endswith("--route=finetune --blocks=all")

@@ -24,9 +24,12 @@ def command_again(spec: Mapping[str, Any]) -> str:
     if adapts and spec.get("routes"):
         parts.append(f"--route={spec['routes'][0]}")
     told = spec.get("options") or {}
+    unasked = _COMPARE_ONLY if adapts else frozenset()
+    if "finetune" not in spec.get("routes", ("finetune",)):
+        unasked |= {"blocks"}  # an adaptation sets it, and a route without blocks refuses it
     for option in fields(Options):
         value = told.get(option.name, option.default)
-        if value != option.default and not (adapts and option.name in _COMPARE_ONLY):
+        if value != option.default and option.name not in unasked:
             flag = "--" + option.name.replace("_", "-")
             parts.append(flag if value is True else f"{flag}={_said(option.name, value)}")
     return " ".join(shlex.quote(part) for part in parts)
