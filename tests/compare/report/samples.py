@@ -84,7 +84,7 @@ def full(word: str = "word") -> ReportData:
             Mistake(word, word, 0.8, picture=PICTURE, origin=word),
             Mistake(word, word, 0.7, picture=word, origin=word),
         ),
-        diagnosis=(Finding(word, word, "note", (word,)), Finding(word, word, "serious", (word,))),
+        diagnosis={"en": (Finding(word, word, "note", (word,)), Finding(word, word, "serious", (word,)))},
         histories=tuple(History(label, (Epoch(1, 1.0, 1.1), Epoch(2, 0.5, 0.7)), 2) for label in labels),
         skipped=(Skipped(word, word),),
         notes=(word,),

@@ -59,7 +59,7 @@ def test_what_is_no_report_is_refused(text: str) -> None:
         ({"probe": ["a"]}, r"report\.probe\[0\]: 'a' is no float"),
         ({"probe": 0.5}, r"report\.probe: 0.5 is no list"),
         ({"hologram": 1}, "unknown field 'hologram'"),
-        ({"diagnosis": [{"title": "a", "severity": "fatal"}]}, "'fatal' is none of"),
+        ({"diagnosis": {"en": [{"title": "a", "severity": "fatal"}]}}, "'fatal' is none of"),
         ({"table": [{"label": "a", "curve": [[1, 0.5, 3]]}]}, "3 values where 2 belong"),
         ({"table": [{"label": "a", "complete": 1}]}, "1 is no bool"),
         ({"table": [{"label": "a", "trainable": True}]}, "True is no int"),

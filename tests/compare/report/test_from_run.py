@@ -57,14 +57,16 @@ def test_evidence_is_read(tmp_path: Path) -> None:
         "calibration": asdict(data.calibration),
         "mistakes": [asdict(one) for one in data.mistakes],
         "curves": [asdict(one) for one in data.curves],
-        "diagnosis": [asdict(one) for one in data.diagnosis],
+        "diagnosis": [asdict(one) for one in data.diagnosis["en"]],
         "costs": {"transfer": {"latency_p95_ms": 4.0, "energy_joules": 7, "forgetting": -0.1}},
         "shifted": {"transfer": {"typos": 0.85, "case": 0.9}},
     }
     assert set(evidence) == set(EVIDENCE)
     found = report_data(run_folder(tmp_path, NAME, report=told(schema=2, evidence=evidence)))
     assert (found.confusion, found.calibration) == (data.confusion, data.calibration)
-    assert (found.mistakes, found.curves, found.diagnosis) == (data.mistakes, data.curves, data.diagnosis)
+    assert (found.mistakes, found.diagnosis) == (data.mistakes, data.diagnosis)
+    assert found.curves[:3] == data.curves
+    assert [curve.label for curve in found.curves[3:]] == ["transfer"]  # it has none with intervals
     assert (found.table[0].latency_p95_ms, found.table[0].energy_joules, found.table[0].forgetting) == (4.0, 7.0, -0.1)
     assert found.table[0].shifted == {"typos": 0.85, "case": 0.9}
 
@@ -109,3 +111,11 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_the_date_is_in_the_name() -> None:
     assert run_date("20261123-070000-reviews-2") == "2026-11-23T07:00:00Z"
     assert run_date("my-run") == ""
+
+
+def test_findings_are_told_in_the_language_of_the_page(tmp_path: Path) -> None:
+    found = {"en": [{"title": "Two labels are wrong"}], "id": [{"title": "Dua label keliru"}]}
+    data = report_data(run_folder(tmp_path, NAME, report=told(evidence={"diagnosis": found})))
+    assert "Two labels are wrong" in render_html(data)
+    assert "Dua label keliru" in render_html(data, "id")
+    assert "Two labels are wrong" not in render_html(data, "id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any, Literal
 
@@ -135,8 +135,7 @@ def test_a_run_of_which_nothing_is_known_still_has_a_page() -> None:
     ],
 )
 def test_a_missing_part_is_left_out(part: str, key: str) -> None:
-    default = next(field.default for field in fields(ReportData) if field.name == part)
-    without: dict[str, Any] = {part: default}
+    without: dict[str, Any] = {part: getattr(ReportData(Run("a")), part)}
     assert TEXTS["en"][key] in PLAIN.words
     assert TEXTS["en"][key] not in Page(render_html(replace(full(), **without))).words
 
@@ -193,3 +192,8 @@ def test_reasons_without_a_translation_are_told_in_english() -> None:
     assert data.choice is not None
     choice = replace(data.choice, words={"en": ("Take it.",)})
     assert "Take it." in Page(render_html(replace(data, choice=choice), "id")).words
+
+
+def test_single_points_are_no_learning_curve() -> None:
+    curves = tuple(replace(curve, points=curve.points[-1:]) for curve in full().curves)
+    assert TEXTS["en"]["curves"] not in Page(render_html(replace(full(), curves=curves))).words

@@ -277,7 +277,7 @@ class ReportData:
         confusion: of the recommended model, on the validation split.
         calibration: of the same.
         mistakes: its most confident errors, most confident first.
-        diagnosis: findings about the data.
+        diagnosis: findings about the data, by language; English stands in for a language that is missing.
         histories: losses by epoch.
         skipped: trials that were not run.
         notes: what else one should know to read the numbers.
@@ -292,7 +292,7 @@ class ReportData:
     confusion: Confusion | None = None
     calibration: Calibration | None = None
     mistakes: tuple[Mistake, ...] = ()
-    diagnosis: tuple[Finding, ...] = ()
+    diagnosis: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     histories: tuple[History, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()

@@ -8,8 +8,8 @@
 | `confusion` | `Confusion` | `evidence.evidence` (recommended model, validation split) |
 | `calibration` | `Calibration` | `evidence.evidence` |
 | `mistakes` | list of `Mistake` | `evidence.evidence` |
-| `curves` | list of `Curve`: points with intervals; replaces the curves of the table, which have none | `outlook` |
-| `diagnosis` | list of `Finding` | data diagnosis |
+| `curves` | list of `Curve`: points with intervals; replace those of the table, which have none | `outlook` |
+| `diagnosis` | object, by language (`en`, `id`): list of `Finding`; or that list, in English | `diagnosis` |
 | `costs` | object, by label of the table's record: `MoreCosts` | the trials |
 | `shifted` | object, by label: object, by name of the shift: score, replaces `shifted` of the table | the trials |
 """
@@ -87,6 +87,9 @@ def _report_data(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, 
     if unknown:
         raise RunError(f"{path}: evidence.{unknown[0]} is unknown; it was written by another version of Alih.")
 
+    if isinstance(evidence.get("diagnosis"), list):
+        evidence = {**evidence, "diagnosis": {"en": evidence["diagnosis"]}}
+
     def part(kind: Any, key: str) -> Any:
         return read(kind, evidence[key], f"{path}: evidence.{key}") if evidence.get(key) is not None else None
 
@@ -98,12 +101,12 @@ def _report_data(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, 
         run=_run(folder, spec, told),
         choice=_choice(told, records) if metric else None,
         table=tuple(_row(one, costs.get(one["label"], MoreCosts()), shifted.get(one["label"], {})) for one in records),
-        curves=part(tuple[Curve, ...], "curves") or _curves(records),
+        curves=_curves(records, part(tuple[Curve, ...], "curves") or ()),
         probe=tuple(told.get("probe_by_depth") or ()),
         confusion=part(Confusion, "confusion"),
         calibration=part(Calibration, "calibration"),
         mistakes=part(tuple[Mistake, ...], "mistakes") or (),
-        diagnosis=part(tuple[Finding, ...], "diagnosis") or (),
+        diagnosis=part(dict[str, tuple[Finding, ...]], "diagnosis") or {},
         histories=_histories(folder.trials()),
         skipped=tuple(_skipped(one) for one in told.get("skipped") or ()),
         notes=(*spec["data"].get("notes", ()), *(told.get("notes") or ())),
@@ -211,10 +214,13 @@ def _sure(told: Mapping[str, float]) -> Sure:
     return Sure(told["point"], told.get("low"), told.get("high"))
 
 
-def _curves(records: Sequence[Mapping[str, Any]]) -> tuple[Curve, ...]:
-    """From the table: no intervals but that of the score on all examples."""
-    found = []
+def _curves(records: Sequence[Mapping[str, Any]], known: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Those with intervals; of the other variants, from the table: with that of the score on all examples alone."""
+    found = list(known)
+    labels = {curve.label for curve in known}
     for record in records:
+        if record["label"] in labels:
+            continue
         points = [CurvePoint(p["examples"], p["score"]) for p in record["curve"] if p["score"] is not None]
         score = record.get("score")
         if points and score and points[-1].examples == record.get("measured_on", points[-1].examples):

@@ -61,7 +61,7 @@ def _top(data: ReportData, title: str, say: Words) -> Markup:
             ("table", "table", bool(data.table)),
             ("charts", "charts", bool(sections.charts(data, say))),
             ("mistakes", "mistakes", bool(data.mistakes)),
-            ("diagnosis", "diagnosis", bool(data.diagnosis)),
+            ("diagnosis", "diagnosis", sections.diagnosis(data, say) is not None),
             ("losses", "losses", sections.histories(data, say) is not None),
             ("run", "run", True),
         )

@@ -28,7 +28,7 @@ def charts(data: ReportData, words: Words) -> list[Markup]:
     metric = data.choice.metric if data.choice else ""
     named, found = words.metric(metric), []
     curves = [curve for curve in data.curves if curve.points]
-    if curves:
+    if any(len(curve.points) > 1 for curve in curves):
         drawn = learning_curves(curves, series, metric, words)
         names = legend([curve.label for curve in curves], series)
         help_text = words.sentence("curves_help", metric=named)
@@ -108,10 +108,11 @@ def mistakes(data: ReportData, words: Words) -> Markup | None:
 
 def diagnosis(data: ReportData, words: Words) -> Markup | None:
     """The findings about the data, most serious first."""
-    if not data.diagnosis:
+    told = data.diagnosis.get(words.language) or data.diagnosis.get("en", ())
+    if not told:
         return None
     order = {"serious": 0, "warning": 1, "note": 2}
-    found = sorted(data.diagnosis, key=lambda one: order[one.severity])
+    found = sorted(told, key=lambda one: order[one.severity])
     cards = tag("div", *(_finding(one, words) for one in found), class_="findings")
     return tag("section", tag("h2", text(words("diagnosis"))), cards, id="diagnosis")
 
