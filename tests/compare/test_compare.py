@@ -100,7 +100,7 @@ def test_the_table_has_the_five_rows_of_the_textbook(done: Comparison) -> None:
     for label in VARIANTS:
         assert label in text
     assert f"Take {done.decision.chosen}" in text
-    assert done.table(markdown=True).splitlines()[1].startswith("|--")
+    assert done.text_table(markdown=True).splitlines()[1].startswith("|--")
 
 
 def test_fine_tuning_pays_for_the_search_of_its_heads_rate_too(done: Comparison) -> None:
@@ -112,7 +112,7 @@ def test_no_trained_weights_are_left_beside_the_model(done: Comparison) -> None:
     assert sorted(path.name for path in done.folder.path.iterdir() if path.name != ".lock") == [
         "model",
         "predictions",
-        "report.json",
+        "report.html", "report.json",
         "spec.json",
         "trials.jsonl",
     ]

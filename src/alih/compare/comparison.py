@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import shutil
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alih.compare import plots
 from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign
 from alih.compare.contender import Contender
@@ -18,13 +21,20 @@ from alih.compare.decide import Candidate, Decision, Limits, decide
 from alih.compare.diagnosis import diagnose
 from alih.compare.export import HandedOver, hand_over
 from alih.compare.outlook import learning_curve, outlook, predicted
+from alih.compare.reasons import Language
 from alih.compare.report.evidence import evidence
+from alih.compare.report.from_run import report_data
+from alih.compare.report.html import render_html
 from alih.compare.requirement import enough_examples
 from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, size_of, table_data
 from alih.compare.trial import Trial
-from alih.errors import RunError
+from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import IN_POINTS, higher_is_better
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 REPORT_SCHEMA = 1
 #: A table is never squeezed below so many characters.
@@ -105,6 +115,7 @@ class Comparison:
             shown,
         )
         folder.write_report(comparison.report)
+        folder.write_page(comparison.html())
         folder.become_last()
         folder.drop_weights()
         return comparison
@@ -150,33 +161,75 @@ class Comparison:
             "evidence": self.evidence,
         }
 
-    def table(self, *, markdown: bool = False, width: int | None = None) -> str:
+    def text_table(self, *, markdown: bool = False, width: int | None = None) -> str:
         """The table as text, or as Markdown; at most `width` characters wide where one variant fits into that."""
         return render(self.records, self.decision, markdown=markdown, width=width)
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        """The table as a pandas data frame: one row a variant, nested values as "score.point".
+
+        Raises:
+            OptionError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise OptionError("the table as a data frame needs pandas: pip install 'alih[notebook]'") from error
+        return pandas.json_normalize(self.records).set_index("label")
+
+    def plot_curves(self, axes: Axes | None = None) -> Axes:
+        """Draw the learning curves; see `alih.compare.plots`."""
+        return plots.plot_curves(self.records, self.decision.metric, axes)
+
+    def plot_pareto(self, axes: Axes | None = None) -> Axes:
+        """Draw the score against the time to adapt."""
+        return plots.plot_pareto(self.records, self.decision.metric, self.decision.front, axes)
+
+    def plot_probe(self, axes: Axes | None = None) -> Axes:
+        """Draw the score of a linear probe on each depth.
+
+        Raises:
+            RunError: no probe was made, since nothing of the model was frozen.
+        """
+        if not self.probe:
+            raise RunError(f"{self.folder.path}: no probe was made: nothing of the model was frozen.")
+        return plots.plot_probe(self.probe, axes)
+
+    def html(self, language: Language = "en") -> str:
+        """The report as one page."""
+        return render_html(report_data(self.folder), language)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the report in a frame of its own, which keeps its style to itself."""
+        page = html.escape(self.html(), quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:900px;border:0"></iframe>'
 
     def __str__(self) -> str:
         width = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
         mark = ["* recommended"] if len(self.records) > 1 else []
-        parts = [self.table(width=width), *mark, "", *self.decision.words, *self.notes]
+        parts = [self.text_table(width=width), *mark, ""]
+        said = [*self.decision.words, *self.notes]
         if len(self.records) > 1:
             front = ", ".join(self.decision.front)
-            parts.append(f"On the Pareto front of score, time, memory and bytes: {front}.")
+            said.append(f"On the Pareto front of score, time, memory and bytes: {front}.")
         if self.probe:
             depths = " ".join(f"{score:.3f}" for score in self.probe)
-            parts.append(f"A linear probe on each depth, input to last block: {depths}.")
-        parts += _skipped(self.skipped)
+            said.append(f"A linear probe on each depth, input to last block: {depths}.")
+        said += _skipped(self.skipped)
         if self.handed_over is not None:
             told, metric = self.handed_over, self.decision.metric
             test = told.test.interval
-            parts.append(
+            said.append(
                 f"The model on disk ({size_of(told.disk_bytes)}) scores {metric} {test.point:.3f} on "
                 f"{told.test.examples:,} test examples ({test.low:.3f} to {test.high:.3f}), looked at this once."
             )
             if not told.agrees:
-                parts.append(
+                said.append(
                     f"Do not use it: its outputs are up to {told.largest_difference:.3g} off those before saving."
                 )
-        parts.append(f"{self.seconds:.0f} s in all. Run folder: {self.folder.path}")
+        parts += [textwrap.fill(one, width) for one in said]
+        parts.append(f"{self.seconds:.0f} s in all. Run folder, with report.html: {self.folder.path}")
         return "\n".join(parts)
 
 

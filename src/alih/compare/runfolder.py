@@ -6,6 +6,7 @@ runs/20261123-070000-reviews/
     predictions/    validation logits of the trials (safetensors)
     weights/        trained weights until the decision falls
     report.json     table, decision, hand-over
+    report.html     the same as a page
     model/          the adapted model: a plain Hugging Face folder
 """
 
@@ -148,6 +149,10 @@ class RunFolder:
         """Write `report.json`: whole, or not at all."""
         _write(self.path / "report.json", told)
 
+    def write_page(self, page: str) -> None:
+        """Write `report.html`: whole, or not at all."""
+        _write_text(self.path / "report.html", page)
+
     @property
     def report(self) -> dict[str, Any]:
         """The report.
@@ -277,7 +282,10 @@ def _point(root: Path, path: Path) -> None:
 
 def _write(path: Path, told: dict[str, Any]) -> None:
     """Write JSON beside, flush, then rename: a reader sees the old file or the new one."""
-    text = json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    _write_text(path, json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     try:
         part.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -210,7 +210,13 @@ class Bench:
         return found
 
     def freeze(self, boundaries: Sequence[Boundary]) -> None:
-        """Run the frozen part once over every split, keeping what comes out at each boundary and the probe."""
+        """Run the frozen part once over every split, keeping what comes out at each boundary and the probe.
+
+        Without boundaries nothing is frozen, and nothing is run.
+        """
+        if not boundaries:
+            self.release()
+            return
         start = time.perf_counter()
         with out_of_memory_in_words("running the frozen part"), measure() as cost:
             for name, part in self.parts.items():
