@@ -232,7 +232,7 @@ class Campaign:
             self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
-        return search_learning_rate(grid, value_at, self._deadline(variant))
+        return search_learning_rate(grid, value_at, self.budget.deadline)
 
     def _deadline(self, variant: Variant) -> float | None:
         """When training has to end; never for a head that is the first to be measured: it is cheap, and one has to be.

@@ -21,7 +21,7 @@ from alih.compare.decide import Candidate, Decision, Limits, decide
 from alih.compare.diagnosis import diagnose
 from alih.compare.export import HandedOver, hand_over
 from alih.compare.outlook import learning_curve, outlook, predicted
-from alih.compare.reasons import Language
+from alih.compare.reasons import LANGUAGES, Language
 from alih.compare.report.evidence import evidence
 from alih.compare.report.from_run import report_data
 from alih.compare.report.html import render_html
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-REPORT_SCHEMA = 1
+REPORT_SCHEMA = 2
 #: A table is never squeezed below so many characters.
 _LEAST_WIDTH = 80
 #: Trials named one by one in the text; the report has all of them.
@@ -265,7 +265,7 @@ def _evidence(
         best if metric in IN_POINTS and sign > 0 else {},
         seed=campaign.options.seed,
     )
-    told: dict[str, Any] = {"diagnosis": [one.told("en") for one in findings]}
+    told: dict[str, Any] = {"diagnosis": {lang: [one.told(lang) for one in findings] for lang in LANGUAGES}}
     told["curves"] = [
         {"label": label, "points": [_curve_point(point) for point in curve.points]}
         for label, curve in curves.items()

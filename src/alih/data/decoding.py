@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from alih.data.table import refuse_size
 from alih.errors import DataError
 
 # Longer marks first: the UTF-32 one begins with the UTF-16 one.
@@ -29,30 +30,33 @@ _SIGNATURES = (
 )
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file that must not be empty.
+def refuse_empty(path: Path) -> int:
+    """Return the size of a file in bytes, which must not be 0.
 
     Raises:
         DataError: the file is empty or cannot be opened.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb"):
+            nbytes = path.stat().st_size
     except OSError as error:
         raise DataError(
             f"{path.name}: cannot be opened ({error.strerror or error}). Check its path and permissions."
         ) from error
-    if not data:
+    if not nbytes:
         raise DataError(f"{path.name}: the file is empty (0 bytes). Export or copy it again.")
-    return data
+    return nbytes
 
 
 def read_text(path: Path) -> str:
     """Return the characters of a text file.
 
     Raises:
-        DataError: the file is empty, is no text, or is in another encoding; the message names the byte and the row.
+        DataError: the file is empty, too large for the memory, is no text, or is in another encoding; the message
+            names the byte and the row.
     """
-    data = read_bytes(path)
+    refuse_size(path.name, refuse_empty(path))
+    data = path.read_bytes()
     for signature, what, remedy in _SIGNATURES:
         if data.startswith(signature):
             raise DataError(f"{path.name}: this is {what}, not a text file. {remedy}.")

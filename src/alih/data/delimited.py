@@ -18,6 +18,7 @@ from alih.data.messages import counted, quoted
 from alih.data.table import MAX_CELL, Table
 from alih.data.vocabulary import known, partly_known
 from alih.errors import DataError
+from alih.progress import Advance, Progress
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
@@ -27,19 +28,21 @@ _SAMPLE = 200
 Record = tuple[int, list[str], int]
 
 
-def read_delimited(path: Path, expected: Collection[str] = ()) -> Table:
+def read_delimited(path: Path, expected: Collection[str] = (), progress: Progress | None = None) -> Table:
     """Read a CSV or TSV file.
 
     Args:
         path: the file; delimiter comma, tab, semicolon or vertical bar.
         expected: column names that the caller looks for; if the first row holds one, it is a header.
+        progress: where long reading reports to; silent by default.
 
     Raises:
         DataError: wrong encoding, nothing in it, or two columns of one name.
     """
     lines = io.StringIO(read_text(path), newline="").readlines()
     delimiter = _delimiter(lines, path.suffix.lower())
-    records, damaged, notes = _parse(path.name, lines, delimiter)
+    with (progress or Progress(quiet=True)).step(f"Reading {path.name}", len(lines), "line") as advance:
+        records, damaged, notes = _parse(path.name, lines, delimiter, advance)
     if not records:
         first = f" {damaged[0].origin}: {damaged[0].reason}." if damaged else ""
         raise DataError(f"{path.name}: no readable row.{first} Export the file again as CSV UTF-8.")
@@ -135,13 +138,15 @@ def _large_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _parse(name: str, lines: list[str], delimiter: str) -> tuple[list[Record], list[Damage], tuple[str, ...]]:
+def _parse(
+    name: str, lines: list[str], delimiter: str, advance: Advance
+) -> tuple[list[Record], list[Damage], tuple[str, ...]]:
     with _large_cells():
-        records, damaged = _records(name, lines, delimiter, csv.QUOTE_MINIMAL)
+        records, damaged = _records(name, lines, delimiter, csv.QUOTE_MINIMAL, advance)
         spans = any(count > 1 for _, _, count in records)
         if delimiter == "\t" and (damaged or spans) and _splits_evenly(lines, delimiter):
             # Tab-separated files often hold bare quotes: every line is a whole row, so quotes are only characters.
-            records, damaged = _records(name, lines, delimiter, csv.QUOTE_NONE)
+            records, damaged = _records(name, lines, delimiter, csv.QUOTE_NONE, lambda _lines: None)
             return records, damaged, (f"{name}: quotes are taken as plain characters",)
     notes: list[str] = []
     width = _width(records) if records else 0
@@ -161,7 +166,9 @@ def _parse(name: str, lines: list[str], delimiter: str) -> tuple[list[Record], l
     return records, damaged, tuple(notes)
 
 
-def _records(name: str, lines: list[str], delimiter: str, quoting: int) -> tuple[list[Record], list[Damage]]:
+def _records(
+    name: str, lines: list[str], delimiter: str, quoting: int, advance: Advance
+) -> tuple[list[Record], list[Damage]]:
     """Parse line by line; a record that breaks the quoting rules is put aside and parsing resumes on its next line."""
     records: list[Record] = []
     damaged: list[Damage] = []
@@ -173,6 +180,7 @@ def _records(name: str, lines: list[str], delimiter: str, quoting: int) -> tuple
         try:
             for cells in reader:
                 begin, done = done, start + reader.line_num
+                advance(done - begin)
                 if cells and not (len(cells) == 1 and not cells[0].strip()):
                     records.append((begin + 1, cells, done - begin))
             break

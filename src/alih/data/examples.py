@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alih.data.content import fingerprint
+from alih.errors import DataError
 from alih.task import Task
 
 #: A text, a pair of texts, a picture file, or a picture in memory (uint8, (height, width) or (height, width, 3)).
@@ -60,17 +62,20 @@ class Examples:
 
 
 def fingerprints(examples: Examples) -> list[str]:
-    """A hash of each input: equal texts, or pictures of equal bytes, have equal ones (32 hexadecimal digits)."""
-    return [hashlib.blake2b(_content(value), digest_size=16).hexdigest() for value in examples.inputs]
+    """A hash of each input: equal texts, or pictures of equal bytes, have equal ones (32 hexadecimal digits).
 
-
-def _content(value: Input) -> bytes:
-    if isinstance(value, Path):
-        return value.read_bytes()
-    if isinstance(value, np.ndarray):
-        return str(value.shape).encode() + np.ascontiguousarray(value).tobytes()
-    texts = value if isinstance(value, tuple) else (value,)
-    return b"\0".join(text.encode(errors="surrogatepass") for text in texts)
+    Raises:
+        DataError: a picture file can no longer be read; the message names its origin.
+    """
+    found = []
+    for value, origin in zip(examples.inputs, examples.origins, strict=True):
+        try:
+            found.append(fingerprint(value))
+        except OSError as error:
+            raise DataError(
+                f"{origin}: cannot be read any more ({error.strerror or error}). Put the picture back, or start again."
+            ) from error
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,19 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from alih.data.columnar import from_arrow
+from alih.data.columnar import BATCH_ROWS, from_batches
 from alih.data.messages import counted, did_you_mean, listed
 from alih.data.table import Table
 from alih.data.vocabulary import Split, split_of
 from alih.errors import DataError, OptionError
+from alih.progress import Progress
 
 _INSTALL = "needs the package datasets: pip install 'alih[datasets]'"
 
 
-def read_saved(folder: Path) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
+def read_saved(
+    folder: Path, progress: Progress | None = None
+) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
     """Read a folder that `datasets`' `save_to_disk` wrote; key None where it holds one unsplit dataset.
 
     Raises:
@@ -37,10 +40,12 @@ def read_saved(folder: Path) -> tuple[dict[Split | None, Table], tuple[str, ...]
         raise DataError(
             f"{folder.name}: a saved datasets folder that cannot be read ({reason}). Save it again."
         ) from error
-    return _splits(folder.name, loaded)
+    return _splits(folder.name, loaded, progress)
 
 
-def read_hub(name: str, revision: str | None) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
+def read_hub(
+    name: str, revision: str | None, progress: Progress | None = None
+) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
     """Download (or take from the local cache) a dataset of the Hugging Face Hub; its code is never run.
 
     Raises:
@@ -62,7 +67,7 @@ def read_hub(name: str, revision: str | None) -> tuple[dict[Split | None, Table]
             f'"{name}": no such file or folder here, and it could not be had from the Hugging Face Hub ({reason}). '
             f"Check the name{_near(name)}; without a network, give a file or a folder."
         ) from error
-    return _splits(name, loaded)
+    return _splits(name, loaded, progress)
 
 
 @contextmanager
@@ -94,9 +99,11 @@ def _near(name: str) -> str:
     return found.removesuffix("?").replace(" Did you mean", " (nearest here:") + ")" if found else ""
 
 
-def _splits(name: str, loaded: Any) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
+def _splits(
+    name: str, loaded: Any, progress: Progress | None
+) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
     if not isinstance(loaded, dict):
-        return {None: _from_datasets(name, loaded)}, ()
+        return {None: _from_datasets(name, loaded, progress)}, ()
     splits: dict[Split | None, Table] = {}
     left: list[str] = []
     for key, part in loaded.items():
@@ -104,18 +111,19 @@ def _splits(name: str, loaded: Any) -> tuple[dict[Split | None, Table], tuple[st
         if split is None or split in splits:
             left.append(f"{key} ({counted(len(part), 'row')})")
         else:
-            splits[split] = _from_datasets(f"{name}/{key}", part)
+            splits[split] = _from_datasets(f"{name}/{key}", part, progress)
     if not splits and len(loaded) == 1:
         key, part = next(iter(loaded.items()))
-        return {None: _from_datasets(f"{name}/{key}", part)}, ()
+        return {None: _from_datasets(f"{name}/{key}", part, progress)}, ()
     notes = (f"{name}: left aside: {listed(left)}",) if left else ()
     return splits, notes
 
 
-def _from_datasets(name: str, part: Any) -> Table:
+def _from_datasets(name: str, part: Any, progress: Progress | None) -> Table:
     import datasets
 
     for column, feature in part.features.items():
         if isinstance(feature, datasets.Image):
             part = part.cast_column(column, datasets.Image(decode=False))
-    return from_arrow(name, part.with_format("arrow")[:])
+    rows = part.with_format("arrow").iter(batch_size=BATCH_ROWS)
+    return from_batches(name, part.features.arrow_schema, rows, len(part), None, progress)

@@ -16,9 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from alih.data.content import remember
+
 #: Pictures above this are refused: a file of a few kilobytes can claim to be gigabytes of pixels.
 MAX_PIXELS = 100_000_000
+#: Larger picture files are refused before they are read: twice what that many pixels take without compression.
+MAX_FILE_BYTES = 6 * MAX_PIXELS
 _DECODED = 1_000_000
+#: Sides of what comes back of a picture of more than 16 million pixels: no encoder here looks closer.
+_LARGE, LARGEST_SIDE = 16_000_000, 4096
 SUFFIXES = frozenset(
     [".png", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"]
 )
@@ -42,24 +48,45 @@ def check(path: Path) -> bytes:
     if path.is_dir():
         raise PictureError("a folder, not a picture")
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PictureError(
+                f"a file of {path.stat().st_size / 1e6:,.0f} MB, more than {MAX_FILE_BYTES // 1_000_000:,}; scale it down"
+            )
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise PictureError("no such file") from error
+    except PictureError:
+        raise
     except OSError as error:
         raise PictureError(f"cannot be opened ({error.strerror or error})") from error
     except ValueError as error:
         raise PictureError("not a file name") from error
+    remember(path, data)
     return _check_bytes(data)
 
 
+def load(path: Path) -> Image.Image:
+    """Return a picture file as RGB; one of more than 16 million pixels scaled down to sides of at most 4,096.
+
+    Raises:
+        PictureError: missing, not a picture, damaged, or too large.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"cannot be opened ({error.strerror or error})") from error
+    with _opened(data) as picture:
+        return _scaled(picture)
+
+
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """Return the pixels of an encoded picture: uint8 (height, width, 3).
+    """Return the pixels of an encoded picture, scaled as in `load`: uint8 (height, width, 3).
 
     Raises:
         PictureError: not a picture, damaged, or too large.
     """
     with _opened(data) as picture:
-        return np.asarray(_loaded(picture).convert("RGB"))
+        return np.asarray(_scaled(picture))
 
 
 def digest(pixels: NDArray[np.uint8]) -> bytes:
@@ -84,6 +111,14 @@ def _check_structure(picture: Image.Image, data: bytes) -> None:
             raise PictureError(f"a damaged picture ({error})") from error
     elif picture.format != "JPEG" or b"\xff\xd9" not in data[-1024:]:
         _loaded(picture)
+
+
+def _scaled(picture: Image.Image) -> Image.Image:
+    if picture.width * picture.height > _LARGE:
+        # A JPEG is decoded at an eighth, a quarter or a half of its size, so that it is never in memory as a whole.
+        picture.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
+        _loaded(picture).thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    return _loaded(picture).convert("RGB")
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -47,17 +47,19 @@ def take_inputs(table: Table, columns: Sequence[str], modality: Modality, progre
     faults: list[str | None] = []
     keys: list[bytes] = []
     if modality is Modality.TEXT:
-        for cells in zip(*(table.columns[column] for column in columns), strict=True):
-            try:
-                texts = [_text(cell, column) for cell, column in zip(cells, columns, strict=True)]
-            except CellError as fault:
-                inputs.append(None)
-                faults.append(str(fault))
-                keys.append(b"")
-                continue
-            inputs.append((texts[0], texts[1]) if len(texts) == 2 else texts[0])
-            faults.append(None)
-            keys.append(text_key(texts))
+        with progress.step(f"Checking the texts of {table.name}", len(table), "row") as advance:
+            for cells in zip(*(table.columns[column] for column in columns), strict=True):
+                advance(1)
+                try:
+                    texts = [_text(cell, column) for cell, column in zip(cells, columns, strict=True)]
+                except CellError as fault:
+                    inputs.append(None)
+                    faults.append(str(fault))
+                    keys.append(b"")
+                    continue
+                inputs.append((texts[0], texts[1]) if len(texts) == 2 else texts[0])
+                faults.append(None)
+                keys.append(text_key(texts))
         return Taken(inputs, faults, keys)
     with progress.step(f"Checking the pictures of {table.name}", len(table), "picture") as advance:
         for cell, origin in zip(table.columns[columns[0]], table.origins, strict=True):

@@ -9,11 +9,12 @@ from alih.data.decoding import read_text
 from alih.data.examples import Damage
 from alih.data.table import Cell, Table
 from alih.errors import DataError
+from alih.progress import Progress
 
 _SHAPES = 'a list of objects ([{"text": …, "label": …}, …]), {"data": [those objects]}, or {"text": […], "label": […]}'
 
 
-def read_json(path: Path) -> Table:
+def read_json(path: Path, progress: Progress | None = None) -> Table:
     """Read a .json, .jsonl or .ndjson file; content decides which of the two it is.
 
     Raises:
@@ -22,13 +23,13 @@ def read_json(path: Path) -> Table:
     text = read_text(path).removeprefix("\ufeff")
     by_line = path.suffix.lower() != ".json"
     if by_line and text.lstrip()[0] != "[":
-        return _read_lines(path, text)
+        return _read_lines(path, text, progress)
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         # "Extra data" after a whole object: one object a line under the name of .json.
         if error.msg == "Extra data" and text.lstrip()[0] == "{":
-            return _read_lines(path, text)
+            return _read_lines(path, text, progress)
         raise DataError(
             f"{path.name}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}). "
             "Mend it there, or save the data as CSV or JSON Lines."
@@ -40,28 +41,31 @@ def read_json(path: Path) -> Table:
     return _table(path, document)
 
 
-def _read_lines(path: Path, text: str) -> Table:
+def _read_lines(path: Path, text: str, progress: Progress | None) -> Table:
     objects: list[dict[str, Cell]] = []
     origins: list[str] = []
     damaged: list[Damage] = []
     # Not str.splitlines: that also cuts at separators which JSON allows inside strings.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        origin = f"{path.name}, row {number}"
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            damaged.append(Damage(origin, f"not valid JSON at column {error.colno} ({error.msg})"))
-            continue
-        except (RecursionError, ValueError):
-            damaged.append(Damage(origin, "not readable as JSON (nested too deeply, or a number too long)"))
-            continue
-        if isinstance(value, dict):
-            objects.append(value)
-            origins.append(origin)
-        else:
-            damaged.append(Damage(origin, "not a JSON object ({…})"))
+    lines = text.split("\n")
+    with (progress or Progress(quiet=True)).step(f"Reading {path.name}", len(lines), "line") as advance:
+        for number, line in enumerate(lines, start=1):
+            advance(1)
+            if not line.strip():
+                continue
+            origin = f"{path.name}, row {number}"
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError as error:
+                damaged.append(Damage(origin, f"not valid JSON at column {error.colno} ({error.msg})"))
+                continue
+            except (RecursionError, ValueError):
+                damaged.append(Damage(origin, "not readable as JSON (nested too deeply, or a number too long)"))
+                continue
+            if isinstance(value, dict):
+                objects.append(value)
+                origins.append(origin)
+            else:
+                damaged.append(Damage(origin, "not a JSON object ({…})"))
     if not objects:
         first = damaged[0]
         raise DataError(

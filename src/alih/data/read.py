@@ -59,14 +59,15 @@ def read(
     options = SplitOptions(validation, test, seed, max_examples)
     options.check()
     wanted = _kind(kind)
-    opened = open_source(source, (*names_of(text), *names_of(label), *names_of(group)), revision)
+    progress = progress or Progress(quiet=True)
+    opened = open_source(source, (*names_of(text), *names_of(label), *names_of(group)), revision, progress)
     for table in opened.tables.values():
         refuse_damage(table.name, len(table), table.damaged, pictures=table.pictures)
     main = _main(opened)
     chosen = choose(main, text=text, label=label, group=group)
     tables, left_aside = _tables(opened, main, chosen)
     scheme = _scheme(tables, chosen, wanted)
-    parts, damaged = _take(tables, chosen, scheme, progress or Progress(quiet=True))
+    parts, damaged = _take(tables, chosen, scheme, progress)
     if chosen.split:
         damaged = [*main.damaged, *damaged]
     refuse_damage(opened.shown, sum(map(len, parts.values())), damaged, pictures=main.pictures)

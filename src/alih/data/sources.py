@@ -23,6 +23,7 @@ from alih.data.messages import did_you_mean, listed
 from alih.data.table import Table, joined
 from alih.data.vocabulary import Split
 from alih.errors import DataError, OptionError
+from alih.progress import Progress
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _READABLE = "CSV, TSV, JSON, JSON Lines (.jsonl) and Parquet files, folders with one sub-folder of pictures a class"
@@ -45,13 +46,19 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def open_source(source: str | Path, expected: Collection[str] = (), revision: str | None = None) -> Source:
+def open_source(
+    source: str | Path,
+    expected: Collection[str] = (),
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> Source:
     """Find and read what the user named.
 
     Args:
         source: a path, a pattern ("nusax/english-*.csv"), a built-in name ("alih/digits") or a Hub dataset id.
         expected: column names the caller looks for, which help to tell a header line from an example.
         revision: of a Hub dataset.
+        progress: where long reading reports to; silent by default.
 
     Raises:
         DataError: nothing is there, or it cannot be read.
@@ -66,20 +73,20 @@ def open_source(source: str | Path, expected: Collection[str] = (), revision: st
     except (OSError, ValueError) as error:
         raise DataError(f'"{text[:80]}": not a path that can be opened. Name a file or folder.') from error
     if is_file:
-        return Source(path.stem, path.name, {None: read_table(path, expected)})
+        return Source(path.stem, path.name, {None: read_table(path, expected, progress)})
     if is_folder:
-        return _folder(path, expected)
+        return _folder(path, expected, progress)
     if "*" in path.name:
-        return _pattern(path, expected)
+        return _pattern(path, expected, progress)
     if isinstance(source, str) and _may_be_hub_id(text, path):
         from alih.data.hub import read_hub
 
-        tables, notes = read_hub(text, revision)
+        tables, notes = read_hub(text, revision, progress)
         return Source(text.rsplit("/", 1)[-1], text, tables, notes)
     raise _missing(path)
 
 
-def read_table(path: Path, expected: Collection[str] = ()) -> Table:
+def read_table(path: Path, expected: Collection[str] = (), progress: Progress | None = None) -> Table:
     """Read one file of rows, by its suffix.
 
     Raises:
@@ -87,13 +94,13 @@ def read_table(path: Path, expected: Collection[str] = ()) -> Table:
     """
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt", ".tab"):
-        return read_delimited(path, expected)
+        return read_delimited(path, expected, progress)
     if suffix in (".json", ".jsonl", ".ndjson"):
-        return read_json(path)
+        return read_json(path, progress)
     if suffix == ".parquet":
         from alih.data.columnar import read_parquet  # pyarrow takes a third of a second to import
 
-        return read_parquet(path)
+        return read_parquet(path, progress)
     if suffix in (".xlsx", ".xls", ".ods"):
         raise DataError(f"{path.name}: spreadsheets are not read. Save the sheet as CSV UTF-8.")
     if suffix in (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z"):
@@ -115,12 +122,12 @@ def _built_in(name: str) -> Source:
     return Source(name.split("/", 1)[1], name, {None: BUILT_IN[name]()})
 
 
-def _folder(folder: Path, expected: Collection[str]) -> Source:
+def _folder(folder: Path, expected: Collection[str], progress: Progress | None) -> Source:
     shown = folder.resolve().name or str(folder)
     if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
         from alih.data.hub import read_saved
 
-        tables, notes = read_saved(folder)
+        tables, notes = read_saved(folder, progress)
         return Source(shown, shown, tables, notes)
     files = row_files(folder)
     if not files and (folder / "data").is_dir():  # the layout of a downloaded Hub dataset
@@ -131,7 +138,7 @@ def _folder(folder: Path, expected: Collection[str]) -> Source:
     if len(class_folders(folder)) > 1 or (not files and class_folders(folder)):
         return Source(shown, shown, *read_picture_folder(folder))
     if files:
-        return _files(shown, shown, files, expected)
+        return _files(shown, shown, files, expected, progress)
     return _nothing(folder, shown)
 
 
@@ -147,17 +154,19 @@ def _nothing(folder: Path, shown: str) -> Source:
     )
 
 
-def _pattern(path: Path, expected: Collection[str]) -> Source:
+def _pattern(path: Path, expected: Collection[str], progress: Progress | None) -> Source:
     files = sorted(found for found in path.parent.glob(path.name) if found.suffix.lower() in {*ROW_SUFFIXES, ".txt"})
     if not files:
         raise DataError(f"{path}: no file matches. Put the pattern in quotes, and check folder and suffix.")
     name = re.sub(r"[*\W_]+$", "", path.name.split("*", 1)[0]) or path.parent.resolve().name
-    return _files(name, path.name, files, expected)
+    return _files(name, path.name, files, expected, progress)
 
 
-def _files(name: str, shown: str, files: list[Path], expected: Collection[str]) -> Source:
+def _files(
+    name: str, shown: str, files: list[Path], expected: Collection[str], progress: Progress | None
+) -> Source:
     by_name, notes = by_split(shown, files)
-    tables = {split: joined([read_table(path, expected) for path in paths]) for split, paths in by_name.items()}
+    tables = {split: joined([read_table(path, expected, progress) for path in paths]) for split, paths in by_name.items()}
     return Source(name, shown, tables, notes)
 
 

@@ -7,12 +7,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alih.data.examples import Damage
+from alih.errors import DataError
 
 #: What a cell can hold: text from CSV; numbers, lists and objects from JSON and Parquet; pictures; None where missing.
 Cell = object
 
 #: Longest cell that is accepted, in characters: about 200,000 words, more than any encoder reads.
 MAX_CELL = 1_000_000
+
+#: Most bytes of one file of rows, pictures not counted: all rows are in memory at once, at several times their size.
+MAX_BYTES = 2_000_000_000
+
+
+def refuse_size(name: str, nbytes: int) -> None:
+    """Stop before a file fills the memory.
+
+    Raises:
+        DataError: it holds more than `MAX_BYTES`.
+    """
+    if nbytes > MAX_BYTES:
+        raise DataError(
+            f"{name}: {nbytes / 1e9:,.1f} GB of rows, more than the {MAX_BYTES / 1e9:,.1f} GB that are kept in memory "
+            "(--max-examples chooses among all of them, so it does not help). Give a part of the file: a sample of its "
+            "rows, without the columns that are not needed."
+        )
 
 
 @dataclass(frozen=True)
