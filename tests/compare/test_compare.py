@@ -73,7 +73,7 @@ def test_measured_scores_are_those_of_the_logits_on_disk(done: Comparison, revie
 def test_the_report_is_on_disk_and_says_what_was_decided(done: Comparison) -> None:
     report = json.loads((done.folder.path / "report.json").read_text())
     assert report == RunFolder.open(done.folder.path).report
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["interrupted"] is False
     assert [record["label"] for record in report["table"]] == VARIANTS
     assert report["decision"]["chosen"] in VARIANTS
