@@ -14,9 +14,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from alih.data import batch as batch_module
+from alih.data import processing
 from alih.data.batch import encode, length_batches
 from alih.data.examples import Examples
 from alih.errors import DataError
+
+from .heard import Heard
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghij"]
 
@@ -133,6 +136,40 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff broken")
     with pytest.raises(DataError, match=r"^row 2: the picture cannot be read"):
         encode(_Halve(), _examples([np.zeros((4, 4), np.uint8), tmp_path / "bad.jpg"]), None)
+
+
+def test_photographs_are_decoded_few_at_a_time_and_thumbnails_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[int] = []
+
+    class _Means:
+        def __call__(self, images: list[Image.Image], return_tensors: str) -> dict[str, np.ndarray]:
+            groups.append(len(images))
+            return {"pixel_values": np.stack([np.full((3, 2, 2), np.asarray(image).mean()) for image in images])}
+
+    shades = [np.full((40, 40), shade, np.uint8) for shade in range(20)]
+    monkeypatch.setattr(processing, "_GROUP_PIXELS", 5 * 40 * 40)
+    encoded = encode(_Means(), _examples(list(shades)), None)
+    assert groups == [1, 5, 5, 5, 5]  # the first alone tells the shape
+    assert encoded.collate(range(20))["pixel_values"][:, 0, 0, 0].tolist() == list(range(20))
+    groups.clear()
+    encode(_Means(), _examples([shade[:2, :2] for shade in shades]), None)
+    assert groups == [1, 20]
+
+
+def test_copies_are_encoded_without_counting_what_is_cut(tokenizer: PreTrainedTokenizerFast) -> None:
+    examples = _examples(["a b c d e f", "a"])
+    counted, copy = encode(tokenizer, examples, 4), encode(tokenizer, examples, 4, count_cut=False)
+    assert (counted.truncated, copy.truncated) == (1, 0)
+    assert copy.digest() == counted.digest()
+
+
+def test_encoding_says_how_far_it_is(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    heard = Heard()
+    encode(tokenizer, _examples(["a b"] * 700), 8, progress=heard)
+    encode(_Halve(), _examples(_pictures(tmp_path)), None, progress=heard)
+    assert heard.steps == {"Tokenising the texts": (700, 700), "Decoding the pictures": (3, 3)}
 
 
 @settings(max_examples=60, deadline=None)

@@ -20,6 +20,9 @@ from alih.data.read import read
 from alih.errors import AlihError
 from alih.task import Kind, Modality
 
+from .heard import Heard
+from .malformed import photos
+
 ROWS = [{"text": f"a sentence with number {n}", "label": ["good", "bad", "so-so"][n % 3]} for n in range(60)]
 
 
@@ -235,6 +238,22 @@ def test_a_table_of_picture_paths(tmp_path: Path) -> None:
     dataset = read(save(tmp_path / "labels.csv", rows))
     assert dataset.task.modality is Modality.IMAGE
     assert all(isinstance(value, Path) and value.is_file() for value in dataset.train.inputs)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_reading_says_how_far_it_is(tmp_path: Path, suffix: str) -> None:
+    heard = Heard()
+    read(save(tmp_path / f"reviews{suffix}"), progress=heard)
+    total, done = heard.steps[f"Reading reviews{suffix}"]
+    assert total == done >= 60
+    assert heard.steps[f"Checking the texts of reviews{suffix}"] == (60, 60)
+
+
+def test_checking_pictures_says_how_far_it_is(tmp_path: Path) -> None:
+    photos()(tmp_path)
+    heard = Heard()
+    read(tmp_path / "photos", progress=heard)
+    assert heard.steps == {"Checking the pictures of photos": (24, 24)}
 
 
 def test_reading_a_table_loads_no_model_library(tmp_path: Path) -> None:

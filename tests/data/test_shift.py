@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from alih.data import shift
 from alih.data.examples import Examples
 from alih.data.shift import shift_picture, shift_text, shifted
 from alih.errors import DataError
 from alih.task import Kind, Modality, Task
+
+from .heard import Heard
 
 TEXT = Task(Modality.TEXT, Kind.SINGLE, ("a", "b"))
 IMAGE = Task(Modality.IMAGE, Kind.SINGLE, ("a", "b"))
@@ -78,3 +81,20 @@ def test_large_picture_files_come_back_as_small_pixels(tmp_path: Path) -> None:
     assert after.shape == (256, 512, 3)
     with pytest.raises(DataError, match="row 0"):
         shifted(examples([tmp_path / "gone.png"]), IMAGE, 0)
+
+
+def test_many_shifted_pictures_are_files_with_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [np.random.default_rng(n).integers(0, 256, (16, 16, 3), dtype=np.uint8) for n in range(10)]
+    kept = shifted(examples(list(pictures)), IMAGE, 0).inputs
+    monkeypatch.setattr(shift, "IN_MEMORY", 4 * 16 * 16 * 3)
+    spilled = shifted(examples(list(pictures)), IMAGE, 0).inputs
+    assert all(isinstance(value, Path) for value in spilled)
+    for one, other in zip(kept, spilled, strict=True):
+        with Image.open(other) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), one)
+
+
+def test_making_the_copy_says_how_far_it_is() -> None:
+    heard = Heard()
+    shifted(examples(list(SENTENCES)), TEXT, 0, heard)
+    assert heard.steps == {"Making a shifted copy": (40, 40)}

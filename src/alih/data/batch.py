@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from alih.data.content import fingerprint
 from alih.data.examples import Examples, Input
-from alih.errors import DataError
+from alih.data.processing import process, processed
+from alih.progress import Advance, Progress
 
 Indices = Sequence[int] | NDArray[np.int64]
-#: Texts tokenised, or pictures decoded, at a time.
+#: Texts tokenised at a time.
 _CHUNK = 512
-#: Most bytes of decoded pictures kept in memory; beyond it every batch decodes its own pictures again.
+#: Most bytes of processed pictures kept in memory; beyond it every batch decodes its own pictures again.
 PIXEL_BYTES = 1 << 30
 #: Most tokens, padding included, of a batch that is only scored: those of 32 texts of 512 tokens.
 MOST_TOKENS = 1 << 14
@@ -168,8 +168,7 @@ class EncodedImages(Encoded):
         describe = getattr(self._processor, "to_json_string", None)
         state.update(str(describe() if describe else type(self._processor)).encode())
         for value in self._inputs:
-            content = value.read_bytes() if isinstance(value, Path) else np.ascontiguousarray(value).tobytes()
-            state.update(hashlib.blake2b(content, digest_size=16).digest())
+            state.update(fingerprint(value).encode())
         return state.hexdigest()
 
     def collate(self, indices: Indices) -> dict[str, Tensor]:
@@ -182,7 +181,7 @@ class EncodedImages(Encoded):
         if self._pixels is not None:
             return {"pixel_values": torch.from_numpy(self._pixels[rows])}
         chosen = [(self._inputs[row], self._origins[row]) for row in rows]
-        return {"pixel_values": torch.from_numpy(_process(self._processor, chosen))}
+        return {"pixel_values": torch.from_numpy(process(self._processor, chosen))}
 
     def placeholder(self, indices: Indices) -> dict[str, Tensor]:
         """Zeros of the pictures' shape that take no memory: what they showed is in the boundary's activations."""
@@ -196,20 +195,32 @@ class EncodedImages(Encoded):
         return EncodedImages(self._processor, inputs, origins, pixels, self.shape)
 
 
-def encode(processor: Any, examples: Examples, max_length: int | None) -> Encoded:
+def encode(
+    processor: Any,
+    examples: Examples,
+    max_length: int | None,
+    *,
+    count_cut: bool = True,
+    progress: Progress | None = None,
+) -> Encoded:
     """Tokenise or decode examples with a model's own processor.
 
     Args:
         processor: tokenizer or image processor of a pre-trained model.
         examples: what to encode; labels are not looked at.
         max_length: most tokens a text, special tokens included; None = no limit. Not used for pictures.
+        count_cut: count the texts that are cut (`Encoded.truncated`); False for copies of texts that were counted.
+        progress: where long steps report to; silent by default.
 
     Raises:
         DataError: a picture cannot be read; the message names its origin.
     """
+    progress = progress or Progress(quiet=True)
     if isinstance(processor, PreTrainedTokenizerBase):
-        return _encode_texts(processor, examples.inputs, max_length)
-    return _encode_images(processor, examples.inputs, examples.origins)
+        with progress.step("Tokenising the texts", len(examples), "text") as advance:
+            return _encode_texts(processor, examples.inputs, max_length, count_cut, advance)
+    with progress.step("Decoding the pictures", len(examples), "picture") as advance:
+        return _encode_images(processor, examples.inputs, examples.origins, advance)
 
 
 def length_batches(
@@ -286,7 +297,13 @@ def _spans(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
     return positions + np.repeat(starts - before[:-1], lengths)
 
 
-def _encode_texts(tokenizer: PreTrainedTokenizerBase, inputs: Sequence[Input], max_length: int | None) -> EncodedTexts:
+def _encode_texts(
+    tokenizer: PreTrainedTokenizerBase,
+    inputs: Sequence[Input],
+    max_length: int | None,
+    count_cut: bool,
+    advance: Advance,
+) -> EncodedTexts:
     ids: list[NDArray[np.int32]] = []
     types: list[NDArray[np.int8]] = []
     lengths: list[int] = []
@@ -299,13 +316,14 @@ def _encode_texts(tokenizer: PreTrainedTokenizerBase, inputs: Sequence[Input], m
             first, second, truncation=max_length is not None, max_length=max_length, padding=False, verbose=False
         )
         rows: list[list[int]] = made["input_ids"]
-        truncated += _count_truncated(tokenizer, made, first, second, max_length)
+        truncated += _count_truncated(tokenizer, made, first, second, max_length) if count_cut else 0
         # An empty text without special tokens would leave nothing to attend to.
         rows = [row or [stand_in] for row in rows]
         lengths += [len(row) for row in rows]
         ids += [np.asarray(row, dtype=np.int32) for row in rows]
         if "token_type_ids" in made:
             types += [np.asarray(row or [0], dtype=np.int8) for row in made["token_type_ids"]]
+        advance(len(chunk))
     flat = np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32)
     type_ids = np.concatenate(types) if types else None
     pad = tokenizer.pad_token_id if isinstance(tokenizer.pad_token_id, int) else 0
@@ -331,36 +349,22 @@ def _stand_in(tokenizer: PreTrainedTokenizerBase) -> int:
     return next((token for token in named if isinstance(token, int)), 0)
 
 
-def _encode_images(processor: Callable[..., Any], inputs: Sequence[Input], origins: Sequence[str]) -> EncodedImages:
+def _encode_images(
+    processor: Callable[..., Any], inputs: Sequence[Input], origins: Sequence[str], advance: Advance
+) -> EncodedImages:
     if len(inputs) == 0:
         return EncodedImages(processor, inputs, origins, np.zeros((0, 3, 1, 1), dtype=np.float32), (3, 1, 1))
     pairs = list(zip(inputs, origins, strict=True))
-    shape = _process(processor, pairs[:1]).shape[1:]
+    shape = process(processor, pairs[:1]).shape[1:]
     if len(pairs) * int(np.prod(shape)) * 4 > PIXEL_BYTES:
         return EncodedImages(processor, inputs, origins, None, shape)
     pixels = np.empty((len(pairs), *shape), dtype=np.float32)
-    for start in range(0, len(pairs), _CHUNK):
-        chunk = pairs[start : start + _CHUNK]
-        pixels[start : start + len(chunk)] = _process(processor, chunk)
+    start = 0
+    for done in processed(processor, pairs):
+        pixels[start : start + len(done)] = done
+        start += len(done)
+        advance(len(done))
     return EncodedImages(processor, inputs, origins, pixels, shape)
-
-
-def _process(processor: Callable[..., Any], pairs: Sequence[tuple[Input, str]]) -> NDArray[np.float32]:
-    pictures = [_rgb(value, origin) for value, origin in pairs]
-    made: Mapping[str, Any] = processor(images=pictures, return_tensors="np")
-    return np.ascontiguousarray(made["pixel_values"], dtype=np.float32)
-
-
-def _rgb(value: Input, origin: str) -> Image.Image:
-    try:
-        if isinstance(value, Path):
-            with Image.open(value) as picture:
-                return picture.convert("RGB")
-        return Image.fromarray(np.asarray(value, dtype=np.uint8)).convert("RGB")
-    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"{origin}: the picture cannot be read ({error}). Remove it, or save it again as PNG or JPEG."
-        ) from error
 
 
 def _chunks(inputs: Sequence[Input]) -> Iterator[Sequence[Input]]:

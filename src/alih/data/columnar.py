@@ -115,8 +115,8 @@ def _spilled(name: str, cells: Any, before: int) -> Iterator[Cell]:
         origin, size = f"{name}, row {row}", data.as_buffer().size
         if size > MAX_FILE_BYTES:
             raise DataError(
-                f"{origin}: the embedded picture takes {size / 1e6:,.0f} MB, more than {MAX_FILE_BYTES // 1_000_000:,}. "
-                "Scale it down, or leave the row out."
+                f"{origin}: the embedded picture takes {size / 1e6:,.0f} MB, more than "
+                f"{MAX_FILE_BYTES // 1_000_000:,}. Scale it down, or leave the row out."
             )
         yield spill(data.as_py(), origin) if size else {"bytes": None, "path": None}
 

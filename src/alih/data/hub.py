@@ -20,9 +20,7 @@ from alih.progress import Progress
 _INSTALL = "needs the package datasets: pip install 'alih[datasets]'"
 
 
-def read_saved(
-    folder: Path, progress: Progress | None = None
-) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
+def read_saved(folder: Path, progress: Progress | None = None) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
     """Read a folder that `datasets`' `save_to_disk` wrote; key None where it holds one unsplit dataset.
 
     Raises:
@@ -99,9 +97,7 @@ def _near(name: str) -> str:
     return found.removesuffix("?").replace(" Did you mean", " (nearest here:") + ")" if found else ""
 
 
-def _splits(
-    name: str, loaded: Any, progress: Progress | None
-) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
+def _splits(name: str, loaded: Any, progress: Progress | None) -> tuple[dict[Split | None, Table], tuple[str, ...]]:
     if not isinstance(loaded, dict):
         return {None: _from_datasets(name, loaded, progress)}, ()
     splits: dict[Split | None, Table] = {}

@@ -48,19 +48,18 @@ def check(path: Path) -> bytes:
     if path.is_dir():
         raise PictureError("a folder, not a picture")
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PictureError(
-                f"a file of {path.stat().st_size / 1e6:,.0f} MB, more than {MAX_FILE_BYTES // 1_000_000:,}; scale it down"
-            )
-        data = path.read_bytes()
+        nbytes = path.stat().st_size
+        data = path.read_bytes() if nbytes <= MAX_FILE_BYTES else b""
     except FileNotFoundError as error:
         raise PictureError("no such file") from error
-    except PictureError:
-        raise
     except OSError as error:
         raise PictureError(f"cannot be opened ({error.strerror or error})") from error
     except ValueError as error:
         raise PictureError("not a file name") from error
+    if nbytes > MAX_FILE_BYTES:
+        raise PictureError(
+            f"a file of {nbytes / 1e6:,.0f} MB, more than {MAX_FILE_BYTES // 1_000_000:,}; scale the picture down"
+        )
     remember(path, data)
     return _check_bytes(data)
 

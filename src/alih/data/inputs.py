@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from alih.data.examples import Input
-from alih.data.images import PictureError, check, decode, digest
+from alih.data.images import PictureError, check, digest
 from alih.data.table import MAX_CELL, Cell, Table, is_missing
 from alih.errors import DataError
 from alih.progress import Progress
@@ -108,10 +108,7 @@ def _picture(cell: Cell, origin: str, folder: Path | None) -> tuple[Input, bytes
         return cell, digest(cell)
     if isinstance(cell, Path):
         return cell, check(cell)
-    if isinstance(cell, dict) and cell.get("bytes"):  # as `datasets` stores pictures
-        pixels = decode(bytes(cell["bytes"]))
-        return pixels, digest(pixels)
-    if isinstance(cell, dict):
+    if isinstance(cell, dict):  # as `datasets` stores a picture that is not embedded
         cell = cell.get("path")
     if is_missing(cell):
         raise CellError("no picture is named")

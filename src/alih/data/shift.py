@@ -7,6 +7,7 @@ examples nor which others are there changes what happens to it.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,34 +18,53 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from alih.data.examples import Examples, Input
-from alih.data.images import PictureError, decode
+from alih.data.images import PictureError, load
+from alih.data.spill import spill
 from alih.errors import DataError
+from alih.progress import Progress
 from alih.task import Task
 
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 #: Shares of the words that are misspelt, and left out.
 _TYPO: Final = 0.15
 _DROP: Final = 0.08
-#: Larger pictures come back scaled down to this side: copies stay in memory, and no encoder here looks closer.
+#: Larger pictures come back scaled down to this side: no encoder here looks closer.
 _LARGEST_SIDE: Final = 512
+#: Most bytes of shifted pictures kept in memory; beyond it all of them are files in the temporary folder.
+IN_MEMORY: Final = 1 << 28
 
 
-def shifted(examples: Examples, task: Task, seed: int) -> Examples:
+def shifted(examples: Examples, task: Task, seed: int, progress: Progress | None = None) -> Examples:
     """Return a shifted copy with the same labels, origins and groups.
 
     Texts get spelling mistakes (neighbouring keys, swapped, lost and doubled letters) in about 15 % of their words,
     lose about 8 % of them, and one in four is all small letters or capitals. Pictures are blurred, turned by up to 12
-    degrees, changed in contrast and brightness, and made noisy; they come back as uint8 pixels, with sides of at most
-    512.
+    degrees, changed in contrast and brightness, and made noisy; they come back as uint8 pixels with sides of at most
+    512, or as files in the temporary folder where all pixels together take more than 256 MB.
 
     Raises:
-        DataError: a picture can no longer be read.
+        DataError: a picture can no longer be read, or there is no room for the files.
     """
     del task  # what an input is shows in its type
-    return replace(
-        examples,
-        inputs=[_shift(value, origin, seed) for value, origin in zip(examples.inputs, examples.origins, strict=True)],
-    )
+    found: list[Input] = []
+    nbytes = 0
+    with (progress or Progress(quiet=True)).step("Making a shifted copy", len(examples), "example") as advance:
+        for value, origin in zip(examples.inputs, examples.origins, strict=True):
+            made = _shift(value, origin, seed)
+            before, nbytes = nbytes, nbytes + (made.nbytes if isinstance(made, np.ndarray) else 0)
+            if before <= IN_MEMORY < nbytes:
+                found = [_on_disk(earlier, where) for earlier, where in zip(found, examples.origins, strict=False)]
+            found.append(_on_disk(made, origin) if nbytes > IN_MEMORY else made)
+            advance(1)
+    return replace(examples, inputs=found)
+
+
+def _on_disk(value: Input, origin: str) -> Input:
+    if not isinstance(value, np.ndarray):
+        return value
+    buffer = io.BytesIO()
+    Image.fromarray(value).save(buffer, "PNG", compress_level=1)
+    return spill(buffer.getvalue(), origin)
 
 
 def _shift(value: Input, origin: str, seed: int) -> Input:
@@ -55,8 +75,8 @@ def _shift(value: Input, origin: str, seed: int) -> Input:
         return shift_text(value[0], rng), shift_text(value[1], rng)
     if isinstance(value, Path):
         try:
-            value = decode(value.read_bytes())
-        except (OSError, PictureError) as error:
+            value = np.asarray(load(value))
+        except PictureError as error:
             raise DataError(
                 f"{origin}: cannot be read any more ({error}). Put the picture back, or start again."
             ) from error

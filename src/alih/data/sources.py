@@ -162,11 +162,11 @@ def _pattern(path: Path, expected: Collection[str], progress: Progress | None) -
     return _files(name, path.name, files, expected, progress)
 
 
-def _files(
-    name: str, shown: str, files: list[Path], expected: Collection[str], progress: Progress | None
-) -> Source:
+def _files(name: str, shown: str, files: list[Path], expected: Collection[str], progress: Progress | None) -> Source:
     by_name, notes = by_split(shown, files)
-    tables = {split: joined([read_table(path, expected, progress) for path in paths]) for split, paths in by_name.items()}
+    tables = {
+        split: joined([read_table(path, expected, progress) for path in paths]) for split, paths in by_name.items()
+    }
     return Source(name, shown, tables, notes)
 
 

@@ -16,7 +16,7 @@ Cell = object
 MAX_CELL = 1_000_000
 
 #: Most bytes of one file of rows, pictures not counted: all rows are in memory at once, at several times their size.
-MAX_BYTES = 2_000_000_000
+MAX_BYTES = 1_000_000_000
 
 
 def refuse_size(name: str, nbytes: int) -> None:

@@ -1,0 +1,46 @@
+"""What an input holds, as a hash: equal texts, or pictures of equal bytes, have equal ones."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Hashes of picture files, by (path, modification time, size): photographs are read once, not once a question.
+_known: dict[tuple[str, int, int], str] = {}
+
+
+def fingerprint(value: str | tuple[str, ...] | Path | NDArray[np.uint8]) -> str:
+    """Return the hash of one input, 32 hexadecimal digits.
+
+    Raises:
+        OSError: a picture file cannot be read.
+    """
+    if isinstance(value, Path):
+        key = _key(value)
+        if key not in _known:
+            _known[key] = _hash(value.read_bytes())
+        return _known[key]
+    if isinstance(value, np.ndarray):
+        return _hash(str(value.shape).encode() + np.ascontiguousarray(value).tobytes())
+    texts = value if isinstance(value, tuple) else (value,)
+    return _hash(b"\0".join(text.encode(errors="surrogatepass") for text in texts))
+
+
+def remember(path: Path, data: bytes) -> None:
+    """Keep the hash of a picture file whose bytes have just been read, so that it need not be read again."""
+    try:
+        _known[_key(path)] = _hash(data)
+    except OSError:
+        return  # gone in the meantime: whoever asks for its fingerprint is told
+
+
+def _key(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
