@@ -202,3 +202,10 @@ def test_every_reason_is_said_in_both_languages() -> None:
             {name for _, name, _, _ in Formatter().parse(text) if name} for text in (sentence, _SENTENCES["id"][key])
         ]
         assert gaps[0] == gaps[1], key
+
+
+def test_what_stopped_and_what_there_was_no_time_for_are_told_apart() -> None:
+    found = decide(TWO, "accuracy", [candidate("good", 5, 1)], LABELS, stopped=["slow"], unmeasured=["late"])
+    assert found.words[0].startswith("Take good")
+    assert any("By the learning curves" in words and words.endswith("slow.") for words in found.words)
+    assert any("Not measured on all examples" in words and words.endswith("late.") for words in found.words)

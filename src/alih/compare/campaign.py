@@ -120,7 +120,7 @@ class Campaign:
         for stop in found:
             contender = next(c for c in running if c.label == stop.label)
             if not contender.full:
-                contender.stopped = str(stop)
+                contender.stopped, contender.cannot_win = str(stop), True
                 self.progress.say(f"  {stop.label} stops: {stop}")
 
     def _worth_another_seed(self, seed: int) -> list[Contender]:

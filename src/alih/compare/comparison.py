@@ -88,7 +88,8 @@ class Comparison:
             groups=validation.groups,
             limits=Limits(options.max_memory, options.max_latency),
             prefer=options.prefer,
-            stopped=[c.label for c in campaign.contenders if c.stopped is not None],
+            stopped=[c.label for c in campaign.contenders if c.cannot_win],
+            unmeasured=[c.label for c in campaign.contenders if not c.full and not c.cannot_win],
             seed=options.seed,
         )
         chosen = next(c for c in campaign.finalists if c.label == decision.chosen)

@@ -28,6 +28,7 @@ class Contender:
         logits: validation logits of the trials at full size that it is judged by, by seed.
         kept: the best trained weights so far.
         stopped: why it was not measured any further; None while it is in the running.
+        cannot_win: whether that was for its learning curve, and not for lack of time or a failure.
     """
 
     variant: Variant
@@ -39,6 +40,7 @@ class Contender:
     logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     kept: Kept | None = None
     stopped: str | None = None
+    cannot_win: bool = False
 
     @property
     def label(self) -> str:

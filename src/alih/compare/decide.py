@@ -100,6 +100,7 @@ def decide(
     limits: Limits | None = None,
     prefer: Prefer = "cheap",
     stopped: Sequence[str] = (),
+    unmeasured: Sequence[str] = (),
     seed: int = 0,
 ) -> Decision:
     """Choose among candidates scored on the same validation examples.
@@ -118,6 +119,7 @@ def decide(
             behind than one standard error of the difference (the rule of Breiman et al. 1984, section 3.4.3); `best`
             the best score.
         stopped: labels of variants that were out of the running before they were measured on all examples.
+        unmeasured: labels of those that failed, or that there was no time for.
         seed: of the resampling.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
@@ -144,7 +146,13 @@ def decide(
     )
     seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
     shaky = [c.label for index, c in enumerate(ranked) if bootstrap.shaky[index]]
-    reasons = _reasons(verdict, candidates, limits, prefer, seeds, shaky, stopped, len(labels))
+    reasons = _reasons(
+        verdict, candidates, limits, prefer, seeds, shaky, len(labels), alone=not (stopped or unmeasured)
+    )
+    if stopped:
+        reasons.append(Reason("others_stopped", {"told": list(stopped)}))
+    if unmeasured:
+        reasons.append(Reason("unmeasured", {"told": list(unmeasured)}))
     return Decision(**{**vars(verdict), "reasons": tuple(reasons)})
 
 
@@ -177,8 +185,9 @@ def _reasons(
     prefer: Prefer,
     seeds: dict[str, list[float]],
     shaky: Sequence[str],
-    stopped: Sequence[str],
     examples: int,
+    *,
+    alone: bool,
 ) -> list[Reason]:
     metric, by_label = verdict.metric, {c.label: c for c in candidates}
     chosen, best = by_label[verdict.chosen], by_label[verdict.best]
@@ -192,10 +201,8 @@ def _reasons(
         "high": f"{mine.high:.3f}",
         "seconds": f"{chosen.seconds:.1f}",
     }
-    if len(candidates) == 1 and not stopped:
-        return [Reason("alone", told), Reason("nothing_compared")]
     if len(candidates) == 1:
-        return [Reason("take", told), Reason("others_stopped", {"told": list(stopped)})]
+        return [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
     found = [Reason("take", told)]
     if chosen is best:
         found.append(Reason("preferred" if prefer == "best" else "best"))

@@ -16,6 +16,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "adapted in {seconds} s.",
         "nothing_compared": "Nothing was compared: it is the only variant that was measured.",
         "others_stopped": "By the learning curves, no other variant would be taken over it on all examples: {told}.",
+        "unmeasured": "Not measured on all examples, so that nothing is known of how they would do: {told}.",
         "best": "Its score is the best one measured, and nothing as good was cheaper.",
         "preferred": "Its score is the best one measured, which is what was asked for.",
         "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
@@ -65,6 +66,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "diadaptasi dalam {seconds} detik.",
         "nothing_compared": "Tidak ada yang dibandingkan: hanya varian ini yang diukur.",
         "others_stopped": "Menurut kurva belajar, tidak ada varian lain yang akan mengunggulinya: {told}.",
+        "unmeasured": "Tidak diukur pada semua contoh, sehingga kemampuannya tidak diketahui: {told}.",
         "best": "Skornya yang terbaik di antara yang diukur, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
         "preferred": "Skornya yang terbaik di antara yang diukur, sesuai permintaan.",
         "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "

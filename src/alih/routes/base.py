@@ -56,7 +56,7 @@ class Variant:
     def scope(self) -> str:
         """Which layers train, in words."""
         if self.random_weights:
-            return "everything, from random weights"
+            return "everything (random)"
         if self.is_everything:
             return "everything"
         if self.trainable_blocks == 0:

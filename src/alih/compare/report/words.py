@@ -273,7 +273,7 @@ TERMS = {
     "head": "kepala (head)",
     "head + top # blocks": "kepala + # blok teratas",
     "everything": "semua lapisan",
-    "everything, from random weights": "semua lapisan, dari bobot acak",
+    "everything (random)": "semua lapisan (acak)",
     "text, single-label": "teks, satu label",
     "text, multi-label": "teks, banyak label",
     "text, regression": "teks, regresi",
