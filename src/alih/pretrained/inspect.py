@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alih.pretrained.builtin import BUILT_IN
 from alih.pretrained.footprint import Footprint, flops_per_example, footprint_of
 from alih.pretrained.pooled import AlihPooledConfig
 from alih.pretrained.source import Pretrained, load
@@ -35,13 +36,15 @@ def describe(
     loaded = model if isinstance(model, Pretrained) else load(model, revision=revision, allow_pickle=allow_pickle)
     anatomy, footprint = loaded.anatomy, footprint_of(loaded.model, loaded.anatomy)
     config = loaded.model.config
-    where = loaded.source.path
+    where = loaded.source.path if loaded.source.kind != "built-in" else None  # a place inside the installation
     return {
         "name": loaded.name,
         "source": {
             "kind": loaded.source.kind,
             "path": str(where) if where is not None else None,
             "revision": loaded.source.revision,
+            "commit": loaded.source.commit,
+            "origin": BUILT_IN[loaded.source.name].origin if loaded.source.kind == "built-in" else None,
         },
         "family": anatomy.family,
         "architecture": type(loaded.model).__name__,
@@ -169,8 +172,9 @@ def _shown(routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _source(source: dict[str, Any]) -> str:
-    revision = f", revision {source['revision']}" if source["revision"] else ""
-    return f"{source['kind']}{': ' + source['path'] if source['path'] else ''}{revision}"
+    place = source["path"] or source["origin"]
+    told = [f"{word} {source[word]}" for word in ("revision", "commit") if source[word]]
+    return ", ".join([f"{source['kind']}: {place}" if place else source["kind"], *told])
 
 
 def _reads(description: dict[str, Any]) -> str:

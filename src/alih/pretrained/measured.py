@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from alih.errors import ModelError
 from alih.pretrained.anatomy import Anatomy, Block
 from alih.pretrained.pooled import encoder_config
+from alih.pretrained.timm_models import TIMM
 
 _LENGTHS = (7, 5)  # of the made-up texts: one is padded, so that parts which heed padding show
 _TOLERANCE = 1e-5
@@ -44,25 +45,25 @@ def measured_anatomy(model: PreTrainedModel, new: Collection[str] = ()) -> Anato
         ModelError: there is no such list, or a forward pass does not run through it as a chain, or the head does more
             than apply its modules one after another; the message names what was found.
     """
-    blocks_path = _block_list(model)
-    count = len(list(model.get_submodule(blocks_path).children()))
-    blocks = [f"{blocks_path}.{index}" for index in range(count)]
-    trace = _run(model, blocks_path)
+    blocks = _blocks(model)
+    trace = _run(model, blocks)
     _check_chain(model, blocks, trace)
     first, last = trace.order[blocks[0]], trace.order[blocks[-1]]
     base = f"{model.base_model_prefix}."
     stem, neck, head = [], [], []
-    for path in sorted(_beside(model, blocks_path), key=lambda path: trace.order.get(path, -1)):
+    for path in sorted(_beside(model, blocks), key=lambda path: trace.order.get(path, -1)):
         when = trace.order.get(path)
-        has_parameters = next(model.get_submodule(path).parameters(), None) is not None
+        has_parameters = _has_parameters(model.get_submodule(path))
         if when is None:
             continue  # never runs, so it belongs nowhere
         if when < first and has_parameters:
             stem.append(path)
-        elif when > last and not path.startswith(base):
+        elif when > last and (_is_timm(model) or not path.startswith(base)):
             head.append(path)
         elif when > last and has_parameters:
             neck.append(path)
+    if _is_timm(model):
+        neck, head = _from_neck_to_head(model, head)
     while neck and any(name.startswith(f"{neck[-1]}.") for name in new):
         head.insert(0, neck.pop())
     entry = next((path for path in stem if _same(trace.outputs.get(path), trace.inputs[blocks[0]])), None)
@@ -77,15 +78,41 @@ def measured_anatomy(model: PreTrainedModel, new: Collection[str] = ()) -> Anato
     )
 
 
-def _block_list(model: PreTrainedModel) -> str:
-    """Path of the one longest list of two or more modules of one class, among those that lie in no other such list."""
+def _is_timm(model: PreTrainedModel) -> bool:
+    """The wrapper around timm's models, whose head lies inside what it wraps."""
+    return bool(model.config.model_type == TIMM)
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    return next(module.parameters(), None) is not None
+
+
+def _from_neck_to_head(model: nn.Module, after: list[str]) -> tuple[list[str], list[str]]:
+    """Divide what runs after the last block: the head is the last module with parameters, and dropout before it."""
+    place = max((i for i, path in enumerate(after) if _has_parameters(model.get_submodule(path))), default=0)
+    while place > 0 and isinstance(model.get_submodule(after[place - 1]), nn.Dropout):
+        place -= 1
+    return [path for path in after[:place] if _has_parameters(model.get_submodule(path))], after[place:]
+
+
+def _blocks(model: PreTrainedModel) -> list[str]:
+    """Paths of the blocks: items of the one longest list of two or more modules of one class.
+
+    Lists that lie in another such list do not count. timm's lists are of class Sequential, and its ResNets call their
+    stages layer1, layer2, ….
+    """
+    kinds = (nn.ModuleList, nn.Sequential) if _is_timm(model) else (nn.ModuleList,)
     lists: dict[str, int] = {}
     for path, module in model.named_modules():
         children = list(module.children())
-        if not isinstance(module, nn.ModuleList) or len(children) < 2 or len({type(child) for child in children}) > 1:
+        if not isinstance(module, kinds) or len(children) < 2 or len({type(child) for child in children}) > 1:
             continue
-        if next(module.parameters(), None) is not None and not any(path.startswith(f"{outer}.") for outer in lists):
+        if _has_parameters(module) and not any(path.startswith(f"{outer}.") for outer in lists):
             lists[path] = len(children)
+    stages = [f"timm_model.layer{number}" for number in range(1, 10)] if _is_timm(model) else []
+    stages = [path for path in stages if path in dict(model.named_modules())]
+    if len(stages) > 1:
+        return stages
     longest = [path for path, length in lists.items() if length == max(lists.values())]
     if len(longest) != 1:
         found = "no list of blocks" if not longest else f"{len(longest)} equally long lists ({', '.join(longest)})"
@@ -93,24 +120,31 @@ def _block_list(model: PreTrainedModel) -> str:
             f"{_named(model)}: its family is unknown to alih, and it has {found}, so it is not clear what to freeze. "
             "Take a model with one stack of blocks (BERT, RoBERTa, ViT, ResNet, …)."
         )
-    return longest[0]
+    return [f"{longest[0]}.{name}" for name, _ in model.get_submodule(longest[0]).named_children()]
 
 
-def _beside(model: nn.Module, blocks_path: str, prefix: str = "") -> Iterator[str]:
-    """Paths of the largest modules that neither hold the list of blocks nor lie in it."""
-    for name, child in model.named_children():
-        path = f"{prefix}{name}"
-        if blocks_path.startswith(f"{path}."):
-            yield from _beside(child, blocks_path, f"{path}.")
-        elif path != blocks_path:
-            yield path
+def _beside(model: PreTrainedModel, blocks: Collection[str]) -> Iterator[str]:
+    """Paths of the largest modules that neither hold a block nor lie in one; of a timm head that pools, its parts."""
+
+    def below(module: nn.Module, prefix: str) -> Iterator[str]:
+        for name, child in module.named_children():
+            path = f"{prefix}{name}"
+            if any(block.startswith(f"{path}.") for block in blocks) or (_is_timm(model) and _ends_in_logits(child)):
+                yield from below(child, f"{path}.")
+            elif path not in blocks:
+                yield path
+
+    def _ends_in_logits(module: nn.Module) -> bool:
+        parts = [part for part in module.children() if _has_parameters(part)]
+        return bool(parts) and isinstance(parts[-1], nn.Linear) and parts[-1].out_features == model.config.num_labels
+
+    yield from below(model, "")
 
 
-def _run(model: PreTrainedModel, blocks_path: str) -> _Trace:
+def _run(model: PreTrainedModel, blocks: list[str]) -> _Trace:
     """Run the model once on made-up inputs, watching the blocks and everything beside them."""
     trace = _Trace()
-    watched = [*_beside(model, blocks_path)]
-    watched += [f"{blocks_path}.{index}" for index in range(len(list(model.get_submodule(blocks_path).children())))]
+    watched = [*_beside(model, blocks), *blocks]
 
     def watch(path: str) -> Any:
         def hook(_module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -147,7 +181,9 @@ def _made_up_inputs(model: PreTrainedModel) -> dict[str, Tensor]:
     config = encoder_config(model.config)
     generator = torch.Generator().manual_seed(0)
     if model.main_input_name == "pixel_values":
-        size = getattr(config, "image_size", 224)
+        told = getattr(config, "pretrained_cfg", None)  # timm's
+        size = told["input_size"][1:] if isinstance(told, dict) and "input_size" in told else 224
+        size = getattr(config, "image_size", size)
         height, width = (size, size) if isinstance(size, int) else tuple(size)
         shape = (len(_LENGTHS), int(getattr(config, "num_channels", 3)), int(height), int(width))
         return {"pixel_values": torch.randn(shape, generator=generator).to(model.device)}
@@ -181,7 +217,9 @@ def _reads(model: PreTrainedModel, head: list[str], trace: _Trace) -> Literal["w
     if features is not None:
         modules = nn.Sequential(*(model.get_submodule(path) for path in head)).eval()
         parts: dict[Literal["whole", "first", "last"], Tensor] = {"whole": features}
-        if features.ndim == 3:  # the least that suffices
+        if features.ndim == 3 and model.main_input_name == "pixel_values":
+            parts = {"first": features[:, :1], **parts}
+        elif features.ndim == 3:  # the least that suffices
             last = features[torch.arange(len(_LENGTHS)), torch.tensor(_LENGTHS) - 1 - max(_LENGTHS)]
             parts = {"first": features[:, :1], "last": last, **parts}
         for name, part in parts.items():

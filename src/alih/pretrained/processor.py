@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from PIL import Image
 from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from alih.errors import ModelError
-from alih.pretrained.folder import ModelFolder
+from alih.pretrained.folder import ModelFolder, json_object
 from alih.pretrained.pooled import encoder_config
+from alih.pretrained.timm_models import TIMM, timm_processor
 
 # One of these must be there: without any, transformers quietly makes up a tokenizer with a handful of tokens.
 _VOCABULARIES = (
     *("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer_config.json"),
     *("spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model"),
+)
+_TOKENIZER_JSON = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
 )
 _IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
 #: Families whose position numbers start behind the padding token's, so that so many places are lost.
@@ -37,12 +45,20 @@ def load_tokenizer(folder: ModelFolder, config: PreTrainedConfig, name: str) -> 
             f"{name}: there is no tokenizer in {folder.path} (tokenizer.json, vocab.txt, …). Copy the tokenizer files "
             "of the model that it was trained from into the folder."
         )
+    for file in _TOKENIZER_JSON:
+        if (folder.path / file).is_file():
+            json_object(folder.path / file, name)
+    only_pieces = not any((folder.path / file).is_file() for file in ("tokenizer.json", "vocab.txt", "vocab.json"))
+    hint = "; a SentencePiece-only tokenizer needs: pip install sentencepiece tiktoken" if only_pieces else ""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True)
+        tokenizer("a text to try it on")
+        if tokenizer.model_max_length is not None:
+            tokenizer.model_max_length = int(tokenizer.model_max_length)
     except Exception as error:
         raise ModelError(
-            f"{name}: its tokenizer cannot be opened ({_first_line(error)}). Copy the tokenizer files again; a "
-            "SentencePiece-only tokenizer needs: pip install sentencepiece tiktoken"
+            f"{name}: its tokenizer cannot be used: {', '.join(present)} in {folder.path} "
+            f"({_first_line(error)}). Copy the tokenizer files again{hint}."
         ) from error
     inner = encoder_config(config)
     vocabulary = getattr(inner, "vocab_size", None)
@@ -89,21 +105,29 @@ def load_image_processor(folder: ModelFolder, name: str) -> Any:
     """Load the image processor, always the one that works through PIL.
 
     Raises:
-        ModelError: there is none, or it cannot be opened.
+        ModelError: there is none, or it cannot be opened or used.
     """
-    if not any((folder.path / file).is_file() for file in _IMAGE_FILES):
+    present = [file for file in _IMAGE_FILES if (folder.path / file).is_file()]
+    if folder.model_type == TIMM:
+        return timm_processor(folder.config, name)
+    if not present:
         raise ModelError(
             f"{name}: there is no preprocessor_config.json in {folder.path}, so it is not known how its images are "
             "resized and normalised. Copy it from the model that this one was trained from."
         )
+    for file in present:
+        json_object(folder.path / file, name)
     try:
-        return AutoImageProcessor.from_pretrained(
+        processor = AutoImageProcessor.from_pretrained(
             folder.path, backend="pil", trust_remote_code=False, local_files_only=True
         )
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{name}: preprocessor_config.json is not readable JSON ({error}). Copy it again.") from error
+        processor(images=[Image.new("RGB", (40, 30))], return_tensors="np")
     except Exception as error:
-        raise ModelError(f"{name}: its image processor cannot be opened ({_first_line(error)}).") from error
+        raise ModelError(
+            f"{name}: its image processor cannot be used: {present[0]} in {folder.path} ({_first_line(error)}). Copy "
+            "it again from the model that this one was trained from."
+        ) from error
+    return processor
 
 
 def _first_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from alih.pretrained.builtin import BUILT_IN
 
 SourceKind = Literal["built-in", "folder", "file", "hub"]
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -26,12 +27,20 @@ class Source:
         kind: built-in, a local folder, a single (legacy) checkpoint file, or the Hub.
         path: the folder or file; None for the Hub, where it is known only after the download.
         revision: branch, tag or commit on the Hub; None for its default branch, and for everything local.
+        commit: the commit (40 hexadecimal digits) that a folder of the local Hub cache holds; None for everything else.
     """
 
     name: str
     kind: SourceKind
     path: Path | None = None
     revision: str | None = None
+    commit: str | None = None
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit whose files a folder of the Hub's cache holds: …/snapshots/<commit>."""
+    path = folder.resolve()
+    return path.name if path.parent.name == "snapshots" and _COMMIT.fullmatch(path.name) else None
 
 
 def resolve(name: str | Path, revision: str | None = None) -> Source:
@@ -76,7 +85,7 @@ def _is_path(text: str) -> bool:
 def _local(text: str) -> Source:
     path = Path(text).expanduser()
     if path.is_dir():
-        return Source(text, "folder", path)
+        return Source(text, "folder", path, commit=commit_of(path))
     if path.is_file():
         return Source(text, "file", path)
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []

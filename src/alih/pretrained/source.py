@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from alih.pretrained.pooled import ENCODERS_OF_PAIRS
 from alih.pretrained.processor import load_image_processor, load_tokenizer, longest_text
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
-from alih.pretrained.resolve import Source, resolve
+from alih.pretrained.resolve import Source, commit_of, resolve
 from alih.pretrained.task_config import task_of
 from alih.task import Modality, Task
 
@@ -110,7 +110,11 @@ def load(
             return Pretrained(
                 source.name, source, model, processor, anatomy_of(model), task, None, head_is_new, None, size
             )
-        folder = _open(source, allow_pickle=allow_pickle, weights_needed=not random_weights)
+        path = source.path or fetch(source, allow_pickle=allow_pickle)
+        source = replace(source, commit=commit_of(path))
+        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=not random_weights)
+        if source.kind == "built-in" and not random_weights:
+            verify(source.name, path)
         config = read_config(folder, source.name)
         modality = modality_of(config, source.name)
         _check_modality(source.name, modality, task)
@@ -135,14 +139,6 @@ def load(
         licence=folder.licence,
         bytes_on_disk=folder.nbytes,
     )
-
-
-def _open(source: Source, *, allow_pickle: bool, weights_needed: bool) -> ModelFolder:
-    path = source.path or fetch(source, allow_pickle=allow_pickle)
-    folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=weights_needed)
-    if source.kind == "built-in" and weights_needed:
-        verify(source.name, path)
-    return folder
 
 
 def _check_modality(name: str, modality: Modality, task: Task | None) -> None:
