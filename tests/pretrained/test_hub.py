@@ -12,8 +12,9 @@ from transformers import BertModel
 
 from alih.errors import ModelError
 from alih.pretrained import hub
+from alih.pretrained.inspect import describe, render
 from alih.pretrained.registration import register_all
-from alih.pretrained.resolve import Source, resolve
+from alih.pretrained.resolve import Source, commit_of, resolve
 from alih.pretrained.source import load
 
 from .tiny import bert, save
@@ -43,6 +44,16 @@ def test_a_cached_model_opens_without_network(tmp_path: Path, monkeypatch: pytes
     )
     loaded = load("someone/model")
     assert (loaded.name, loaded.source.kind, len(loaded.anatomy.blocks)) == ("someone/model", "hub", 3)
+    assert (loaded.source.revision, loaded.source.commit) == (None, commit)
+    assert f"source      hub, commit {commit}" in render(describe(loaded))
+    assert load(repository / "snapshots" / commit).source.commit == commit
+
+
+def test_a_folder_of_ones_own_has_no_commit(tmp_path: Path) -> None:
+    assert commit_of(tmp_path) is None
+    assert commit_of(tmp_path / "snapshots" / "step-100") is None
+    assert resolve(tmp_path).commit is None
+    assert resolve("alih/minilm").commit is None
 
 
 def test_pickles_are_downloaded_only_if_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

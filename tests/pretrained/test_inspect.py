@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from alih.pretrained.builtin import BUILT_IN
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.footprint import flops_per_example, footprint_of
 from alih.pretrained.inspect import describe, render
@@ -107,3 +108,14 @@ def test_many_blocks_take_few_lines(tmp_path: Path) -> None:
     assert "blocks 0–19" in text
     assert "finetune top 16 of 20" in text
     assert "finetune top 17 of 20" not in text
+
+
+@pytest.mark.parametrize("name", ["alih/minilm", "alih/resnet-small", "alih/vgg-small"])
+def test_a_built_in_is_named_by_where_its_weights_come_from_and_never_by_a_place_on_this_machine(name: str) -> None:
+    description = describe(name)
+    text = render(description)
+    place = str(BUILT_IN[name].locate())
+    assert place not in json.dumps(description)
+    assert place not in text
+    assert text.startswith(f"{name}  (")
+    assert f"source      built-in: {BUILT_IN[name].origin}" in text

@@ -82,6 +82,27 @@ def test_umt5_below_the_pooled_head_is_measured() -> None:
     assert anatomy.head == ("dropout", "classifier")
 
 
+class _FirstToken(nn.Module):
+    """A head that reads the first position itself, so that the whole of the features and the first give its logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(16, 3)
+
+    def forward(self, features: Tensor, **_: Any) -> Tensor:
+        logits: Tensor = self.inner(features[:, 0])
+        return logits
+
+
+def test_where_the_first_position_suffices_the_head_is_said_to_read_no_more() -> None:
+    model = build(TEXT["roberta"]())
+    model.classifier = _FirstToken().eval()
+    with torch.no_grad():
+        hidden = torch.randn(2, 5, 16)
+        assert torch.equal(model.classifier(hidden), model.classifier(hidden[:, :1]))
+    assert measured_anatomy(model).reads == "first"
+
+
 class _AddsBetween(nn.Module):
     def __init__(self, layers: nn.ModuleList) -> None:
         super().__init__()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from alih.cli.flags import Commands
 
@@ -46,9 +48,17 @@ def run_cache(arguments: argparse.Namespace) -> int:
         entries = cache.entries()
         print(f"{cache.folder}: {len(entries)} entries, {sum(entry.nbytes for entry in entries) / 1e6:,.1f} MB")
         for entry in entries:
-            told = ", ".join(value if key == "what" else f"{key} {value}" for key, value in entry.words.items())
-            print(f"  {entry.nbytes / 1e6:10,.1f} MB  {told}")
+            print(f"  {entry.nbytes / 1e6:10,.1f} MB  {_told(entry.words)}")
     return 0
+
+
+def _told(words: Mapping[str, Any]) -> str:
+    """What a cache entry is: of which data and split, then what of them, then the rest by name."""
+    rest = dict(words)
+    data, split, what = (rest.pop(key, None) for key in ("data", "split", "what"))
+    of = " ".join(str(part) for part in (data, f"({split})" if split else None) if part)
+    named = [f"{key} {value}" for key, value in rest.items()]
+    return ", ".join([*([f"{of}: {what}" if of else str(what)] if of or what else []), *named])
 
 
 def run_doctor(_arguments: argparse.Namespace) -> int:
