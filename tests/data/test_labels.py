@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,49 @@ def test_few_whole_numbers_are_classes_and_many_fractions_are_measured() -> None
     assert scheme([n / 7 for n in range(100)]).kind is Kind.REGRESSION
     assert scheme([1.0, 1.5, 2.0, 2.5] * 25).kind is Kind.SINGLE
     assert scheme([f"{n},{n % 10}" for n in range(50)]).parse("3,5") == 3.5
+
+
+RNG = np.random.default_rng(0)
+#: Whole numbers as they come, and what they are. scikit-learn's `type_of_target` calls all of these multiclass, and
+#: warns where more than half of them differ.
+WHOLE: dict[str, tuple[list[int], Kind]] = {
+    "prices that hardly recur": (RNG.integers(0, 100_000, 1000).tolist(), Kind.REGRESSION),
+    "prices in many rows": (RNG.lognormal(9, 1, 100_000).astype(int).tolist(), Kind.REGRESSION),
+    "ages of few people": (RNG.integers(18, 80, 100).tolist(), Kind.REGRESSION),
+    "stars": (RNG.integers(1, 6, 1000).tolist(), Kind.SINGLE),
+    "numbers of 77 classes in few rows": ([n % 77 for n in range(200)], Kind.SINGLE),
+    "numbers of 150 classes from 1": ([1 + n % 150 for n in range(600)], Kind.SINGLE),
+    "codes of 30 products": (RNG.choice([10_000 + 331 * n for n in range(30)], 3000).tolist(), Kind.SINGLE),
+    "years": (RNG.integers(1990, 2021, 2000).tolist(), Kind.SINGLE),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+@pytest.mark.parametrize("written", [int, str, float])
+def test_whole_numbers_are_measured_where_they_hardly_recur_and_classes_otherwise(name: str, written: Any) -> None:
+    numbers, kind = WHOLE[name]
+    assert scheme([written(number) for number in numbers]).kind is kind
+
+
+def test_how_numbers_were_taken_is_said_with_what_changes_it() -> None:
+    measured, classes = (scheme(WHOLE[name][0]).note for name in ("prices that hardly recur", "codes of 30 products"))
+    assert re.search(
+        r'column "label": \d+ different numbers in 1,000 rows are taken as measured \(regression\)', measured
+    )
+    assert "--kind single-label" in measured
+    assert 'column "label": 30 different numbers in 3,000 rows are taken as classes; --kind regression' in classes
+    assert "taken as classes" in scheme([1.0, 1.5, 2.0, 2.5] * 25).note
+
+
+@pytest.mark.parametrize("cells", [WHOLE["stars"][0], ["a", "b"] * 20])
+def test_where_nothing_is_in_doubt_nothing_is_said(cells: list[Any]) -> None:
+    assert scheme(cells).note == ""
+
+
+@pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.REGRESSION])
+def test_what_the_user_said_is_not_repeated(kind: Kind) -> None:
+    found = scheme(WHOLE["prices that hardly recur"][0], kind)
+    assert (found.kind, found.note) == (kind, "")
 
 
 def test_the_kind_can_be_said() -> None:

@@ -12,6 +12,8 @@ from alih.data.read import read_inputs, read_labelled
 from alih.errors import DataError
 from alih.task import Kind, Modality, Task
 
+from .heard import Heard
+
 TEXT = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
 IMAGE = Task(Modality.IMAGE, Kind.SINGLE, ("cat", "dog"))
 COLUMNS = Columns(("text",), "label")
@@ -124,3 +126,41 @@ def test_a_file_without_a_header_is_read_as_in_training(tmp_path: Path) -> None:
     found = read_labelled(path, TEXT, Columns(("column 1",), "column 2"))
     assert found.known_labels.tolist() == [1, 0, 1]
     assert list(read_inputs(path, TEXT, Columns(("column 1",), "column 2")).inputs)[2] == "enak sekali ya"
+
+
+def test_splits_that_are_left_aside_are_said(tmp_path: Path) -> None:
+    for split, rows in (("train", 6), ("validation", 3), ("test", 2)):
+        write(tmp_path, "text,label\n" + "".join(f"{split} text {n},yes\n" for n in range(rows)), f"{split}.csv")
+    for reading in (read_labelled, read_inputs):
+        notes: list[str] = []
+        found = reading(tmp_path, TEXT, COLUMNS, notes=notes)
+        assert list(found.inputs) == ["test text 0", "test text 1"]
+        assert notes == [
+            f"{tmp_path.name}: only its test split is used (2 rows); left aside: train (6 rows), validation (3 rows). "
+            "Name the file or folder of another split to use that one."
+        ]
+
+
+def test_splits_of_pictures_that_are_left_aside_are_said(tmp_path: Path) -> None:
+    for split, count in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for n in range(count):
+                Image.new("L", (4, 4), n + 10 * (name == "dog")).save(tmp_path / split / name / f"{n}.png")
+    notes: list[str] = []
+    assert len(read_labelled(tmp_path, IMAGE, Columns(), notes=notes)) == 4
+    assert "only its test split is used (4 rows); left aside: train (6 rows)" in notes[0]
+
+
+def test_a_source_without_splits_gives_no_note(tmp_path: Path) -> None:
+    notes: list[str] = []
+    read_labelled(write(tmp_path, "text,label\na,yes\nb,no\n"), TEXT, COLUMNS, notes=notes)
+    assert notes == []
+
+
+def test_reading_for_a_model_says_how_far_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path, "text,label\n" + "".join(f"text {n},yes\n" for n in range(30)))
+    for reading in (read_labelled, read_inputs):
+        heard = Heard()
+        reading(path, TEXT, COLUMNS, progress=heard)
+        assert heard.steps == {"Reading new.csv": (31, 31), "Checking the texts of new.csv": (30, 30)}

@@ -217,6 +217,24 @@ def test_regression(tmp_path: Path) -> None:
     assert any("from 0 to 8.42857" in note for note in dataset.notes)
 
 
+def test_a_column_of_prices_is_regression_and_the_inferred_task_is_said(tmp_path: Path) -> None:
+    prices = np.random.default_rng(0).integers(0, 100_000, 60).tolist()
+    path = save(tmp_path / "houses.csv", [{"text": row["text"], "price": prices[n]} for n, row in enumerate(ROWS)])
+    dataset = read(path, label="price")
+    assert dataset.task.kind is Kind.REGRESSION
+    assert any("texts, regression: 60 examples" in note for note in dataset.notes)
+    assert any('"price"' in note and "--kind single-label takes them as classes" in note for note in dataset.notes)
+    with pytest.raises(AlihError, match=r'Name it with --label\. Columns left: "price"'):
+        read(path)  # unique whole numbers under any other name may as well be row numbers
+
+
+def test_prices_of_too_few_rows_are_refused_with_what_forces_regression(tmp_path: Path) -> None:
+    rows = [{"text": row["text"], "price": 1000 + 77 * n} for n, row in enumerate(ROWS[:15])]
+    with pytest.raises(AlihError, match=r"these are no classes.*--kind regression"):
+        read(save(tmp_path / "houses.csv", rows), label="price")
+    assert read(tmp_path / "houses.csv", label="price", kind=Kind.REGRESSION).task.kind is Kind.REGRESSION
+
+
 def test_max_examples_keeps_every_class_in_proportion(tmp_path: Path) -> None:
     dataset = read(save(tmp_path / "reviews.csv"), max_examples=12)
     assert Counter(dataset.train.known_labels.tolist()) == {0: 4, 1: 4, 2: 4}

@@ -14,43 +14,12 @@ from alih.data.labels import Label, LabelScheme, classes_of
 from alih.data.messages import counted, listed
 from alih.data.parts import Part
 from alih.data.split import SplitError, split, strata, subsample
+from alih.data.split_options import SplitOptions
 from alih.data.vocabulary import Split
 from alih.errors import DataError, OptionError
 from alih.task import Kind, Modality, Task
 
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """What the user said about splitting.
-
-    Args:
-        validation, test: shares to hold out where the source has no such split.
-        seed: decides splits and subsample.
-        max_examples: most training examples, or None.
-    """
-
-    validation: float = 0.2
-    test: float = 0.2
-    seed: int = 0
-    max_examples: int | None = None
-
-    def check(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            OptionError: a share or a number is out of range.
-        """
-        for flag, share in (("--validation", self.validation), ("--test", self.test)):
-            if not 0 < share < 1:
-                raise OptionError(f"{flag} {share}: the share to hold out must lie between 0 and 1, as in {flag} 0.2.")
-        if self.validation + self.test >= 1:
-            raise OptionError(
-                f"--validation {self.validation} and --test {self.test} leave nothing to train on. Lower one."
-            )
-        if self.max_examples is not None and self.max_examples < 2:
-            raise OptionError(f"--max-examples {self.max_examples}: at least 2 training examples are needed.")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ Indices = Sequence[int] | NDArray[np.int64]
 _CHUNK = 512
 #: Most bytes of processed pictures kept in memory; beyond it every batch decodes its own pictures again.
 PIXEL_BYTES = 1 << 30
-#: Most tokens, padding included, of a batch that is only scored: those of 32 texts of 512 tokens.
-MOST_TOKENS = 1 << 14
 
 
 class Encoded(ABC):

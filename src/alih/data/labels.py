@@ -20,6 +20,8 @@ from alih.task import Kind
 #: What one label cell comes to: a class, several classes, or a number.
 Label = str | tuple[str, ...] | float
 
+#: As many different whole numbers are classes in any case.
+_FEW = 20
 _SEPARATORS = (";", "|")
 _NO = frozenset(("0", "0.0", "false", "no", "tidak", ""))
 _YES = frozenset(("1", "1.0", "true", "yes", "ya"))
@@ -36,6 +38,7 @@ class LabelScheme:
         decimal_comma: numbers are written 3,5.
         numeric: the classes are whole numbers, so "1", 1 and 1.0 are one class.
         columns: names of the 0/1 columns, where each class has its own.
+        note: for the user, where numbers could also have been taken otherwise: how they were, and how to change it.
     """
 
     kind: Kind
@@ -43,6 +46,7 @@ class LabelScheme:
     decimal_comma: bool = False
     numeric: bool = False
     columns: tuple[str, ...] = ()
+    note: str = ""
 
     def parse(self, cell: Cell) -> Label:
         """Return the label that a cell holds (for 0/1 columns: the tuple of a row's cells).
@@ -166,10 +170,22 @@ def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, col
                 f'{origin}: the label "{excerpt(str(bad))}" is not a number, nor are most others in column "{column}". '
                 "Leave out --kind regression, or name a column of numbers with --label."
             )
-        return LabelScheme(Kind.REGRESSION, decimal_comma=decimal_comma)
+        note = _number_note(numbers, column, Kind.REGRESSION) if kind is None else ""
+        return LabelScheme(Kind.REGRESSION, decimal_comma=decimal_comma, note=note)
     _refuse_mixture(present, column)
     whole = len(numbers) == len(values) and all(value.is_integer() for value in numbers) and not decimal_comma
-    return LabelScheme(Kind.SINGLE, numeric=whole)
+    ambiguous = kind is None and len(numbers) == len(values) and (not whole or len(set(numbers)) > _FEW)
+    note = _number_note(numbers, column, Kind.SINGLE) if ambiguous else ""
+    return LabelScheme(Kind.SINGLE, numeric=whole, note=note)
+
+
+def _number_note(numbers: Sequence[float], column: str, kind: Kind) -> str:
+    different = f"{len(set(numbers)):,} different numbers in {len(numbers):,} rows"
+    measured, classes = "as measured (regression)", "as classes"
+    taken, other, flag = (
+        (measured, classes, "single-label") if kind is Kind.REGRESSION else (classes, measured, "regression")
+    )
+    return f'column "{column}": {different} are taken {taken}; --kind {flag} takes them {other}'
 
 
 def _are_lists(values: Sequence[Cell]) -> bool:
@@ -200,13 +216,24 @@ def _decimal_comma(values: Sequence[Cell]) -> bool:
 
 
 def _is_regression(numbers: Sequence[float], count: int) -> bool:
-    """Numbers are measured rather than counted out when there are many different ones, and some are not whole."""
+    """Say whether numbers are measured rather than the names of classes.
+
+    Fractions are, where there are many different ones. Whole numbers are classes, as scikit-learn's `type_of_target`
+    takes them, where there are few, or where they count through from 0 or 1 and recur, as the numbers of classes do;
+    they are measured where most of them hardly recur: a fifth or more of the rows differ, or a tenth or more of the
+    numbers is seen once.
+    """
     if len(numbers) < 0.8 * count:
         return False
-    different = len(set(numbers))
-    if any(not value.is_integer() for value in numbers):
+    found = Counter(numbers)
+    different = len(found)
+    if any(not value.is_integer() for value in found):
         return different > 10 or different > count / 2
-    return different > 20 and different > count / 5
+    counted_through = min(found) in (0, 1) and max(found) - min(found) + 1 == different
+    if different <= _FEW or (counted_through and different <= count / 2):
+        return False
+    once = sum(times == 1 for times in found.values())
+    return different > count / 5 or once > different / 10
 
 
 def _refuse_objects(present: Sequence[tuple[Cell, str]], column: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from alih.data.examples import Damage
+if TYPE_CHECKING:  # messages are also made where nothing heavy may be imported
+    from alih.data.examples import Damage
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
@@ -16,7 +18,15 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return ' Did you mean "x"?' for the nearest choice, or nothing."""
+    """Return a sentence to put behind a message about an unknown name.
+
+    Args:
+        name: what the user wrote.
+        choices: the names there are; letter case aside, the nearest is taken.
+
+    Returns:
+        ' Did you mean "x"?' with a space in front, or an empty text where nothing is close.
+    """
     found = nearest(name, choices)
     return f' Did you mean "{found}"?' if found else ""
 

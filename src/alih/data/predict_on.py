@@ -14,10 +14,10 @@ from alih.data.folders import pictures_below
 from alih.data.images import is_image_name
 from alih.data.inputs import take_inputs
 from alih.data.labels import LabelScheme, decide
-from alih.data.messages import counted, did_you_mean, quoted, worst
+from alih.data.messages import counted, did_you_mean, listed, quoted, worst
 from alih.data.parts import Part, label_cells, refuse_damage, take_part
 from alih.data.profile import profile
-from alih.data.sources import open_source
+from alih.data.sources import Source, open_source
 from alih.data.table import Table
 from alih.data.vocabulary import Split
 from alih.errors import DataError, OptionError
@@ -32,6 +32,7 @@ def read_inputs(
     *,
     typed: Sequence[str] = (),
     damaged: list[Damage] | None = None,
+    notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> Examples:
     """Read inputs to predict, in the order of the file.
@@ -44,6 +45,7 @@ def read_inputs(
         typed: those of them that the user typed: a table without them is an error, where others may be recognised.
         damaged: where rows that cannot be used are put. Without it, one such row is an error: predictions must line up
             with the file they are for.
+        notes: where a sentence is put about splits of the source that are left aside.
         progress: where long steps report to; silent by default.
 
     Raises:
@@ -57,7 +59,7 @@ def read_inputs(
     elif task.modality is Modality.TEXT and path.suffix.lower() == ".txt" and path.is_file():
         table = _lines(path)
     else:
-        table = _one_table(source, columns)
+        table = _one_table(source, columns, notes, quiet)
     _refuse_missing(table, typed)
     taken = take_inputs(table, _input_columns(table, task, columns), task.modality, quiet)
     rows = [row for row, value in enumerate(taken.inputs) if value is not None]
@@ -77,6 +79,7 @@ def read_labelled(
     *,
     typed: Sequence[str] = (),
     damaged: list[Damage] | None = None,
+    notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> Examples:
     """Read labelled rows to evaluate a model on; of a source with splits, the test split (else validation).
@@ -87,12 +90,14 @@ def read_labelled(
         columns: the columns that training used.
         typed: those of them that the user typed, as for `read_inputs`.
         damaged: where rows that cannot be used are put. Without it, one such row is an error.
+        notes: where a sentence is put about splits of the source that are left aside.
         progress: where long steps report to; silent by default.
 
     Raises:
         DataError: the source cannot be read, holds damaged rows, or a label that the model does not know.
     """
-    table = _one_table(source, columns)
+    quiet = progress or Progress(quiet=True)
+    table = _one_table(source, columns, notes, quiet)
     _refuse_missing(table, typed)
     inputs = _input_columns(table, task, columns)
     labels = names_of(columns.label)
@@ -101,21 +106,32 @@ def read_labelled(
     elif not labels or any(name not in table.columns for name in labels):
         labels = ("label",) if table.pictures else (choose_label(table, set(inputs)),)
     chosen = Chosen(task.modality, inputs, labels)
-    part, lost = take_part(table, chosen, _scheme(table, task, labels), progress or Progress(quiet=True))
+    part, lost = take_part(table, chosen, _scheme(table, task, labels), quiet)
     _refuse_unknown(part, task)
     _settle(table.name, len(part), lost, damaged)
     return part.examples(task)
 
 
-def _one_table(source: str | Path, columns: Columns) -> Table:
-    opened = open_source(source, (*columns.inputs, *names_of(columns.label)))
+def _one_table(source: str | Path, columns: Columns, notes: list[str] | None, progress: Progress) -> Table:
+    opened = open_source(source, (*columns.inputs, *names_of(columns.label)), progress=progress)
     wanted: tuple[Split | None, ...] = ("test", "validation", None, "train")
     for split in wanted:
         if split in opened.tables:
             table = opened.tables[split]
             refuse_damage(table.name, len(table), table.damaged)
+            if notes is not None and len(opened.tables) > 1:
+                notes.append(_left_aside(opened, split))
             return table
     raise DataError(f"{opened.shown}: holds no rows. Give a file with rows in it.")
+
+
+def _left_aside(opened: Source, taken: Split | None) -> str:
+    sizes = {name: counted(len(table), "row") for name, table in opened.tables.items()}
+    others = listed(f"{name} ({size})" for name, size in sizes.items() if name != taken)
+    return (
+        f"{opened.shown}: only its {taken} split is used ({sizes[taken]}); left aside: {others}. "
+        "Name the file or folder of another split to use that one."
+    )
 
 
 def _refuse_missing(table: Table, typed: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from alih.data.assemble import Named, SplitOptions, assemble
+from alih.data.assemble import Named, assemble
 from alih.data.columns import Chosen, ColumnNames, choose, names_of
 from alih.data.examples import Columns, Damage, Dataset
 from alih.data.labels import LabelScheme, decide
@@ -13,6 +13,7 @@ from alih.data.messages import listed, quoted
 from alih.data.parts import Part, label_cells, refuse_damage, take_part
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.data.sources import Source, open_source
+from alih.data.split_options import SplitOptions
 from alih.data.table import Table, is_missing
 from alih.data.vocabulary import Split, split_of
 from alih.errors import DataError, OptionError
@@ -80,7 +81,7 @@ def read(
         options,
         class_order=main.class_names.get(chosen.labels[0], ()),
         columns=Columns(group=chosen.group) if main.pictures else chosen.columns,
-        notes=[*([chosen.note] if chosen.note else []), *opened.notes, *table_notes, *left_aside],
+        notes=[*(note for note in (chosen.note, scheme.note) if note), *opened.notes, *table_notes, *left_aside],
         damaged=damaged,
     )
 
