@@ -21,8 +21,8 @@ from alih.data.table import Cell, Table, refuse_size
 from alih.errors import DataError
 from alih.progress import Progress
 
-#: Rows that are unpacked at a time.
-BATCH_ROWS = 256
+#: Rows that are unpacked at a time: of tables with embedded pictures, and of others.
+_PICTURE_ROWS, _ROWS = 64, 4096
 
 
 def read_parquet(path: Path, progress: Progress | None = None) -> Table:
@@ -36,10 +36,11 @@ def read_parquet(path: Path, progress: Progress | None = None) -> Table:
         if not file.read(4).startswith(b"PAR1"):
             raise DataError(f"{path.name}: not a Parquet file, whatever its name says. Export it again.")
     try:
-        with pq.ParquetFile(path, memory_map=True) as parquet:
-            batches = parquet.iter_batches(batch_size=BATCH_ROWS)
-            rows = parquet.metadata.num_rows
-            return from_batches(path.name, parquet.schema_arrow, batches, rows, path.parent, progress)
+        # Read page by page: a file of one row group would otherwise be in memory as a whole.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as parquet:
+            schema = parquet.schema_arrow
+            batches = parquet.iter_batches(batch_size=batch_rows(schema))
+            return from_batches(path.name, schema, batches, parquet.metadata.num_rows, path.parent, progress)
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path.name}: a damaged Parquet file ({reason}). Export or copy it again.") from error
@@ -94,6 +95,11 @@ def from_batches(
         folder=folder,
         class_names=class_names,
     )
+
+
+def batch_rows(schema: Any) -> int:
+    """Return how many rows of such a table to unpack at a time."""
+    return _PICTURE_ROWS if any(_holds_pictures(field.type) for field in schema) else _ROWS
 
 
 def _holds_pictures(kind: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from alih.data.columnar import BATCH_ROWS, from_batches
+from alih.data.columnar import batch_rows, from_batches
 from alih.data.messages import counted, did_you_mean, listed
 from alih.data.table import Table
 from alih.data.vocabulary import Split, split_of
@@ -121,5 +121,6 @@ def _from_datasets(name: str, part: Any, progress: Progress | None) -> Table:
     for column, feature in part.features.items():
         if isinstance(feature, datasets.Image):
             part = part.cast_column(column, datasets.Image(decode=False))
-    rows = part.with_format("arrow").iter(batch_size=BATCH_ROWS)
-    return from_batches(name, part.features.arrow_schema, rows, len(part), None, progress)
+    schema = part.features.arrow_schema
+    batches = part.with_format("arrow").iter(batch_size=batch_rows(schema))
+    return from_batches(name, schema, batches, len(part), None, progress)
