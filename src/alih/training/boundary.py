@@ -15,7 +15,7 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from alih.data.batch import MOST_TOKENS, Encoded, EncodedTexts, length_batches
+from alih.data.batch import Encoded, EncodedTexts, length_batches
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
 from alih.progress import Progress
@@ -24,6 +24,7 @@ from alih.training.cache import Cache, Draft, Entry, free_bytes
 from alih.training.capture import FEATURES, Boundary, Capture
 from alih.training.identity import Identity
 from alih.training.layout import fast_layout
+from alih.training.memory import most_tokens
 from alih.training.modules import FullModel, HeadModel, freeze_below
 from alih.training.precision import Precision, autocast, choose, device
 from alih.training.resume import ResumedModel
@@ -194,7 +195,8 @@ class _Job:
             stack.enter_context(autocast(self._device, self._precision))
             undo = stack.enter_context(ExitStack())
             undo.callback(_drop, places)
-            batches = length_batches(lengths, self._batch_size, shuffle_seed=None, most_tokens=MOST_TOKENS)
+            most = most_tokens(self._device)
+            batches = length_batches(lengths, self._batch_size, shuffle_seed=None, most_tokens=most)
             step = self._progress.step("running the frozen part once", len(lengths), "examples")
             advance = stack.enter_context(step)
             for rows in batches:

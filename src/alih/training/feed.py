@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alih.data.batch import MOST_TOKENS, Encoded, length_batches
+from alih.data.batch import Encoded, length_batches
 from alih.training.activations import Activations
+from alih.training.memory import most_tokens
+from alih.training.precision import device
 
 #: What a module's forward takes: tensors by name, first dimension = batch.
 Batch = dict[str, Tensor]
@@ -97,7 +99,7 @@ class _LengthFeed(Feed):
 
     def plan(self, epoch_seed: int | None) -> list[NDArray[np.int64]]:
         """Batches of like length; see `length_batches`. For scoring, long texts come in smaller ones."""
-        most = MOST_TOKENS if epoch_seed is None else None
+        most = most_tokens(device()) if epoch_seed is None else None
         lengths = self._encoded.lengths[self.rows]
         return length_batches(lengths, self.batch_size, shuffle_seed=epoch_seed, most_tokens=most)
 

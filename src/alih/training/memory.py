@@ -20,6 +20,16 @@ class OutOfMemoryError(AlihError):
     """There is not enough memory; the message says what needs less."""
 
 
+#: Most tokens, padding included, of a batch that is only scored. On a processor larger ones leave its caches: 1,000
+#: texts through MiniLM took 33 s and 1,037 MB in batches of 16,384 tokens, 15 s and 733 MB in batches of 4,096.
+_MOST_TOKENS, _MOST_TOKENS_GPU = 1 << 12, 1 << 16
+
+
+def most_tokens(on: torch.device) -> int:
+    """Most tokens of a batch that is only scored, on this device."""
+    return _MOST_TOKENS_GPU if on.type == "cuda" else _MOST_TOKENS
+
+
 @contextmanager
 def out_of_memory_in_words(what: str) -> Iterator[None]:
     """Turn what allocators raise into one error with advice.
