@@ -62,7 +62,7 @@ def test_pictures_work_the_same(tiny_resnet: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"learning_rte": 3}, "did you mean 'learning_rate'"),
+        ({"learning_rte": 3}, 'Did you mean "learning_rate"?'),
         ({"seeds": "three"}, "--seeds: 'three' is not a whole number"),
         ({"routes": ["lora"]}, "no route 'lora'"),
         ({"max_time": "soon"}, "--max-time"),

@@ -75,7 +75,7 @@ def test_scores_are_printed_for_people_and_for_programs(place: Path, capsys: pyt
     run, data = str(place / "texts" / "last"), str(place / "reviews.csv")
     assert main(["evaluate", run, data]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("60 examples\naccuracy")
+    assert text.startswith("60 examples\n36 of them stand in the training data")
     assert main(["evaluate", run, data, "--json", "--metric", "macro_f1"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["examples"] == 60

@@ -110,9 +110,11 @@ def test_fine_tuning_pays_for_the_search_of_its_heads_rate_too(done: Comparison)
 
 def test_no_trained_weights_are_left_beside_the_model(done: Comparison) -> None:
     assert sorted(path.name for path in done.folder.path.iterdir() if path.name != ".lock") == [
+        "fingerprints.json",
         "model",
         "predictions",
-        "report.html", "report.json",
+        "report.html",
+        "report.json",
         "spec.json",
         "trials.jsonl",
     ]

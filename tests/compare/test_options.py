@@ -15,7 +15,7 @@ from alih.errors import OptionError
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"routes": "transfer,finetun"}, ["--routes", "finetun", "did you mean 'finetune'"]),
+        ({"routes": "transfer,finetun"}, ["--routes", "finetun", 'Did you mean "finetune"?']),
         ({"seeds": 0}, ["--seeds", "at least 1"]),
         ({"batch_size": -3}, ["--batch-size", "at least 1"]),
         ({"epochs": 0}, ["--epochs"]),
@@ -24,7 +24,7 @@ from alih.errors import OptionError
         ({"blocks": "0"}, ["--blocks", "transfer"]),
         ({"learning_rate": -1.0}, ["--learning-rate", "above 0"]),
         ({"learning_rate": 50.0}, ["--learning-rate"]),
-        ({"learning_rate": {"transfr": 0.1}}, ["--learning-rate", "did you mean 'transfer'"]),
+        ({"learning_rate": {"transfr": 0.1}}, ["--learning-rate", 'Did you mean "transfer"?']),
         ({"learning_rate": "transfer=0.1,finetune"}, ["--learning-rate", "route=number"]),
         ({"max_memory": "much"}, ["--max-memory", "8GB"]),
         ({"max_memory": 0}, ["--max-memory", "above zero"]),
@@ -51,7 +51,7 @@ from alih.errors import OptionError
         ({"routes": ""}, ["--routes", "names no route"]),
         ({"routes": 3.5}, ["--routes", "no list"]),
         ({"blocks": []}, ["--blocks", "names no number"]),
-        ({"learning_rte": 1e-3}, ["learning_rte", "did you mean 'learning_rate'"]),
+        ({"learning_rte": 1e-3}, ["learning_rte", 'Did you mean "learning_rate"?']),
     ],
 )
 def test_a_wrong_option_is_named_with_what_to_do(values: dict[str, object], words: list[str]) -> None:

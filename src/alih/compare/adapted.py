@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from alih.compare.predictions import Prediction, predictions
 from alih.compare.runfolder import RunFolder
 from alih.data.batch import encode
+from alih.data.columns import names_of
 from alih.data.examples import Columns, Damage, Examples, Input
 from alih.data.messages import worst
+from alih.data.overlap import overlap, read_fingerprints
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.errors import DataError, OptionError, RunError
 from alih.evaluate.bootstrap import Interval, interval
@@ -33,6 +35,8 @@ from alih.training.loop import logits
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
 
+#: Hashes of the training inputs, in the run folder.
+FINGERPRINTS = "fingerprints.json"
 _SIDECAR = "alih.json"
 _SCHEMA = 1
 _TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
@@ -48,6 +52,7 @@ class Scores:
         interval: that interval.
         examples: how many examples were scored.
         left_out: rows that could not be used, and why.
+        trained_on: how many of the examples the model was trained on; None where that is not known.
     """
 
     metrics: dict[str, float]
@@ -55,17 +60,23 @@ class Scores:
     interval: Interval
     examples: int
     left_out: tuple[Damage, ...] = ()
+    trained_on: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The scores as JSON-able data."""
         low, high = self.interval.low, self.interval.high
         found = {"examples": self.examples, "metrics": self.metrics, "primary": self.primary, "interval": [low, high]}
+        found |= {} if self.trained_on is None else {"trained_on": self.trained_on}
         return found | ({"left_out": [asdict(damage) for damage in self.left_out]} if self.left_out else {})
 
     def __str__(self) -> str:
         lines = [f"{self.examples:,} examples"]
         if self.left_out:
             lines[0] += f"; {len(self.left_out):,} more could not be used: {worst(self.left_out)}"
+        if self.trained_on:
+            lines.append(
+                f"{self.trained_on:,} of them stand in the training data, too: these scores flatter the model."
+            )
         for name, value in self.metrics.items():
             sure = f"   95 % interval {self.interval.low:.4f} to {self.interval.high:.4f}"
             lines.append(f"{name:<20} {value:.4f}{sure if name == self.primary else ''}")
@@ -146,7 +157,8 @@ class Adapted:
             raise OptionError(f"--batch-size: must be at least 1, not {batch_size}.")
         if len(examples) == 0:
             return np.zeros((0, self.task.outputs), dtype=np.float32)
-        encoded = encode(self.pretrained.processor, examples, self.max_length or self.pretrained.max_length)
+        longest = self.max_length or self.pretrained.max_length
+        encoded = encode(self.pretrained.processor, examples, longest, progress=self.progress)
         self._module.to(device())
         with (
             out_of_memory_in_words("predicting"),
@@ -172,9 +184,21 @@ class Adapted:
         if isinstance(data, Examples):
             examples = data
         else:
-            typed = (*_split(text), *_split(label))
-            examples = read_labelled(data, self.task, self._columns(text, label), typed=typed, damaged=left_out)
-        return self.score(examples, self.logits(examples), metric=chosen, left_out=left_out)
+            typed = (*names_of(text), *names_of(label))
+            notes: list[str] = []
+            columns = self._columns(text, label)
+            examples = read_labelled(
+                data, self.task, columns, typed=typed, damaged=left_out, notes=notes, progress=self.progress
+            )
+            for note in notes:
+                self.progress.say(note)
+        scores = self.score(examples, self.logits(examples), metric=chosen, left_out=left_out)
+        return scores if isinstance(data, Examples) else replace(scores, trained_on=self._trained_on(examples))
+
+    def _trained_on(self, examples: Examples) -> int | None:
+        """How many of the examples the model was trained on; None where its run does not tell."""
+        path = self.folder.parent / FINGERPRINTS
+        return overlap(read_fingerprints(path), examples) if path.is_file() else None
 
     def score(
         self,
@@ -207,7 +231,14 @@ class Adapted:
         """
         alone = Path(inputs[0]) if len(inputs) == 1 else None
         if alone is not None and _is_path(inputs[0], self.task):
-            return read_inputs(alone, self.task, self._columns(text, None), typed=_split(text), damaged=damaged)
+            notes: list[str] = []
+            columns = self._columns(text, None)
+            found = read_inputs(
+                alone, self.task, columns, typed=names_of(text), damaged=damaged, notes=notes, progress=self.progress
+            )
+            for note in notes:
+                self.progress.say(note)
+            return found
         if text is not None:
             raise OptionError("--text: names a column of a file, but no file was named; leave it out.")
         for value in inputs:
@@ -230,7 +261,7 @@ class Adapted:
         return Examples(list(zip(inputs[::2], inputs[1::2], strict=True)), None, origins[: len(inputs) // 2])
 
     def _columns(self, text: str | None, label: str | None) -> Columns:
-        inputs = _split(text) if text else self.columns.inputs
+        inputs = names_of(text) if text else self.columns.inputs
         return Columns(inputs, label or self.columns.label, self.columns.group)
 
 
@@ -314,11 +345,6 @@ def _check_input(value: Input, origin: str, task: Task) -> None:
         if not isinstance(text, str):
             raise DataError(f"{origin}: this model takes texts, not {type(text).__name__}.")
         _check_text(text, origin)
-
-
-def _split(names: str | None) -> tuple[str, ...]:
-    """The columns of "a,b"."""
-    return tuple(name.strip() for name in names.split(",")) if names else ()
 
 
 def _check_text(text: str, origin: str) -> None:

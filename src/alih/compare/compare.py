@@ -142,7 +142,7 @@ def _run(
 
 
 def _dataset(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Dataset:
-    dataset = data if isinstance(data, Dataset) else _read(data, options)
+    dataset = data if isinstance(data, Dataset) else _read(data, options, progress)
     if progress is not None:
         for note in dataset.notes:
             progress.say(note)
@@ -269,7 +269,7 @@ def _check_read(options: Options) -> None:
             raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
 
 
-def _read(data: str | Path, options: Options) -> Dataset:
+def _read(data: str | Path, options: Options, progress: Progress | None) -> Dataset:
     return read(
         data,
         text=options.text,
@@ -281,6 +281,7 @@ def _read(data: str | Path, options: Options) -> Dataset:
         test=options.test,
         max_examples=options.max_examples,
         revision=None,
+        progress=progress,
     )
 
 

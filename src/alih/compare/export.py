@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.compare.adapted import Adapted, Scores, save
+from alih.compare.adapted import FINGERPRINTS, Adapted, Scores, save
 from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.compare.state import put_back
+from alih.data.overlap import write_fingerprints
 from alih.pretrained.families import head_modules
 from alih.routes.bench import Bench
 
@@ -50,6 +51,7 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
     dataset = bench.dataset
     save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
+    write_fingerprints(folder.path / FINGERPRINTS, dataset.train)
     adapted = Adapted.open(folder.model, progress=bench.progress)
     from_disk, in_memory = adapted.logits(dataset.validation), folder.predictions(kept.trial, "logits")
     return HandedOver(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal
 
+from alih.data.messages import did_you_mean
+from alih.data.split_options import SplitOptions
 from alih.errors import OptionError
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -95,7 +96,7 @@ class Options:
             fail("routes", f"names no route. Routes: {', '.join(ROUTES)}.")
         for route in self.routes or ():
             if route not in ROUTES:
-                fail("routes", f"there is no route {route!r}{_near(route, ROUTES)}. Routes: {', '.join(ROUTES)}.")
+                fail("routes", _unknown("route", route, ROUTES))
         for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length"):
             value = getattr(self, option)
             if value is not None and value < 1:
@@ -109,9 +110,7 @@ class Options:
         by_route = self.learning_rate if isinstance(self.learning_rate, Mapping) else {}
         for route in by_route:
             if route not in ROUTES:
-                fail(
-                    "learning_rate", f"there is no route {route!r}{_near(route, ROUTES)}. Routes: {', '.join(ROUTES)}."
-                )
+                fail("learning_rate", _unknown("route", route, ROUTES))
         for rate in by_route.values() or ([] if self.learning_rate is None else [self.learning_rate]):
             if not (isinstance(rate, float) and 0 < rate < 10):
                 fail("learning_rate", f"must be above 0 and below 10, not {rate}.")
@@ -121,11 +120,7 @@ class Options:
             value = getattr(self, option)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 fail(option, f"must be above zero, not {value}.")
-        for option in ("validation", "test"):
-            if not 0 < getattr(self, option) < 1:
-                fail(option, f"must be a share between 0 and 1, not {getattr(self, option)}.")
-        if self.validation + self.test >= 0.9:
-            fail("validation", "with --test, leaves less than a tenth of the examples to train on.")
+        SplitOptions(self.validation, self.test, self.seed, self.max_examples).check()
         if not (self.cache_limit >= 0 and math.isfinite(self.cache_limit)):
             fail("cache_limit", f"must be 0 or more gigabytes, not {self.cache_limit}.")
 
@@ -144,7 +139,7 @@ class Options:
         clean: dict[str, Any] = {}
         for name, value in values.items():
             if name not in known:
-                raise OptionError(f"there is no option {name!r}{_near(name, known)}. Options: {', '.join(known)}.")
+                raise OptionError(_unknown("option", name, known))
             choices = known[name].metadata.get("choices")
             if choices and value is not None and value not in choices:
                 raise OptionError(f"--{name.replace('_', '-')}: {value!r} is none of {', '.join(choices)}.")
@@ -269,9 +264,9 @@ def _counts(option: Field[Any], value: Any) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _near(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    return f"there is no {what} {name!r}.{did_you_mean(name, names)} {what.capitalize()}s: {', '.join(names)}."
 
 
 _CONVERT: dict[str, Callable[[Field[Any], Any], Any]] = {

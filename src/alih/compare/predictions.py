@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.data.examples import Damage, Examples, Input
+from alih.data.spill import is_spilled
 from alih.errors import OptionError
 from alih.evaluate.metrics import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
@@ -166,7 +167,8 @@ def _label(prediction: Prediction) -> str:
 def _whole(value: Input, origin: str) -> str:
     if isinstance(value, tuple):
         return " | ".join(value)
-    return origin if isinstance(value, np.ndarray) else str(value)
+    in_memory = isinstance(value, np.ndarray) or (isinstance(value, Path) and is_spilled(value))
+    return origin if in_memory else str(value)
 
 
 def _shown(value: Input, origin: str, width: int = 80) -> str:

@@ -169,7 +169,7 @@ class Bench:
         splits: dict[PartName, Examples] = {
             "train": self.dataset.train,
             "validation": self.dataset.validation,
-            "shifted": shifted(self.dataset.validation, self.task, self.seed),
+            "shifted": shifted(self.dataset.validation, self.task, self.seed, self.progress),
         }
         head = head_modules(self.pretrained.model, self.pretrained.anatomy)
         centre = self.task.kind is Kind.REGRESSION and last_linear(head).bias is not None
@@ -229,6 +229,7 @@ class Bench:
                     progress=self.progress,
                     batch_size=4 * self.batch_size,
                     precision=self.precision,
+                    of=f"{self.dataset.name} ({name})",
                 )
             taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
             # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
@@ -295,7 +296,8 @@ class Bench:
     def _part(self, examples: Examples) -> Part:
         if len(examples) == 0:
             raise DataError("a split is empty; give more examples, or other shares with --validation and --test.")
-        encoded = encode(self.pretrained.processor, examples, self.max_length or self.pretrained.max_length)
+        longest = self.max_length or self.pretrained.max_length
+        encoded = encode(self.pretrained.processor, examples, longest, progress=self.progress)
         return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
 
 

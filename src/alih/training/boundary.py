@@ -82,6 +82,7 @@ def frozen_outputs(
     progress: Progress,
     batch_size: int = 128,
     precision: Precision | None = None,
+    of: str = "",
 ) -> Frozen:
     """Run the frozen part of a model once over all examples, and keep what comes out at each boundary.
 
@@ -97,11 +98,12 @@ def frozen_outputs(
         progress: where to report.
         batch_size: examples a forward pass.
         precision: compute type; None = the device's best.
+        of: what the examples are, for the listing of the cache.
 
     Raises:
         ModelError: the model cannot be run on these examples.
     """
-    job = _Job(pretrained, encoded, cache, progress, batch_size, precision)
+    job = _Job(pretrained, encoded, cache, progress, batch_size, precision, of)
     return job.run(list(dict.fromkeys(boundaries)), probe)
 
 
@@ -132,6 +134,7 @@ class _Job:
         progress: Progress,
         batch_size: int,
         precision: Precision | None,
+        of: str,
     ) -> None:
         self._model = pretrained.model
         self._anatomy: Anatomy = pretrained.anatomy
@@ -139,6 +142,8 @@ class _Job:
         self._cache = cache if cache is not None and cache.limit_bytes > 0 and len(encoded) else None
         self._progress = progress
         self._batch_size = batch_size
+        self._of = of
+        self._name = pretrained.name
         self._device = device()
         self._precision = choose(self._device, precision)
         self._keys: dict[Boundary | None, str] = {}
@@ -293,7 +298,8 @@ class _Job:
     def _told(self, what: str) -> dict[str, Any]:
         return {
             "what": what,
-            "model": type(self._model).__name__,
+            "data": self._of,
+            "model": self._name,
             "family": self._anatomy.family,
             "examples": len(self._encoded),
             "compute": self._precision,

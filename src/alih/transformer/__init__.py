@@ -1,1 +1,1 @@
-"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017, arXiv 1706.03762), and how to train it."""
+"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017, arXiv 1706.03762) and its training recipe."""

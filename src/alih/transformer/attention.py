@@ -1,28 +1,55 @@
-"""Attention: scaled dot products and several heads of them (arXiv 1706.03762, section 3.2).
+"""Attention: scaled dot-product and multi-head (section 3.2), with a cache of keys and values for decoding.
 
-Shapes: b sequences, q queries, k keys, d = d_model, h heads, e = d / h features of a head.
+Shapes: b sequences, h heads, q queries, k keys, d = d_model, d/h the width of a head. Masks are True where a query may
+look, and broadcast to (b, h, q, k).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import EncoderDecoderCache
+from transformers.cache_utils import EncoderDecoderCache
 
-from alih.transformer.positions import Rotation, rotate
-
-
-class Attended(NamedTuple):
-    """What attention gives: the values it mixed, and with which weights (None where they were not asked for)."""
-
-    output: Tensor
-    weights: Tensor | None
+from alih.errors import ModelError
+from alih.transformer.positions import rotate
 
 
-def scaled_dot_product_attention(
+def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
+    """(queries, keys): each query sees its own position and those before it; the queries are the last of the keys."""
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+def padding_mask(attention_mask: Tensor) -> Tensor:
+    """(b, k) of ones for tokens and zeros for padding → (b, 1, 1, k): no query sees padding."""
+    return attention_mask.bool()[:, None, None, :]
+
+
+def visible(mask: Tensor | None, causal: bool, queries: int, keys: int, device: torch.device) -> Tensor | None:
+    """Join a mask with the causal one (section 3.2.3); None = every query sees every key."""
+    if not causal or queries == 1:  # one query at the end sees all keys
+        return mask
+    past = causal_mask(queries, keys, device)
+    return past if mask is None else mask & past
+
+
+def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
+    """softmax(QKᵀ/√dₖ) of equation 1: (b, h, q, d/h), (b, h, k, d/h) → (b, h, q, k).
+
+    Rows sum to one; a masked position gets exactly zero, and a query that sees nothing gets zeros throughout.
+    """
+    scores: Tensor = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5  # (b, h, q, k)
+    seen = visible(mask, causal, query.shape[-2], key.shape[-2], query.device)
+    if seen is None:
+        return F.softmax(scores, dim=-1)
+    # The least finite number instead of −∞: a row without any visible key stays free of NaN, forwards and backwards.
+    weights = F.softmax(scores.masked_fill(~seen, torch.finfo(scores.dtype).min), dim=-1)
+    return weights.masked_fill(~seen, 0.0)
+
+
+def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -30,60 +57,58 @@ def scaled_dot_product_attention(
     *,
     causal: bool = False,
     dropout: float = 0.0,
-    need_weights: bool = False,
-) -> Attended:
-    """Attention(Q, K, V) = softmax(Q Kᵀ / √e) V, equation 1.
-
-    Without weights PyTorch's fused kernel runs; with them the same formula step by step.
+) -> Tensor:
+    """softmax(QKᵀ/√dₖ)V of equation 1 by PyTorch's fused kernel, which never writes the weights down.
 
     Args:
-        query: (b, h, q, e).
-        key: (b, h, k, e).
-        value: (b, h, k, e).
-        mask: true where a query may look at a key; any shape that broadcasts to (b, h, q, k). A query that may look
-            at nothing gives zeros.
-        causal: query i sees only keys 0 … i; in place of a mask, not beside one.
-        dropout: chance of zeroing a weight, 0 to 1.
-        need_weights: also give softmax(Q Kᵀ / √e), (b, h, q, k), as it was before dropout.
+        query: (b, h, q, d/h).
+        key: (b, h, k, d/h).
+        value: (b, h, k, d/h).
+        mask: True where a query may look.
+        causal: no query sees what comes after it; the queries are the last q of the k positions.
+        dropout: share of the weights that are set to zero.
 
     Returns:
-        Output (b, h, q, e), and the weights.
+        (b, h, q, d/h).
     """
-    if not need_weights:
-        return Attended(F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal), None)
-    if causal:
-        mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()  # (q, k)
-    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5  # (b, h, q, k)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    weights = scores.softmax(dim=-1)  # (b, h, q, k), each row sums to one
-    if mask is not None:
-        weights = weights.masked_fill(~mask, 0.0)  # a row of −∞ alone has no softmax
-    return Attended(F.dropout(weights, dropout) @ value, weights)
+    queries, keys = query.shape[-2], key.shape[-2]
+    if causal and mask is None and 1 < queries == keys:
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+    seen = visible(mask, causal, queries, keys, query.device)
+    return F.scaled_dot_product_attention(query, key, value, seen, dropout)
 
 
 class MultiHeadAttention(nn.Module):
-    """MultiHead(Q, K, V) = Concat(head₁, …, head_h) Wᴼ with headᵢ = Attention(Q Wᵢ^Q, K Wᵢ^K, V Wᵢ^V), section 3.2.2.
+    """Multi-head attention, section 3.2.2: h attentions side by side, each in a projection of its own.
 
-    The matrices of all heads lie side by side: head i is rows i·e … (i + 1)·e of `q_proj.weight`, `k_proj.weight` and
-    `v_proj.weight`, and columns i·e … (i + 1)·e of `out_proj.weight`.
+    W^Q, W^K, W^V and W^O are `q_proj`, `k_proj`, `v_proj`, `out_proj`: head i reads rows i·d/h … (i+1)·d/h of the
+    first three. The paper writes no biases; the usual implementations, PyTorch's among them, have them.
 
     Args:
-        d_model: d, features of a position.
-        num_heads: h; divides d_model.
-        dropout: chance of zeroing an attention weight in training.
-        layer: index of the block, under which keys and values are cached.
+        d_model: width d.
+        heads: number of heads h.
+        dropout: share of the attention weights set to zero in training.
+        layer: which layer of the decoder this is, the key to its place in the cache.
+        rotary: turn queries and keys by their positions (see `positions.rotate`); for self-attention only.
+
+    Raises:
+        ModelError: d is no multiple of h.
     """
 
-    def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0, layer: int = 0) -> None:
+    def __init__(self, d_model: int, heads: int, dropout: float = 0.0, *, layer: int = 0, rotary: bool = False) -> None:
         super().__init__()
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.layer = layer
+        if d_model % heads:
+            raise ModelError(f"d_model={d_model} is no multiple of heads={heads}: choose heads that divide the width")
+        self.heads, self.dropout, self.layer, self.rotary = heads, dropout, layer, rotary
         self.q_proj = nn.Linear(d_model, d_model)
         self.k_proj = nn.Linear(d_model, d_model)
         self.v_proj = nn.Linear(d_model, d_model)
         self.out_proj = nn.Linear(d_model, d_model)
+
+    def split(self, projected: Tensor) -> Tensor:
+        """(b, t, d) → (b, h, t, d/h)."""
+        batch, length, _ = projected.shape
+        return projected.view(batch, length, self.heads, -1).transpose(1, 2)
 
     def forward(
         self,
@@ -92,50 +117,54 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         *,
         causal: bool = False,
-        rotation: Rotation | None = None,
         cache: EncoderDecoderCache | None = None,
-        need_weights: bool = False,
-    ) -> Attended:
-        """Let every position of `hidden` look at `memory`, or at `hidden` itself.
+        return_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let `hidden` look at itself, or at `memory` (section 3.2.3).
 
         Args:
-            hidden: (b, q, d), what asks.
-            memory: (b, k, d), what is looked at: the encoder's output. None is self-attention.
-            mask: as in `scaled_dot_product_attention`.
-            causal: likewise.
-            rotation: rotary positions of queries and keys, for self-attention.
-            cache: keys and values of earlier steps; self-attention adds to them, cross-attention makes them once.
-            need_weights: also give the weights (b, h, q, k).
+            hidden: (b, q, d), where the queries come from.
+            memory: (b, k, d), where keys and values come from: the encoder's output; None = `hidden`.
+            mask: True where a query may look; broadcasts to (b, h, q, k).
+            causal: no query sees what comes after it.
+            cache: keys and values of earlier positions; those of this call are added to it.
+            return_weights: compute the weights in the open and return them, too.
 
         Returns:
-            Output (b, q, d), and the weights.
+            (b, q, d), and the weights (b, h, q, k) or None.
         """
-        query = self._split(self.q_proj(hidden))  # (b, h, q, e)
-        if memory is not None:
-            key, value = self._cross(memory, cache)  # (b, h, k, e) each
+        query = self.split(self.q_proj(hidden))  # (b, h, q, d/h)
+        if memory is None:
+            key, value = self._own(hidden, cache)  # (b, h, k, d/h) each
+            if self.rotary:
+                query = rotate(query, start=key.shape[-2] - query.shape[-2])
         else:
-            key, value = self._split(self.k_proj(hidden)), self._split(self.v_proj(hidden))  # (b, h, q, e) each
-            if rotation is not None:
-                query, key = rotate(query, rotation), rotate(key, rotation)
-            if cache is not None:
-                key, value = cache.self_attention_cache.update(key, value, self.layer)  # (b, h, past + q, e) each
-        heads, weights = scaled_dot_product_attention(
-            query, key, value, mask, causal=causal, dropout=self.dropout * self.training, need_weights=need_weights
-        )
-        joined = heads.transpose(1, 2).flatten(2)  # (b, h, q, e) → (b, q, h, e) → (b, q, d)
-        return Attended(self.out_proj(joined), weights)
+            key, value = self._others(memory, cache)  # (b, h, k, d/h) each
+        dropout = self.dropout if self.training else 0.0
+        weights: Tensor | None = None
+        if return_weights:
+            weights = attention_weights(query, key, mask, causal=causal)  # (b, h, q, k)
+            heads = F.dropout(weights, dropout) @ value  # (b, h, q, d/h)
+        else:
+            heads = attention(query, key, value, mask, causal=causal, dropout=dropout)  # (b, h, q, d/h)
+        together = heads.transpose(1, 2).flatten(2)  # (b, q, d): the heads side by side
+        return self.out_proj(together), weights
 
-    def _split(self, projected: Tensor) -> Tensor:
-        """(b, k, d) → (b, h, k, e)."""
-        batch, length, _ = projected.shape
-        return projected.view(batch, length, self.num_heads, -1).transpose(1, 2)
+    def _own(self, hidden: Tensor, cache: EncoderDecoderCache | None) -> tuple[Tensor, Tensor]:
+        """Keys and values of the sequence itself: the cached ones and, after them, the new ones."""
+        key, value = self.split(self.k_proj(hidden)), self.split(self.v_proj(hidden))
+        if self.rotary:
+            key = rotate(key, start=0 if cache is None else cache.get_seq_length(self.layer))
+        if cache is not None:
+            key, value = cache.self_attention_cache.update(key, value, self.layer)
+        return key, value
 
-    def _cross(self, memory: Tensor, cache: EncoderDecoderCache | None) -> tuple[Tensor, Tensor]:
-        """Keys and values of the encoder's output, which are the same at every step of decoding."""
+    def _others(self, memory: Tensor, cache: EncoderDecoderCache | None) -> tuple[Tensor, Tensor]:
+        """Keys and values of the encoder's output: the same at every step of decoding, so computed once."""
         if cache is not None and cache.is_updated.get(self.layer):
-            stored: Any = cache.cross_attention_cache.layers[self.layer]
-            return stored.keys, stored.values
-        key, value = self._split(self.k_proj(memory)), self._split(self.v_proj(memory))  # (b, h, k, e) each
+            kept: Any = cache.cross_attention_cache.layers[self.layer]
+            return kept.keys, kept.values
+        key, value = self.split(self.k_proj(memory)), self.split(self.v_proj(memory))
         if cache is not None:
             key, value = cache.cross_attention_cache.update(key, value, self.layer)
             cache.is_updated[self.layer] = True

@@ -1,6 +1,7 @@
-"""Encoder and decoder blocks (arXiv 1706.03762, section 3.1), post-norm as in the paper or pre-norm.
+"""Encoder and decoder blocks (section 3.1): attention and feed-forward sub-layers, residuals and layer norm.
 
-Shapes: b sequences, n positions of the target, m of the source, d = d_model, f = d_ff, h heads.
+Post-norm, LayerNorm(x + Sublayer(x)), as in the paper; pre-norm, x + Sublayer(LayerNorm(x)), as in most models since
+(Xiong et al. 2020, arXiv 2002.04745), by option. Shapes: b sequences, s source tokens, t target tokens, d = d_model.
 """
 
 from __future__ import annotations
@@ -9,92 +10,84 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import EncoderDecoderCache
+from transformers.cache_utils import EncoderDecoderCache
 
-from alih.transformer.attention import Attended, MultiHeadAttention
+from alih.transformer.attention import MultiHeadAttention
 from alih.transformer.configuration import AlihTransformerConfig
-from alih.transformer.positions import Rotation
 
 
 class FeedForward(nn.Module):
-    """FFN(x) = max(0, x W₁ + b₁) W₂ + b₂ at each position alone, section 3.3."""
+    """Section 3.3: FFN(x) = max(0, xW₁ + b₁)W₂ + b₂, at each position alone."""
 
-    def __init__(self, d_model: int, d_ff: int) -> None:
+    def __init__(self, d_model: int, d_ff: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.linear1 = nn.Linear(d_model, d_ff)
-        self.linear2 = nn.Linear(d_ff, d_model)
+        self.fc1 = nn.Linear(d_model, d_ff)
+        self.fc2 = nn.Linear(d_ff, d_model)
+        self.dropout = dropout
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(b, n, d) → (b, n, f) → (b, n, d)."""
-        expanded = F.relu(self.linear1(hidden))  # (b, n, f)
-        output: Tensor = self.linear2(expanded)
-        return output
+        """(b, t, d) → (b, t, d)."""
+        inner = F.dropout(F.relu(self.fc1(hidden)), self.dropout, self.training)  # (b, t, d_ff)
+        outer: Tensor = self.fc2(inner)  # (b, t, d)
+        return outer
 
 
 class Residual(nn.Module):
-    """What surrounds every sub-layer: LayerNorm(x + Dropout(Sublayer(x))), sections 3.1 and 5.4.
-
-    Pre-norm is x + Dropout(Sublayer(LayerNorm(x))) (Xiong et al. 2020, arXiv 2002.04745): easier to train deep; a last
-    norm then closes the stack.
-    """
+    """Residual connection and layer norm around one sub-layer (section 3.1), dropout on its output (section 5.4)."""
 
     def __init__(self, config: AlihTransformerConfig) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
-        self.pre_norm = config.pre_norm
+        self.norm = nn.LayerNorm(config.d_model)
+        self.norm_first = config.norm_first
+        self.dropout = config.dropout
 
     def forward(self, hidden: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
-        """(b, n, d) → (b, n, d)."""
-        if self.pre_norm:
-            output: Tensor = hidden + self.dropout(sublayer(self.norm(hidden)))
-        else:
-            output = self.norm(hidden + self.dropout(sublayer(hidden)))
-        return output
+        """(b, t, d) → (b, t, d)."""
+        if self.norm_first:
+            return hidden + F.dropout(sublayer(self.norm(hidden)), self.dropout, self.training)
+        joined: Tensor = self.norm(hidden + F.dropout(sublayer(hidden), self.dropout, self.training))
+        return joined
+
+
+def _attention(config: AlihTransformerConfig, layer: int, *, rotary: bool) -> MultiHeadAttention:
+    return MultiHeadAttention(config.d_model, config.heads, config.attention_dropout, layer=layer, rotary=rotary)
 
 
 class EncoderBlock(nn.Module):
-    """Self-attention, then the feed-forward network: the left half of figure 1."""
+    """Left of figure 1, section 3.1: self-attention, then the feed-forward network."""
 
     def __init__(self, config: AlihTransformerConfig, layer: int) -> None:
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, config.attention_dropout, layer)
-        self.feed_forward = FeedForward(config.d_model, config.d_ff)
-        self.around_self_attention = Residual(config)
-        self.around_feed_forward = Residual(config)
+        self.self_attention = _attention(config, layer, rotary=config.positions == "rotary")
+        self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation_dropout)
+        self.residuals = nn.ModuleList(Residual(config) for _ in range(2))
 
     def forward(
-        self,
-        hidden: Tensor,
-        mask: Tensor | None = None,
-        rotation: Rotation | None = None,
-        need_weights: bool = False,
+        self, hidden: Tensor, mask: Tensor | None = None, *, return_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """(b, m, d) → (b, m, d), and the weights (b, h, m, m) where they are asked for."""
+        """(b, s, d) → (b, s, d), and the weights (b, h, s, s) if asked for; the mask is True where one may look."""
         weights: Tensor | None = None
 
-        def look_around(hidden: Tensor) -> Tensor:
+        def look(x: Tensor) -> Tensor:
             nonlocal weights
-            attended: Attended = self.self_attention(hidden, None, mask, rotation=rotation, need_weights=need_weights)
-            weights = attended.weights
-            return attended.output
+            seen: Tensor
+            seen, weights = self.self_attention(x, mask=mask, return_weights=return_weights)
+            return seen
 
-        hidden = self.around_self_attention(hidden, look_around)  # (b, m, d)
-        hidden = self.around_feed_forward(hidden, self.feed_forward)  # (b, m, d)
+        hidden = self.residuals[0](hidden, look)  # (b, s, d)
+        hidden = self.residuals[1](hidden, self.feed_forward)  # (b, s, d)
         return hidden, weights
 
 
 class DecoderBlock(nn.Module):
-    """Masked self-attention, attention to the encoder's output, the feed-forward network: figure 1, right half."""
+    """Right of figure 1, section 3.1: masked self-attention, attention to the encoder, the feed-forward network."""
 
     def __init__(self, config: AlihTransformerConfig, layer: int) -> None:
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, config.attention_dropout, layer)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, config.attention_dropout, layer)
-        self.feed_forward = FeedForward(config.d_model, config.d_ff)
-        self.around_self_attention = Residual(config)
-        self.around_cross_attention = Residual(config)
-        self.around_feed_forward = Residual(config)
+        self.self_attention = _attention(config, layer, rotary=config.positions == "rotary")
+        self.cross_attention = _attention(config, layer, rotary=False)
+        self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation_dropout)
+        self.residuals = nn.ModuleList(Residual(config) for _ in range(3))
 
     def forward(
         self,
@@ -103,46 +96,38 @@ class DecoderBlock(nn.Module):
         mask: Tensor | None = None,
         memory_mask: Tensor | None = None,
         *,
-        causal: bool = False,
-        rotation: Rotation | None = None,
         cache: EncoderDecoderCache | None = None,
-        need_weights: bool = False,
+        return_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """One block of the decoder.
+        """Decode the positions given, after those in the cache.
 
         Args:
-            hidden: (b, n, d).
-            memory: (b, m, d), the encoder's output.
-            mask: of self-attention, broadcasting to (b, h, n, past + n).
-            memory_mask: of cross-attention, broadcasting to (b, h, n, m).
-            causal: self-attention sees the past alone; in place of `mask`.
-            rotation: rotary positions of self-attention.
-            cache: keys and values of earlier steps.
-            need_weights: also give the weights.
+            hidden: (b, t, d).
+            memory: the encoder's output, (b, s, d).
+            mask: which target positions may be seen beside the causal rule, (b, 1, 1, all positions so far).
+            memory_mask: which source positions may be seen, (b, 1, 1, s).
+            cache: keys and values of earlier positions and of the memory; filled on the way.
+            return_weights: return the weights, too.
 
         Returns:
-            (b, n, d); the weights of self-attention (b, h, n, past + n) and of cross-attention (b, h, n, m).
+            (b, t, d), weights of self-attention (b, h, t, all positions so far) and of cross-attention (b, h, t, s).
         """
-        self_weights: Tensor | None = None
-        cross_weights: Tensor | None = None
+        own: Tensor | None = None
+        cross: Tensor | None = None
 
-        def look_back(hidden: Tensor) -> Tensor:
-            nonlocal self_weights
-            attended: Attended = self.self_attention(
-                hidden, None, mask, causal=causal, rotation=rotation, cache=cache, need_weights=need_weights
-            )
-            self_weights = attended.weights
-            return attended.output
+        def look_back(x: Tensor) -> Tensor:
+            nonlocal own
+            seen: Tensor
+            seen, own = self.self_attention(x, mask=mask, causal=True, cache=cache, return_weights=return_weights)
+            return seen
 
-        def look_at_source(hidden: Tensor) -> Tensor:
-            nonlocal cross_weights
-            attended: Attended = self.cross_attention(
-                hidden, memory, memory_mask, cache=cache, need_weights=need_weights
-            )
-            cross_weights = attended.weights
-            return attended.output
+        def look_at_source(x: Tensor) -> Tensor:
+            nonlocal cross
+            seen: Tensor
+            seen, cross = self.cross_attention(x, memory, memory_mask, cache=cache, return_weights=return_weights)
+            return seen
 
-        hidden = self.around_self_attention(hidden, look_back)  # (b, n, d)
-        hidden = self.around_cross_attention(hidden, look_at_source)  # (b, n, d)
-        hidden = self.around_feed_forward(hidden, self.feed_forward)  # (b, n, d)
-        return hidden, self_weights, cross_weights
+        hidden = self.residuals[0](hidden, look_back)  # (b, t, d)
+        hidden = self.residuals[1](hidden, look_at_source)  # (b, t, d)
+        hidden = self.residuals[2](hidden, self.feed_forward)  # (b, t, d)
+        return hidden, own, cross

@@ -1,4 +1,4 @@
-"""Configuration of the Transformer."""
+"""Configuration of the Transformer: the names are the paper's (sections 3 and 5.4, table 3)."""
 
 from __future__ import annotations
 
@@ -8,51 +8,47 @@ from transformers import PreTrainedConfig
 
 from alih.errors import ModelError
 
-POSITIONS = ("sinusoidal", "learned", "rotary", "none")
-
 
 class AlihTransformerConfig(PreTrainedConfig):
-    """Sizes of an encoder–decoder (arXiv 1706.03762); the defaults are the paper's base model, table 3.
+    """An encoder–decoder Transformer (Vaswani et al. 2017, arXiv 1706.03762); the defaults are its base model.
 
     Args:
-        vocab_size: tokens, shared by source and target.
-        d_model: features of a position.
-        encoder_layers: blocks of the encoder.
-        decoder_layers: blocks of the decoder.
-        num_heads: attention heads; divides d_model.
-        d_ff: inner features of the feed-forward network.
-        dropout: chance of zeroing a feature of a sub-layer's output and of the embeddings in training (section 5.4).
-        attention_dropout: chance of zeroing an attention weight in training; the paper names none.
-        positions: "sinusoidal" (section 3.5), "learned", "rotary", or "none" (the encoder then sees a bag of tokens).
-        max_positions: longest sequence of learned positions; the others know no limit.
-        pre_norm: normalise what enters a sub-layer; the paper normalises what leaves it.
-        layer_norm_eps: added to the variance in every normalisation.
-        label_smoothing: ε of section 5.4, in the loss of training mode.
+        vocab_size: tokens of the vocabulary that source and target share.
+        d_model: width of embeddings and blocks.
+        layers: N, the blocks of the encoder, and as many of the decoder.
+        heads: h, the attention heads of each attention.
+        d_ff: inner width of the feed-forward network.
+        dropout: P_drop of section 5.4, on sub-layer outputs and on embeddings plus positions.
+        attention_dropout: the same on attention weights (the paper's text has none).
+        activation_dropout: the same within the feed-forward network (the paper's text has none).
+        norm_first: pre-norm instead of the paper's post-norm; a last layer norm then ends encoder and decoder.
+        positions: "sinusoidal" as in the paper, "learned", "rotary" or "none".
+        max_position_embeddings: number of learned positions; the other kinds have no limit.
+        label_smoothing: ε_ls of section 5.4, in the training loss.
 
     Raises:
         ModelError: a value that describes no network.
     """
 
     model_type: ClassVar[str] = "alih-transformer"
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
     attribute_map: ClassVar[dict[str, str]] = {
         "hidden_size": "d_model",
-        "num_attention_heads": "num_heads",
-        "num_hidden_layers": "encoder_layers",
+        "num_hidden_layers": "layers",
+        "num_attention_heads": "heads",
     }
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     vocab_size: int = 37000
     d_model: int = 512
-    encoder_layers: int = 6
-    decoder_layers: int = 6
-    num_heads: int = 8
+    layers: int = 6
+    heads: int = 8
     d_ff: int = 2048
     dropout: float = 0.1
     attention_dropout: float = 0.0
+    activation_dropout: float = 0.0
+    norm_first: bool = False
     positions: str = "sinusoidal"
-    max_positions: int = 1024
-    pre_norm: bool = False
-    layer_norm_eps: float = 1e-5
+    max_position_embeddings: int = 1024
     label_smoothing: float = 0.1
     use_cache: bool = True
     is_encoder_decoder: bool = True
@@ -64,24 +60,20 @@ class AlihTransformerConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Check the values, in words."""
-        for name in ("vocab_size", "d_model", "encoder_layers", "decoder_layers", "num_heads", "d_ff", "max_positions"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ModelError(f"alih-transformer: {name} is {value!r}; give a whole number of at least 1")
-        for name in ("dropout", "attention_dropout", "label_smoothing"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ModelError(f"alih-transformer: {name} is {getattr(self, name)!r}; give a share from 0 to below 1")
-        if self.d_model % self.num_heads:
+        for name in ("vocab_size", "d_model", "layers", "heads", "d_ff", "max_position_embeddings"):
+            if getattr(self, name) < 1:
+                raise ModelError(f"alih-transformer: {name} is {getattr(self, name)}; give a positive number")
+        for name in ("dropout", "attention_dropout", "activation_dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ModelError(f"alih-transformer: {name} is {getattr(self, name)}; give a number from 0 to below 1")
+        if self.d_model % self.heads:
             raise ModelError(
-                f"alih-transformer: d_model {self.d_model} is not divisible by num_heads {self.num_heads}; "
-                "every head takes an equal share of the features"
+                f"alih-transformer: d_model={self.d_model} is no multiple of heads={self.heads}; choose heads that "
+                "divide the width"
             )
-        if self.positions not in POSITIONS:
-            raise ModelError(f"alih-transformer: positions is {self.positions!r}; give one of {', '.join(POSITIONS)}")
-        pairs = {"sinusoidal": self.d_model, "rotary": self.d_model // self.num_heads}.get(self.positions, 0)
-        if pairs % 2:
-            raise ModelError(
-                f"alih-transformer: {self.positions} positions need an even number of features, not {pairs}; "
-                "change d_model or num_heads"
-            )
+        width = self.d_model if self.positions == "sinusoidal" else self.d_model // self.heads
+        if self.positions in ("sinusoidal", "rotary") and width % 2:
+            raise ModelError(f"alih-transformer: {self.positions} positions need an even width, not {width}")
+        if self.positions not in ("sinusoidal", "learned", "rotary", "none"):
+            raise ModelError(f"alih-transformer: positions={self.positions!r}; sinusoidal, learned, rotary or none")
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]

@@ -1,23 +1,19 @@
-"""The paper's length penalty for beam search (arXiv 1706.03762, section 6.1)."""
+"""The length penalty that the paper's beam search uses (section 6.1, after Wu et al. 2016, arXiv 1609.08144)."""
 
 from __future__ import annotations
 
 
-class GnmtLengthPenalty(float):
-    """GNMT's penalty as a value of transformers' `length_penalty`: `generate(length_penalty=GnmtLengthPenalty(0.6))`.
+class PaperLengthPenalty(float):
+    """lp(Y) = ((5 + |Y|) / 6)^α of Wu et al. 2016, equation 14; the paper takes α = 0.6 and four beams.
 
-    The paper ranks a finished hypothesis Y by log P(Y | X) / lp(Y) with lp(Y) = ((5 + |Y|) / 6)^α (Wu et al. 2016,
-    arXiv 1609.08144, equation 14) and α = 0.6; transformers divides by |Y|^α, which favours long hypotheses more: from 5 to
-    10 tokens it grows by 2^α, GNMT's by 1.5^α. |Y| counts the generated tokens, the end token among them.
+    transformers divides a hypothesis' log-probability by length ** length_penalty. This number answers that power with
+    the formula above, so the beam search stays transformers' own:
 
-    transformers computes `length ** length_penalty`, and Python asks the right operand when the left, an int, cannot
-    take the power itself: this number answers with lp. Everything else in beam search stays transformers' own. Saved in
-    a generation config it is the plain number α.
+        model.generate(**batch, num_beams=4, length_penalty=PaperLengthPenalty(0.6))
 
-    Args:
-        alpha: 0 ranks by the probability alone; the paper's is 0.6.
+    Written into a generation_config.json it becomes the plain number α, which is transformers' own rule again.
     """
 
-    def __rpow__(self, length: float, modulus: None = None, /) -> float:  # type: ignore[override]
-        """Lp of a hypothesis of `length` tokens."""
+    def __rpow__(self, length: float, mod: None = None) -> float:
+        """((5 + length) / 6)^α."""
         return float(((5.0 + length) / 6.0) ** float(self))

@@ -1,12 +1,9 @@
-"""Where a token stands: sinusoidal encodings, learned ones, and rotary ones.
+"""What tells positions apart: sinusoids (the paper, section 3.5), learned vectors (BERT, GPT-2), rotation (Llama).
 
-The paper's encoder and decoder add a vector to each embedding (sinusoidal or learned, section 3.5); rotary positions
-turn queries and keys instead.
+Shapes: b sequences, h heads, t positions, d the width.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,100 +11,110 @@ from torch import Tensor, nn
 from alih.errors import ModelError
 
 
-def sinusoidal_encoding(positions: Tensor, d_model: int) -> Tensor:
-    """PE(pos, 2i) = sin(pos / 10000^(2i/d)), PE(pos, 2i+1) = cos(pos / 10000^(2i/d)), section 3.5.
+def frequencies(width: int, device: torch.device | None = None) -> Tensor:
+    """1/10000^(2i/d) for i = 0 … d/2 − 1, in radians a position."""
+    return 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
 
-    PE(pos + k) is PE(pos) with each pair (2i, 2i+1) turned by the angle k / 10000^(2i/d), whatever pos is: this is
-    what lets attention learn relative positions.
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """PE of section 3.5, (length, width) in float32: PE[pos, 2i] = sin(pos·ωᵢ), PE[pos, 2i+1] = cos(pos·ωᵢ).
+
+    A shift by k turns each pair (sin, cos) by the angle k·ωᵢ, wherever it starts: the paper's reason for sinusoids.
+    """
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies(width)  # (length, d/2)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1).float()  # (length, d): sin, cos, sin, …
+
+
+def rotate(vectors: Tensor, start: int = 0) -> Tensor:
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864, section 3.2.2): turn pair i of position p by the angle p·ωᵢ.
+
+    The product of a turned query and a turned key depends on the distance of their positions alone. Pairs are
+    (i, i + d/2), as in Llama, not neighbours as in the article: the same up to the order of the coordinates.
 
     Args:
-        positions: (n,) positions, counted from 0.
-        d_model: d, an even number of features.
+        vectors: queries or keys (b, h, t, d), d even.
+        start: position of the first one.
 
     Returns:
-        (n, d) in float32, computed in float64.
+        (b, h, t, d), as long as before.
     """
-    exponents = torch.arange(0, d_model, 2, dtype=torch.float64, device=positions.device) / d_model  # (d/2,)
-    angles = positions.double()[:, None] / 10000.0**exponents  # (n, d/2)
-    return torch.stack((angles.sin(), angles.cos()), dim=2).flatten(1).float()  # (n, d/2, 2) → (n, d)
+    length, width = vectors.shape[-2:]
+    places = torch.arange(start, start + length, dtype=torch.float64, device=vectors.device)
+    angles = places[:, None] * frequencies(width, vectors.device)  # (t, d/2)
+    cosine, sine = angles.cos().to(vectors.dtype), angles.sin().to(vectors.dtype)
+    first, second = vectors.chunk(2, dim=-1)  # (b, h, t, d/2) each
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
 class SinusoidalPositions(nn.Module):
-    """Adds the fixed encoding of section 3.5; any length, no parameters."""
+    """Section 3.5: fixed, without parameters, for any length. The table grows when a longer sequence comes.
 
-    def __init__(self, d_model: int) -> None:
+    Raises:
+        ModelError: the width is odd.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.d_model = d_model
-        # A plain attribute: the table follows from d_model, so it is neither saved nor loaded.
-        self._table = torch.empty(0, d_model)
+        if width % 2:
+            raise ModelError(f"sinusoidal positions need an even d_model, not {width}")
+        self.width = width
+        self._table = torch.empty(0, width)
 
     def forward(self, embedded: Tensor, start: int = 0) -> Tensor:
-        """(b, n, d) → (b, n, d); the first position is number `start`."""
+        """(b, t, d) → (b, t, d): add the encodings of positions start … start + t − 1."""
         end = start + embedded.shape[1]
-        if len(self._table) < end or self._table.device != embedded.device or self._table.dtype != embedded.dtype:
-            length = max(64, 2 * end)
-            table = sinusoidal_encoding(torch.arange(length, device=embedded.device), self.d_model)
-            self._table = table.to(embedded.dtype)
-        return embedded + self._table[start:end]  # (b, n, d) + (n, d)
+        if len(self._table) < end:
+            self._table = sinusoids(max(end, 2 * len(self._table)), self.width)
+        if self._table.device != embedded.device:
+            self._table = self._table.to(embedded.device)
+        return embedded + self._table[start:end].to(embedded.dtype)
 
 
 class LearnedPositions(nn.Module):
-    """Adds a trained vector a position, as BERT (arXiv 1810.04805) and GPT-2 do; table 3 (E) found them as good.
+    """A trained vector a position, as in BERT and GPT-2 (section 3.5 finds it as good as sinusoids)."""
 
-    Args:
-        max_positions: positions that have a vector.
-        d_model: d.
-
-    Raises:
-        ModelError: a sequence that is longer than `max_positions`.
-    """
-
-    def __init__(self, max_positions: int, d_model: int) -> None:
+    def __init__(self, width: int, most: int) -> None:
         super().__init__()
-        self.encoding = nn.Embedding(max_positions, d_model)
+        self.embedding = nn.Embedding(most, width)
 
     def forward(self, embedded: Tensor, start: int = 0) -> Tensor:
-        """(b, n, d) → (b, n, d); the first position is number `start`."""
-        end, known = start + embedded.shape[1], self.encoding.num_embeddings
-        if end > known:
+        """(b, t, d) → (b, t, d): add the vectors of positions start … start + t − 1.
+
+        Raises:
+            ModelError: there are fewer vectors than positions.
+        """
+        end = start + embedded.shape[1]
+        if end > self.embedding.num_embeddings:
             raise ModelError(
-                f"alih-transformer: a sequence of {end} tokens, but its learned positions end at {known}: cut the text "
-                f"(max_length={known}), or train with max_positions={end} or with sinusoidal positions"
+                f"a sequence of {end} tokens, and learned positions for {self.embedding.num_embeddings}: cut it, or "
+                "make the model with a larger max_position_embeddings"
             )
-        return embedded + self.encoding(torch.arange(start, end, device=embedded.device))  # (b, n, d) + (n, d)
+        return embedded + self.embedding.weight[start:end]
 
 
-class Rotation(NamedTuple):
-    """Cosine and sine by which queries and keys turn, each (n, e)."""
+class NoPositions(nn.Module):
+    """Adds nothing: the order is told by rotation within the attention, or not at all."""
 
-    cos: Tensor
-    sin: Tensor
+    def forward(self, embedded: Tensor, start: int = 0) -> Tensor:
+        """(b, t, d), unchanged."""
+        return embedded
 
 
-class RotaryPositions(nn.Module):
-    """Makes the rotations of RoFormer (Su et al. 2021, arXiv 2104.09864, section 3.2), in Llama's layout.
-
-    A query at position m and a key at position n meet in a score that depends on m − n alone.
+def positions(kind: str, width: int, most: int) -> nn.Module:
+    """Build what is added to the embeddings.
 
     Args:
-        d_head: e, an even number of features of a head.
-        base: features i and i + e/2 turn by pos / base^(2i/e).
+        kind: "sinusoidal", "learned", "rotary" or "none".
+        width: of the embeddings.
+        most: the largest number of learned positions.
+
+    Raises:
+        ModelError: no such kind.
     """
-
-    def __init__(self, d_head: int, base: float = 10000.0) -> None:
-        super().__init__()
-        self.d_head = d_head
-        self.base = base
-
-    def forward(self, hidden: Tensor, start: int = 0) -> Rotation:
-        """(b, n, …) → rotations of positions `start` … `start` + n − 1, each (n, e)."""
-        steps = torch.arange(0, self.d_head, 2, dtype=torch.float64, device=hidden.device) / self.d_head  # (e/2,)
-        positions = torch.arange(start, start + hidden.shape[1], dtype=torch.float64, device=hidden.device)  # (n,)
-        angles = (positions[:, None] / self.base**steps).repeat(1, 2)  # (n, e/2) → (n, e)
-        return Rotation(angles.cos().to(hidden.dtype), angles.sin().to(hidden.dtype))
-
-
-def rotate(heads: Tensor, rotation: Rotation) -> Tensor:
-    """Turn the pairs (i, i + e/2) of every head, (b, h, n, e) → (b, h, n, e)."""
-    first, second = heads.chunk(2, dim=-1)  # (b, h, n, e/2) each
-    return heads * rotation.cos + torch.cat((-second, first), dim=-1) * rotation.sin
+    if kind == "sinusoidal":
+        return SinusoidalPositions(width)
+    if kind == "learned":
+        return LearnedPositions(width, most)
+    if kind in ("rotary", "none"):
+        return NoPositions()
+    raise ModelError(f"positions={kind!r}: choose sinusoidal, learned, rotary or none")

@@ -9,7 +9,7 @@ from alih.transformer.model import AlihTransformerForConditionalGeneration, Alih
 
 
 def register() -> None:
-    """Register alih-transformer; calling it again changes nothing."""
+    """Register alih-transformer with the Auto classes; calling it again changes nothing."""
     AutoConfig.register(AlihTransformerConfig.model_type, AlihTransformerConfig, exist_ok=True)
     AutoModel.register(AlihTransformerConfig, AlihTransformerModel, exist_ok=True)
     AutoModelForSeq2SeqLM.register(AlihTransformerConfig, AlihTransformerForConditionalGeneration, exist_ok=True)

@@ -1,60 +1,78 @@
-"""The stacks of blocks: encoder and decoder, each with its embedding (arXiv 1706.03762, sections 3.1, 3.4 and 3.5).
+"""Encoder and decoder: embeddings and positions below a stack of blocks (sections 3.1 and 3.4).
 
-Shapes: b sequences, m tokens of the source, n of the target, d = d_model, h heads.
+Shapes: b sequences, s source tokens, t target tokens, d = d_model, h heads.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+import torch
 from torch import Tensor, nn
-from transformers import EncoderDecoderCache
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPastAndCrossAttentions
 
+from alih.transformer.attention import padding_mask
 from alih.transformer.blocks import DecoderBlock, EncoderBlock
 from alih.transformer.configuration import AlihTransformerConfig
-from alih.transformer.masks import decoder_mask, padding_mask
-from alih.transformer.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from alih.transformer.positions import positions
 
 
-class Stack(nn.Module):
-    """What encoder and decoder share: embeddings times √d plus positions (sections 3.4 and 3.5), and a last norm."""
+class AlihTransformerPreTrainedModel(PreTrainedModel):
+    """What encoder, decoder and the whole share: configuration and initialisation."""
 
+    config_class = AlihTransformerConfig
+    base_model_prefix = "model"
     main_input_name = "input_ids"
+    _supports_sdpa = True
+    _no_split_modules: set[str] | list[str] | None = ["EncoderBlock", "DecoderBlock"]  # noqa: RUF012 (the base class's)
 
-    def __init__(self, config: AlihTransformerConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.d_model, padding_idx=config.pad_token_id)
-        self.scale = config.d_model**0.5
-        self.positions: nn.Module | None = None
-        self.rotary: RotaryPositions | None = None
-        if config.positions == "sinusoidal":
-            self.positions = SinusoidalPositions(config.d_model)
-        elif config.positions == "learned":
-            self.positions = LearnedPositions(config.max_positions, config.d_model)
-        elif config.positions == "rotary":
-            self.rotary = RotaryPositions(config.d_model // config.num_heads)
-        self.dropout = nn.Dropout(config.dropout)
-        # Post-norm blocks end in a norm of their own.
-        self.norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_eps) if config.pre_norm else nn.Identity()
-
-    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None, start: int = 0) -> Tensor:
-        """Tokens (b, n), or their vectors (b, n, d), to what enters the first block (b, n, d)."""
-        embedded = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds  # (b, n, d)
-        embedded = embedded * self.scale
-        if self.positions is not None:
-            embedded = self.positions(embedded, start)  # (b, n, d)
-        output: Tensor = self.dropout(embedded)
-        return output
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Embeddings from N(0, 1/d), so that scaled by √d they have variance one; matrices after Glorot and Bengio."""
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
+        if isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=self.config.d_model**-0.5)
+        elif isinstance(module, nn.Linear):
+            init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                init.zeros_(module.bias)
 
 
-class Encoder(Stack):
-    """N encoder blocks (section 3.1)."""
+class _Stack(AlihTransformerPreTrainedModel):
+    """Embeddings times √d (section 3.4), plus positions (section 3.5), dropout (section 5.4); the last norm."""
 
     def __init__(self, config: AlihTransformerConfig) -> None:
         super().__init__(config)
-        self.blocks = nn.ModuleList(EncoderBlock(config, layer) for layer in range(config.encoder_layers))
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.positions = positions(config.positions, config.d_model, config.max_position_embeddings)
+        # Blocks that normalise what they read leave the last sum unnormalised.
+        self.norm = nn.LayerNorm(config.d_model) if config.norm_first else nn.Identity()
+
+    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None, start: int = 0) -> Tensor:
+        """(b, t) token ids, or (b, t, d) embeddings in their place, → (b, t, d)."""
+        embedded = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds  # (b, t, d)
+        placed: Tensor = self.positions(embedded * self.config.d_model**0.5, start)  # (b, t, d)
+        return F.dropout(placed, self.config.dropout, self.training)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The embedding matrix."""
+        return self.embed_tokens
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the embedding matrix."""
+        assert isinstance(value, nn.Embedding)
+        self.embed_tokens = value
+
+
+class AlihTransformerEncoder(_Stack):
+    """The encoder: N blocks over the source (section 3.1)."""
+
+    def __init__(self, config: AlihTransformerConfig) -> None:
+        super().__init__(config)
+        self.blocks = nn.ModuleList(EncoderBlock(config, layer) for layer in range(config.layers))
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -64,91 +82,70 @@ class Encoder(Stack):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **_: Any,
-    ) -> BaseModelOutput | tuple[Any, ...]:
-        """Source to memory.
-
-        Args:
-            input_ids: (b, m) tokens.
-            attention_mask: (b, m), zero at padding; found from the padding token where it is None.
-            inputs_embeds: (b, m, d) embeddings in place of tokens, before the factor √d.
-            output_attentions: also give the weights of every block, (b, h, m, m) each.
-            output_hidden_states: also give what entered the first block and what left every block, (b, m, d) each.
-            return_dict: False gives a tuple.
-        """
-        if attention_mask is None and input_ids is not None and self.config.pad_token_id is not None:
-            attention_mask = input_ids != self.config.pad_token_id
-        mask = padding_mask(attention_mask)  # (b, 1, 1, m) or None
-        hidden = self.embed(input_ids, inputs_embeds)  # (b, m, d)
-        rotation = None if self.rotary is None else self.rotary(hidden)
-        states, attentions = [hidden], []
+    ) -> BaseModelOutput | tuple[object, ...]:
+        """(b, s) token ids → (b, s, d); attention_mask (b, s) is zero on padding."""
+        show = bool(self.config.output_attentions if output_attentions is None else output_attentions)
+        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        hidden = self.embed(input_ids, inputs_embeds)  # (b, s, d)
+        mask = None if attention_mask is None else padding_mask(attention_mask)  # (b, 1, 1, s)
+        states, shown = [hidden], []
         for block in self.blocks:
-            hidden, weights = block(hidden, mask, rotation, need_weights=bool(output_attentions))  # (b, m, d)
+            hidden, weights = block(hidden, mask, return_weights=show)  # (b, s, d), (b, h, s, s)
             states.append(hidden)
-            attentions.append(weights)
+            shown.append(weights)
+        hidden = self.norm(hidden)  # (b, s, d)
         output = BaseModelOutput(
-            last_hidden_state=self.norm(hidden),
-            hidden_states=tuple(states) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
+            last_hidden_state=hidden,
+            hidden_states=(*states[:-1], hidden) if keep else None,
+            attentions=tuple(shown) if show else None,
         )
-        return output.to_tuple() if return_dict is False else output
+        return output if return_dict is not False else output.to_tuple()
 
 
-class Decoder(Stack):
-    """N decoder blocks (section 3.1), each of which looks at the encoder's output."""
+class AlihTransformerDecoder(_Stack):
+    """The decoder: N blocks over the target so far, looking at the encoder's output (section 3.1)."""
 
     def __init__(self, config: AlihTransformerConfig) -> None:
         super().__init__(config)
-        self.blocks = nn.ModuleList(DecoderBlock(config, layer) for layer in range(config.decoder_layers))
+        self.blocks = nn.ModuleList(DecoderBlock(config, layer) for layer in range(config.layers))
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(
         self,
-        input_ids: Tensor | None,
-        memory: Tensor,
+        input_ids: Tensor | None = None,
+        memory: Tensor | None = None,
         attention_mask: Tensor | None = None,
         memory_attention_mask: Tensor | None = None,
+        past_key_values: EncoderDecoderCache | None = None,
         inputs_embeds: Tensor | None = None,
-        cache: EncoderDecoderCache | None = None,
+        use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
     ) -> BaseModelOutputWithPastAndCrossAttentions:
-        """Target so far and memory to hidden states.
+        """(b, t) token ids, those in the cache left out, and memory (b, s, d) → (b, t, d).
 
-        Args:
-            input_ids: (b, n) tokens that are not in the cache yet.
-            memory: (b, m, d).
-            attention_mask: (b, past + n), zero at padding; needed only where padding comes before tokens, since no
-                token looks at what comes after it.
-            memory_attention_mask: (b, m), zero at padding of the source.
-            inputs_embeds: (b, n, d) embeddings in place of tokens, before the factor √d.
-            cache: keys and values of earlier steps; changed in place.
-            output_attentions: also give the weights of both attentions of every block.
-            output_hidden_states: also give what entered the first block and what left every block.
+        `attention_mask` (b, all positions so far) and `memory_attention_mask` (b, s) are zero on padding.
         """
-        past = 0 if cache is None else int(cache.get_seq_length())
-        hidden = self.embed(input_ids, inputs_embeds, start=past)  # (b, n, d)
-        mask, causal = decoder_mask(hidden.shape[1], past, padding_mask(attention_mask), hidden.device)
-        memory_mask = padding_mask(memory_attention_mask)  # (b, 1, 1, m) or None
-        rotation = None if self.rotary is None else self.rotary(hidden, past)
-        states, attentions, cross_attentions = [hidden], [], []
+        assert memory is not None
+        if past_key_values is None and use_cache:
+            past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        start = 0 if past_key_values is None else past_key_values.get_seq_length()
+        hidden = self.embed(input_ids, inputs_embeds, start)  # (b, t, d)
+        mask = None if attention_mask is None else padding_mask(attention_mask)  # (b, 1, 1, start + t)
+        memory_mask = None if memory_attention_mask is None else padding_mask(memory_attention_mask)  # (b, 1, 1, s)
+        states, owns, crosses = [hidden], [], []
         for block in self.blocks:
-            hidden, weights, cross_weights = block(
-                hidden,
-                memory,
-                mask,
-                memory_mask,
-                causal=causal,
-                rotation=rotation,
-                cache=cache,
-                need_weights=output_attentions,
-            )  # (b, n, d)
+            hidden, own, cross = block(
+                hidden, memory, mask, memory_mask, cache=past_key_values, return_weights=output_attentions
+            )  # (b, t, d), (b, h, t, start + t), (b, h, t, s)
             states.append(hidden)
-            attentions.append(weights)
-            cross_attentions.append(cross_weights)
+            owns.append(own)
+            crosses.append(cross)
+        hidden = self.norm(hidden)  # (b, t, d)
         return BaseModelOutputWithPastAndCrossAttentions(
-            last_hidden_state=self.norm(hidden),
-            past_key_values=cache,
-            hidden_states=tuple(states) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
-            cross_attentions=tuple(cross_attentions) if output_attentions else None,
+            last_hidden_state=hidden,
+            past_key_values=past_key_values,
+            hidden_states=(*states[:-1], hidden) if output_hidden_states else None,
+            attentions=tuple(owns) if output_attentions else None,
+            cross_attentions=tuple(crosses) if output_attentions else None,
         )

@@ -40,7 +40,7 @@ def parsed(command: str) -> tuple[str, Options]:
         routes=st.none() | st.just(("transfer", "finetune")),
         blocks=st.none() | st.lists(st.integers(1, 50) | st.just(ALL_BLOCKS), min_size=1).map(tuple),
         text=st.none() | NAMES,
-        max_examples=st.none() | st.integers(1, 10**9),
+        max_examples=st.none() | st.integers(2, 10**9),
         learning_rate=st.none() | st.floats(1e-8, 9) | st.just({"transfer": 1e-5, "finetune": 0.01}),
         seeds=st.integers(1, 9),
         max_time=st.none() | st.integers(1, 10**6).map(float) | st.just(0.5),
