@@ -20,6 +20,11 @@ def add_commands(commands: Commands) -> None:
     glyphs.add_argument("--steps", type=int, help="training steps (default: the recipe's)")
     glyphs.add_argument("--batch-size", type=int, help="pictures a step (default: the recipe's)")
     glyphs.set_defaults(run=run_glyphs)
+    lm = recipes.add_parser("lm", help="a small language model: answers from a passage, sums with worked steps")
+    lm.add_argument("-o", "--output", type=Path, default=Path("lm-small"), help="folder to write (default: lm-small)")
+    lm.add_argument("--seed", type=int, default=0)
+    lm.add_argument("--steps", type=int, help="training steps (default: the recipe's)")
+    lm.set_defaults(run=run_lm)
 
 
 def run_glyphs(arguments: argparse.Namespace) -> int:
@@ -38,6 +43,25 @@ def run_glyphs(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--output {output}: is a file. Name a folder.")
     with quiet():
         figures = pretrain_glyphs(arguments.architecture, output, seed=arguments.seed, progress=Progress(), **given)
+    return _told(figures, output)
+
+
+def run_lm(arguments: argparse.Namespace) -> int:
+    """Run `alih pretrain lm`."""
+    from alih.errors import OptionError
+    from alih.generate.small.pretrain import pretrain_lm
+    from alih.pretrained.quiet import quiet
+    from alih.progress import Progress
+
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise OptionError(f"--output {arguments.output}: is a file. Name a folder.")
+    with quiet():
+        figures = pretrain_lm(arguments.output, seed=arguments.seed, steps=arguments.steps, progress=Progress())
+    del figures["curve"]
+    return _told(figures, arguments.output)
+
+
+def _told(figures: dict[str, Any], output: Path) -> int:
     for name, value in figures.items():
         print(f"{name:<32} {_shown(value)}")
     print(f"saved to {output}")

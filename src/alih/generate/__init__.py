@@ -1,0 +1,1 @@
+"""Language models that generate text: the built-in one, tokens, prompts."""

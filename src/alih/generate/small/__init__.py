@@ -1,0 +1,1 @@
+"""The recipe of the small built-in language model alih/lm-small."""
