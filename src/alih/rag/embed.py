@@ -1,0 +1,217 @@
+"""Embeddings: one vector a passage, one a sentence of it (from the same forward pass), one a question.
+
+Sentence vectors are means of the passage's own token vectors over the sentence ("late chunking", Günther et al. 2024,
+arXiv 2409.04701): they cost no second pass and know the sentence's context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModel
+
+from alih.errors import ModelError
+from alih.pretrained.build import read_config
+from alih.pretrained.folder import examine
+from alih.pretrained.hub import fetch
+from alih.pretrained.processor import load_tokenizer, longest_text
+from alih.pretrained.quiet import quiet
+from alih.pretrained.registration import register_all
+from alih.pretrained.resolve import resolve
+from alih.progress import Progress
+from alih.rag.pooling import Recipe, pool, recipe_of
+from alih.training.precision import device
+
+DEFAULT_MODEL = "alih/minilm"
+Vectors = NDArray[np.float32]
+#: Characters of a sentence in what the model reads: (start, end).
+Span = tuple[int, int]
+_WINDOW = 2048
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one call embedded.
+
+    Args:
+        vectors: (texts, width).
+        sentences: for each text (sentences, width) in float16, of unit length.
+    """
+
+    vectors: Vectors
+    sentences: list[NDArray[np.float16]]
+
+
+class Embedder:
+    """An embedding model.
+
+    Args:
+        name: built-in name, sentence-transformers folder (or plain Hugging Face encoder), or Hub id.
+        batch_size: passages at a time.
+
+    Raises:
+        ModelError: it cannot be found or opened, or pools in a way that is not supported.
+    """
+
+    def __init__(self, name: str = DEFAULT_MODEL, *, batch_size: int = 32) -> None:
+        register_all()
+        source = resolve(name)
+        with quiet():
+            path = source.path or fetch(source)
+            folder = examine(path, name)
+            config = read_config(folder, name)
+            self.recipe: Recipe = recipe_of(path, name)
+            self.tokenizer = load_tokenizer(folder, config, name)
+            self.max_length = min(longest_text(self.tokenizer, config, folder) or 512, 8192)
+            try:
+                model = AutoModel.from_pretrained(
+                    folder.path, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                raise ModelError(f"{name}: cannot be opened as an encoder ({error}).") from error
+        if getattr(model.config, "is_encoder_decoder", False):
+            raise ModelError(f"{name}: has a decoder, so it is no embedding model. Take a sentence-transformers model.")
+        if not self.tokenizer.is_fast:
+            raise ModelError(f"{name}: has no tokenizer.json, which tells where in a text each token stands.")
+        self.name = name
+        self._on = device()
+        self._model: Any = model.eval().to(self._on)
+        self._batch_size = batch_size
+        self.dimension = int(model.config.hidden_size)
+        self.fingerprint = _fingerprint([str(file) for file in folder.weights], self.recipe)
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens in each text, special tokens not counted."""
+        if not texts:
+            return []
+        with quiet():
+            encoded = self.tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+    def query(self, text: str) -> Vectors:
+        """Embed one question: (width,)."""
+        found: Vectors = self._plain([self.recipe.query_prompt + text])[0]
+        return found
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions: (texts, width)."""
+        prompted = [self.recipe.query_prompt + text for text in texts]
+        return self._plain(prompted) if prompted else np.empty((0, self.dimension), np.float32)
+
+    def passages(
+        self, texts: Sequence[str], spans: Sequence[Sequence[Span]] | None = None, progress: Progress | None = None
+    ) -> Encoded:
+        """Embed passages, and the sentences in them.
+
+        Args:
+            texts: what is read; longer ones than the model can read are cut.
+            spans: for each text the characters of its sentences; None where they are not wanted.
+            progress: where it reports to; silent by default.
+        """
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        sentences: list[NDArray[np.float16]] = [np.empty((0, self.dimension), np.float16)] * len(texts)
+        with (progress or Progress(quiet=True)).step("Embedding", len(texts), "passages") as advance:
+            for rows, hidden, mask, offsets in self._batches(texts):
+                vectors[rows] = pool(hidden, mask, self.recipe).cpu().numpy()
+                if spans is not None:
+                    states = hidden.float().cpu().numpy()
+                    for place, row in enumerate(rows):
+                        sentences[row] = _by_sentence(states[place], offsets[place], spans[row])
+                advance(len(rows))
+        return Encoded(vectors, sentences)
+
+    def tokens(self, texts: Sequence[str], *, queries: bool = False) -> list[Vectors]:
+        """Token vectors of each text, of unit length, special tokens left out: (tokens, width)."""
+        prompt = self.recipe.query_prompt if queries else self.recipe.passage_prompt
+        found: list[Vectors] = [np.empty((0, self.dimension), np.float32)] * len(texts)
+        for rows, hidden, _mask, offsets in self._batches(texts, prompt):
+            states = torch.nn.functional.normalize(hidden.float(), dim=-1).cpu().numpy()
+            for place, row in enumerate(rows):
+                real = offsets[place, :, 1] > np.maximum(offsets[place, :, 0], 0)
+                found[row] = states[place][real]
+        return found
+
+    def _plain(self, texts: list[str]) -> Vectors:
+        with torch.inference_mode():
+            found = []
+            for start in range(0, len(texts), self._batch_size):
+                batch = self.tokenizer(
+                    texts[start : start + self._batch_size],
+                    padding=True,
+                    truncation=True,
+                    max_length=self.max_length,
+                    return_tensors="pt",
+                ).to(self._on)
+                hidden = self._model(**batch).last_hidden_state
+                found.append(pool(hidden, batch["attention_mask"], self.recipe).float().cpu().numpy())
+        return np.concatenate(found)
+
+    def _batches(
+        self, texts: Sequence[str], prompt: str | None = None
+    ) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor, NDArray[np.int64]]]:
+        """Run texts through the model, the long ones first and those of like length together.
+
+        Yields:
+            rows of `texts`; hidden states (rows, tokens, width); mask (rows, tokens); characters of each token in its
+            text (rows, tokens, 2), negative in the prompt and (0, 0) at special tokens.
+        """
+        prompt = self.recipe.passage_prompt if prompt is None else prompt
+        for begin in range(0, len(texts), _WINDOW):
+            window = [prompt + text for text in texts[begin : begin + _WINDOW]]
+            with quiet():
+                encoded = self.tokenizer(
+                    window, truncation=True, max_length=self.max_length, return_offsets_mapping=True
+                )
+            lengths = [len(ids) for ids in encoded["input_ids"]]
+            order = sorted(range(len(window)), key=lambda row: -lengths[row])
+            for start in range(0, len(order), self._batch_size):
+                rows = order[start : start + self._batch_size]
+                columns = [key for key in encoded if key != "offset_mapping"]
+                batch = self.tokenizer.pad(
+                    {key: [encoded[key][row] for row in rows] for key in columns}, return_tensors="pt"
+                ).to(self._on)
+                width = batch["input_ids"].shape[1]
+                offsets = np.zeros((len(rows), width, 2), np.int64)
+                for place, row in enumerate(rows):
+                    found = np.asarray(encoded["offset_mapping"][row], np.int64)
+                    offsets[place, : len(found)] = np.where(found[:, 1:] > 0, found - len(prompt), 0)
+                with torch.inference_mode():
+                    hidden = self._model(**batch).last_hidden_state
+                yield [begin + row for row in rows], hidden, batch["attention_mask"], offsets
+
+
+def _by_sentence(states: Vectors, offsets: NDArray[np.int64], spans: Sequence[Span]) -> NDArray[np.float16]:
+    """Mean of the token vectors in each span, of unit length; zero where no token of it was read.
+
+    Args:
+        states: (tokens, width).
+        offsets: (tokens, 2).
+        spans: of the sentences.
+    """
+    real = offsets[:, 1] > np.maximum(offsets[:, 0], 0)
+    found = np.zeros((len(spans), states.shape[1]), np.float32)
+    for index, (start, end) in enumerate(spans):
+        inside = real & (offsets[:, 0] < end) & (offsets[:, 1] > start)
+        if inside.any():
+            mean = states[inside].mean(0)
+            found[index] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+    return found.astype(np.float16)
+
+
+def _fingerprint(files: Sequence[str], recipe: Recipe) -> str:
+    """Tells one model's vectors from another's, without reading all of its weights."""
+    told = hashlib.sha256(repr(recipe).encode())
+    for name in files:
+        with open(name, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            told.update(f"{size}\0".encode() + file.read(1 << 20))
+            file.seek(max(size - (1 << 20), 0))
+            told.update(file.read())
+    return told.hexdigest()[:32]

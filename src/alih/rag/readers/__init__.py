@@ -1,0 +1,1 @@
+"""One file a document format: from bytes to text with pages, headings and offsets."""
