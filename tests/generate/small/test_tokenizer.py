@@ -64,6 +64,15 @@ def test_only_the_answer_and_its_end_are_learnt() -> None:
     assert follows.tolist() == labels[0][:-1][learnt[:-1]].tolist()
 
 
+def test_a_prompt_is_learnt_where_it_has_weight() -> None:
+    example = encode(TOKENIZER, [Example("repeat", "Repeat: ba be", "ba be")], 128)
+    inputs, labels, weights = collate(example, 0, prompt_weight=0.5)
+    prompt = ids("Repeat: ba be")
+    assert labels[0, 1 : 1 + len(prompt)].tolist() == prompt == inputs[0, 2 : 2 + len(prompt)].tolist()
+    assert labels[0, 0] == labels[0, 1 + len(prompt)] == IGNORED
+    assert weights[0, 1 : 1 + len(prompt)].sum().item() == pytest.approx(0.5 * len(prompt) ** 0.5)
+
+
 def test_batches_hold_every_example_once_and_keep_their_bound() -> None:
     encoded = encode(TOKENIZER, Instructions(1).part(0, 400), 128)
     made = batches(encoded, 512, "seed")

@@ -58,12 +58,12 @@ def batches(encoded: Sequence[Encoded], most_tokens: int, seed: str) -> list[lis
     return made
 
 
-def collate(batch: Sequence[Encoded], pad: int) -> tuple[Tensor, Tensor, Tensor]:
+def collate(batch: Sequence[Encoded], pad: int, prompt_weight: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs and labels, each (batch, length) int64, and weights, fp32; padded at the end, no example sees another.
 
     labels[:, t] is the token that follows input t, or −100 where it is not learnt. Padding at the end needs no mask:
-    attention is causal. The n learnt tokens of an example weigh 1/√n each, so that answers of one word are not drowned
-    by long texts.
+    attention is causal. The n learnt tokens of an answer weigh 1/√n each, so that answers of one word are not drowned
+    by long texts; the m tokens of its prompt weigh prompt_weight/√m each, and are not learnt where that is 0.
     """
     length = max(len(example.ids) for example in batch)
     inputs = torch.full((len(batch), length), pad)
@@ -73,6 +73,9 @@ def collate(batch: Sequence[Encoded], pad: int) -> tuple[Tensor, Tensor, Tensor]
         ids = torch.tensor(example.ids)
         inputs[row, : len(ids)] = ids
         labels[row, example.learnt_from - 1 : len(ids) - 1] = ids[example.learnt_from :]
+        if prompt_weight and example.learnt_from > 2:  # behind <s><|user|> the prompt begins
+            labels[row, 1 : example.learnt_from - 2] = ids[2 : example.learnt_from - 1]
+            weights[row, 1 : example.learnt_from - 2] = prompt_weight * (example.learnt_from - 3) ** -0.5
         weights[row, example.learnt_from - 1 : len(ids) - 1] = (len(ids) - example.learnt_from) ** -0.5
     return inputs, labels, weights
 

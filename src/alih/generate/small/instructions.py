@@ -12,13 +12,13 @@ from alih.generate.small.passages import passage, repeat
 
 #: Kind → share of the examples (texts of documentation are longer than the others).
 MIXTURE: Final[dict[str, float]] = {
-    "passage": 0.44,
+    "passage": 0.40,
     "absent": 0.10,
     "addition": 0.08,
     "subtraction": 0.08,
     "multiplication": 0.06,
     "story": 0.08,
-    "repeat": 0.08,
+    "repeat": 0.12,
     "continuation": 0.04,
     "text": 0.04,
 }

@@ -36,6 +36,8 @@ class Recipe:
         matrix_rate: of Muon for the matrices of the blocks, at its peak.
         warmup: updates until the peak.
         cooldown: share of the updates at the end over which the rate falls to 0 in a straight line.
+        prompt_weight: weight of learning the prompts, too, before the cooldown: as running text they teach to look
+            back; in the cooldown answers alone are learnt.
         part: examples drawn at once, from which batches of like length are made.
         checkpoint_every: updates between checkpoints.
     """
@@ -52,6 +54,7 @@ class Recipe:
     matrix_rate: float = 0.02
     warmup: int = 100
     cooldown: float = 0.4
+    prompt_weight: float = 0.5
     part: int = 4000
     checkpoint_every: int = 200
 
@@ -165,8 +168,9 @@ class _Run:
 
     def _update(self, batch: list[Encoded]) -> Tensor:
         self.step += 1
-        inputs, labels, weights = collate(batch, self._pad)
         factor = rate_factor(self.step, self._recipe)
+        cooling = self._recipe.steps - self.step + 1 < round(self._recipe.steps * self._recipe.cooldown)
+        inputs, labels, weights = collate(batch, self._pad, 0.0 if cooling else self._recipe.prompt_weight)
         loss = loss_of(self.model, inputs, labels, weights)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
