@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alih.compare.adapted import Adapted
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
+    from alih.explain.explanation import Explanation
     from alih.pretrained.source import Pretrained
     from alih.task import Task
 
@@ -34,6 +35,7 @@ __all__ = [
     "RunError",
     "adapt",
     "compare",
+    "explain",
     "inspect",
     "load",
     "open",
@@ -101,3 +103,10 @@ def inspect(model: str, **options: Any) -> dict[str, Any]:
     from alih.pretrained.inspect import describe
 
     return describe(model, **options)
+
+
+def explain(model: Any, text: str, **options: Any) -> Explanation:
+    """Show what a text model computes for a text; keyword arguments of `alih.explain.explanation.explain`."""
+    from alih.explain import run
+
+    return run(model, text, **options)
