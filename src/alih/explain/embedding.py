@@ -13,9 +13,10 @@ from transformers import PreTrainedModel
 
 from alih.explain.capture import Attention, _Seen, attentions_of, role_of
 from alih.transformer.attention import MultiHeadAttention
-from alih.transformer.positions import LearnedPositions, SinusoidalPositions, frequencies
+from alih.transformer.positions import LearnedPositions, NoPositions, SinusoidalPositions, frequencies
 
 Positions = Literal["sinusoidal", "learned", "rotary", "relative", "none"]
+_OURS = (SinusoidalPositions, LearnedPositions, NoPositions)
 _ADDED = frozenset({"position_embeddings", "wpe", "embed_positions", "positions"})
 
 
@@ -60,7 +61,7 @@ def watch_positions(model: PreTrainedModel) -> Iterator[dict[str, tuple[Tensor, 
 def _keeper(path: str, found: dict[str, tuple[Tensor, nn.Module]]) -> Any:
     def keep(module: nn.Module, entered: tuple[Any, ...], output: Tensor) -> None:
         # Ours return the sum; transformers' modules the positions alone.
-        added = output - entered[0] if isinstance(module, SinusoidalPositions | LearnedPositions) else output
+        added = output - entered[0] if isinstance(module, _OURS) else output
         if added.is_floating_point():
             found[path] = (added.detach().reshape(-1, added.shape[-1]), module)
 

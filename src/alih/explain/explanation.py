@@ -41,6 +41,7 @@ class Explanation:
         layer: of the head that is worked out, from 0.
         head: likewise.
         written: the text that came out; empty where none is written.
+        given: that text was given, rather than written by the model.
         cut_from: number of tokens the text had, if it was cut; None otherwise.
     """
 
@@ -56,6 +57,7 @@ class Explanation:
     layer: int
     head: int
     written: str = ""
+    given: bool = False
     cut_from: int | None = None
 
     @property
@@ -230,6 +232,7 @@ def _run(opened: Opened, text: str, layer: int, head: int, to: str | None) -> Ex
         layer=layer,
         head=head,
         written=written,
+        given=to is not None,
         cut_from=cut_from,
     )
 

@@ -98,10 +98,8 @@ def _numbers(values: Tensor, strong: Tensor, cell: float) -> tuple[Markup, ...]:
 
 
 def _tight(value: float) -> str:
-    """Two digits that fit into a cell."""
-    said = f"{value:.2f}" if abs(value) < 9.995 else f"{value:.0f}"
-    said = f"{value:.1f}" if value < 0 and len(said) > 4 and abs(value) < 99 else said
-    return said.replace("-", "−").replace("0.", ".") if abs(value) < 1 else said.replace("-", "−")
+    """As many digits as fit into a cell."""
+    return (f"{value:.2f}" if abs(value) < 9.995 else f"{value:.0f}").replace("-", "−")
 
 
 def _short(name: str) -> str:

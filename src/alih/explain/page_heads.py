@@ -113,7 +113,8 @@ def _worked(explanation: Explanation, attention: Attention, head: int, say: Word
     products = key @ query  # (k,)
     scores, shares = attention.scores[head, place], attention.weights[head, place]
     biases = None if attention.bias is None else attention.bias[head, place]
-    order = sorted(sorted(range(len(keys)), key=lambda k: -float(shares[k]))[:KEYS])
+    visible = [k for k in range(len(keys)) if bool(scores[k].isfinite())]
+    order = sorted(sorted(visible, key=lambda k: -float(shares[k]))[:KEYS])
     scale = "q·k" if attention.scale == 1 else f"q·k × {attention.scale:.4g}"
     names = [say("key_token"), "q·k", scale + (say("bias_word") if biases is not None else ""), say("weight")]
     names.append(say("value"))
@@ -135,8 +136,8 @@ def _worked(explanation: Explanation, attention: Attention, head: int, say: Word
         tag("h3", text(say("worked", token=queries[place].text, place=place + 1))),
         tag("p", text(told), class_="help"),
     ]
-    if len(order) < len(keys):
-        parts.append(tag("p", text(say("worked_some", shown=len(order), all=len(keys))), class_="help"))
+    if len(order) < len(visible):
+        parts.append(tag("p", text(say("worked_some", shown=len(order), all=len(visible))), class_="help"))
     parts.append(
         tag("div", tag("table", tag("thead", heading), tag("tbody", *rows), class_="compact"), class_="scroll")
     )
@@ -169,7 +170,11 @@ def _small(explanation: Explanation, attention: Attention, head: int, seen: View
             class_=f"plot of-{axes[1]}",
             aria_label=told,
         ),
-        tag("figcaption", text(say("head", head=head + 1))),
+        tag(
+            "figcaption",
+            tag("span", text(say("in_layer", layer=layer)), class_="big"),
+            text(say("head", head=head + 1)),
+        ),
         class_="head" + (" picked" if picked else "") + (" many" if seen.long else ""),
         id=name,
     )

@@ -12,8 +12,10 @@ from alih.explain.words import Words
 def steps(explanation: Explanation, say: Words) -> list[Markup]:
     """Section 5."""
     parts = [tag("p", text(say(f"steps_{explanation.kind}_help")), class_="help")]
+    if explanation.given:
+        parts.append(tag("p", text(say("steps_given")), class_="help"))
     if explanation.written:
-        parts.append(tag("p", text(say("result", text=explanation.written)), class_="chosen"))
+        parts.append(tag("p", text(say("result", text=explanation.written)), class_="said"))
     items = [_step(explanation, step) for step in explanation.steps]
     parts.append(tag("ol", *items, class_="steps"))
     return parts

@@ -45,6 +45,7 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
         "kind": explanation.kind,
         "text": explanation.text,
         "written": explanation.written,
+        "given": explanation.given,
         "cut_from": explanation.cut_from,
         "shown": seen.most,
         "tokens": [asdict(token) for token in explanation.tokens],

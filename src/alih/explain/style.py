@@ -26,7 +26,7 @@ line-height:1.3;max-width:100%}
 .plot>svg{display:block;width:100%;height:auto;min-width:0}
 .labels{display:none!important}
 .open>.plot,.head:target>.plot{grid-template-columns:96fr var(--w,210fr)}
-.labels text,.plot text{font-size:11px;fill:var(--soft);font-family:inherit;font-variant-numeric:tabular-nums}
+.plot svg{font-size:11px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .plot .on{fill:#fff}.plot .num{fill:var(--ink);font-size:10px}.plot .num.on{fill:#fff}
 .open>.plot>.labels,.head:target>.plot>.labels{display:block!important}
 .open>.plot>.top,.head:target>.plot>.top,.open>.plot>.field,.head:target>.plot>.field{grid-column:2}
@@ -41,9 +41,12 @@ line-height:1.3;max-width:100%}
 .head.picked>.plot{outline:3px solid var(--wrong);outline-offset:2px}
 .head:target{position:fixed;inset:0;z-index:9;background:var(--page);overflow:auto;padding:16px}
 .head:target>.plot{max-width:min(92vw,calc(100vh - 110px));margin:0 auto;outline:0}
+.head:target .big{display:inline}
 .head:target figcaption{font-size:1rem;color:var(--ink)}
 .head:target .close{display:block;width:max-content;margin:0 auto 10px;padding:6px 16px;border-radius:99px;
 background:var(--accent);color:var(--on);text-decoration:none}
+.said{font-size:1.25rem;font-weight:650;margin:.2em 0 .8em}
+.open figcaption{margin-top:8px}
 .three{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:18px;margin:12px 0}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:18px;margin:12px 0}
 .formula{font-size:1.15rem;margin:.4em 0 .6em;font-family:"Cambria Math",Cambria,Georgia,serif}

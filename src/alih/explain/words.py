@@ -57,21 +57,22 @@ TEXTS: dict[Language, dict[str, str]] = {
         "before": "Scores before softmax",
         "after": "Weights after softmax",
         "before_help": "One row a query, one column a key. Grey: hidden, −∞.",
-        "after_help": "Each row sums to 1. Darkness grows with the root of the weight.",
+        "after_help": "Each row sums to 1. The colour grows with the root of the weight.",
         "worked": "One query worked out: “{token}”, place {place}",
         "worked_help": "q = ({numbers}, …), {width} numbers. For each key: the product q·k, the score, its exponential "
         "over the sum of all exponentials, and the value.",
-        "worked_some": "The {shown} largest weights of {all} are shown.",
+        "worked_some": "The {shown} largest weights of the {all} keys that it may look at are shown.",
         "key_token": "key",
         "weight": "weight",
         "value": "v (first numbers)",
         "output": "Output: Σ weight · v = ({numbers}, …)",
         "bias_word": " + bias",
         "maps": "4 · Every head",
-        "maps_help": "Queries from top to bottom, keys from left to right; the darker, the larger the weight. Tap a "
-        "map to enlarge it. The outlined one is worked out above.",
+        "maps_help": "Queries from top to bottom, keys from left to right; the stronger the colour, the larger the weight. "
+        "Tap a map to enlarge it. The outlined one is worked out above.",
         "layer": "Layer {layer}",
         "head": "head {head}",
+        "in_layer": "layer {layer}, ",
         "open_map": "{role}, layer {layer}, head {head}: enlarge",
         "close": "Close",
         "steps_translator": "5 · Word by word",
@@ -81,6 +82,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "with their probabilities, and where the decoder looks in the source (last layer, mean of its heads).",
         "steps_causal_help": "Greedy decoding. At each step: the token that comes out, the five likeliest with their "
         "probabilities, and what it is decided by (last layer, mean of its heads).",
+        "steps_given": "The text that comes out was given; the probabilities are what the model would have said.",
         "steps_masked_help": "At each mask: the five likeliest tokens, and what the mask looks at (last layer, mean of "
         "its heads).",
         "result": "Result: {text}",
@@ -135,30 +137,32 @@ TEXTS: dict[Language, dict[str, str]] = {
         "before": "Skor sebelum softmax",
         "after": "Bobot sesudah softmax",
         "before_help": "Satu baris sebuah query, satu kolom sebuah key. Abu-abu: tertutup, −∞.",
-        "after_help": "Setiap baris berjumlah 1. Gelapnya mengikuti akar bobot.",
+        "after_help": "Setiap baris berjumlah 1. Kuat warnanya mengikuti akar bobot.",
         "worked": "Satu query dihitung: “{token}”, tempat ke-{place}",
         "worked_help": "q = ({numbers}, …), {width} angka. Untuk setiap key: hasil kali q·k, skornya, eksponensialnya "
         "dibagi jumlah semua eksponensial, dan value.",
-        "worked_some": "Ditampilkan {shown} bobot terbesar dari {all}.",
+        "worked_some": "Ditampilkan {shown} bobot terbesar dari {all} key yang boleh dipandang.",
         "key_token": "key",
         "weight": "bobot",
         "value": "v (angka-angka pertama)",
         "output": "Keluaran: Σ bobot · v = ({numbers}, …)",
         "bias_word": " + bias",
         "maps": "4 · Semua kepala",
-        "maps_help": "Query dari atas ke bawah, key dari kiri ke kanan; makin gelap, makin besar bobotnya. Ketuk "
-        "sebuah peta untuk memperbesarnya. Yang berbingkai jingga dihitung di atas.",
+        "maps_help": "Query dari atas ke bawah, key dari kiri ke kanan; makin kuat warnanya, makin besar bobotnya. "
+        "Ketuk sebuah peta untuk memperbesarnya. Yang berbingkai jingga dihitung di atas.",
         "layer": "Lapisan {layer}",
         "head": "kepala {head}",
+        "in_layer": "lapisan {layer}, ",
         "open_map": "{role}, lapisan {layer}, kepala {head}: perbesar",
         "close": "Tutup",
         "steps_translator": "5 · Kata demi kata",
         "steps_causal": "5 · Token-token berikutnya",
         "steps_masked": "5 · Isi mask yang mungkin",
-        "steps_translator_help": "Penguraian serakah (beam 1). Di setiap langkah: token yang keluar, lima yang paling "
+        "steps_translator_help": "Dekode greedy (beam 1). Di setiap langkah: token yang keluar, lima yang paling "
         "mungkin dengan peluangnya, dan bagian sumber yang dipandang decoder (lapisan terakhir, rerata kepala).",
-        "steps_causal_help": "Penguraian serakah. Di setiap langkah: token yang keluar, lima yang paling mungkin "
+        "steps_causal_help": "Dekode greedy. Di setiap langkah: token yang keluar, lima yang paling mungkin "
         "dengan peluangnya, dan apa yang menentukannya (lapisan terakhir, rerata kepala).",
+        "steps_given": "Teks yang keluar ini diberikan; peluangnya adalah apa yang akan dikatakan model.",
         "steps_masked_help": "Di setiap mask: lima token yang paling mungkin, dan apa yang dipandang mask itu (lapisan "
         "terakhir, rerata kepala).",
         "result": "Hasil: {text}",
