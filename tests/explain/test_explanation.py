@@ -102,6 +102,8 @@ def test_a_long_text_is_cut_and_its_length_said() -> None:
     found = explain((build("bert"), tokenizer()), "cat " * 100)
     assert (found.cut_from, len(found.tokens)) == (101, 40)
     assert found.tokens[-1].kind == "special"
+    causal = explain((build("gpt2"), tokenizer(ends=False)), "cat " * 100)
+    assert (causal.steps[0].place, len(causal.tokens)) == (32, 40)
     unlimited = explain((build("t5"), tokenizer()), "cat " * 1000, to="the dog")
     assert (unlimited.cut_from, len(unlimited.tokens)) == (1001, MOST_TOKENS)
 

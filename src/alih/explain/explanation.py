@@ -183,8 +183,12 @@ def _run(opened: Opened, text: str, layer: int, head: int, to: str | None) -> Ex
     cut_from = len(every) if len(every) > most else None
     read = every
     if cut_from is not None:
+        if kind == "causal" and most > 2 * WRITTEN["causal"]:
+            most_read = most - WRITTEN["causal"]  # room for what comes next
+        else:
+            most_read = most
         # The tokenizer cuts, so that special tokens at the end stay.
-        read = tokenizer(text, truncation=True, max_length=most, verbose=False).input_ids[:most]
+        read = tokenizer(text, truncation=True, max_length=most_read, verbose=False).input_ids[:most_read]
     ids = torch.tensor([read])
     mask = torch.ones_like(ids)
     inputs: dict[str, Tensor] = {"input_ids": ids, "attention_mask": mask}

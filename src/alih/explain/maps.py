@@ -14,7 +14,7 @@ from alih.explain.tokens import Token
 ROOM, WIDE = 96, 210
 _LONGEST = 13
 #: Cells so large have room for their numbers.
-_NUMBERED = 27
+_NUMBERED = 33
 
 
 def axis(name: str, tokens: Sequence[Token], cell: float) -> Markup:

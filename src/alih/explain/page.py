@@ -9,7 +9,7 @@ from typing import Literal
 
 from alih.compare.report.svg import Markup, tag, text
 from alih.explain import maps
-from alih.explain.explanation import Explanation
+from alih.explain.explanation import MOST_TOKENS, Explanation
 from alih.explain.page_heads import every_head, worked_heads
 from alih.explain.page_input import embeddings, tokens
 from alih.explain.page_steps import steps
@@ -95,7 +95,7 @@ def _top(explanation: Explanation, seen: View, title: str, say: Words) -> list[M
     ]
     if explanation.cut_from is not None:
         kept = sum(not token.generated for token in explanation.tokens)
-        parts.append(tag("p", text(say("cut", had=explanation.cut_from, kept=kept)), class_="alert"))
+        parts.append(tag("p", text(say("cut", had=explanation.cut_from, kept=kept, limit=MOST_TOKENS)), class_="alert"))
     longest = max(len(explanation.tokens), len(explanation.target))
     if longest > seen.most:
         parts.append(tag("p", text(say("shown", shown=seen.most, all=longest)), class_="alert"))

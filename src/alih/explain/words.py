@@ -15,8 +15,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "contents": "Contents",
         "title": "How {model} reads “{text}”",
         "facts": "{family} · {layers} layers of {heads} heads · every number below is the model's own",
-        "cut": "The text has {had} tokens; the first {kept} are read, since attention takes memory with their square "
-        "and the model has {kept} places at most.",
+        "cut": "The text has {had} tokens; the first {kept} are read: the model, or the limit of {limit} tokens on "
+        "this page, has no room for more.",
         "shown": "The maps show the first {shown} of {all} tokens, to keep the page small; so does the "
         "JSON. The Python object holds all.",
         "tokens": "1 · Tokens",
@@ -68,8 +68,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "output": "Output: Σ weight · v = ({numbers}, …)",
         "bias_word": " + bias",
         "maps": "4 · Every head",
-        "maps_help": "Queries from top to bottom, keys from left to right; the stronger the colour, the larger the weight. "
-        "Tap a map to enlarge it. The outlined one is worked out above.",
+        "maps_help": "Queries from top to bottom, keys from left to right; the stronger the colour, the larger the "
+        "weight. Tap a map to enlarge it. The outlined one is worked out above.",
         "layer": "Layer {layer}",
         "head": "head {head}",
         "in_layer": "layer {layer}, ",
@@ -94,8 +94,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "title": "Bagaimana {model} membaca “{text}”",
         "facts": "{family} · {layers} lapisan, masing-masing {heads} kepala · setiap angka di bawah adalah milik model "
         "itu sendiri",
-        "cut": "Teks ini terdiri atas {had} token; {kept} token pertama yang dibaca, sebab kebutuhan memori atensi "
-        "tumbuh menurut kuadratnya dan model ini punya paling banyak {kept} tempat.",
+        "cut": "Teks ini terdiri atas {had} token; {kept} token pertama yang dibaca: model ini, atau batas {limit} "
+        "token untuk halaman ini, tidak punya tempat lagi.",
         "shown": "Peta menampilkan {shown} token pertama dari {all}, agar halaman tetap kecil; JSON dipotong di tempat "
         "yang sama, objek Python utuh.",
         "tokens": "1 · Token",
