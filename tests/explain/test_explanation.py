@@ -145,3 +145,13 @@ def test_every_family_has_a_page_and_json() -> None:
         found = explain((build(family), tokenizer()), "the cat sat")
         assert "</html>" in found.html("id")
         assert found.to_json().startswith('{"schema": "alih.explain/1"')
+
+
+def test_a_shallower_decoder_limits_the_layers() -> None:
+    from transformers import MarianConfig, MarianMTModel
+
+    config = MarianConfig(**{**FAMILIES["marian"][1].to_dict(), "decoder_layers": 1})
+    model = MarianMTModel(config).eval()
+    with pytest.raises(OptionError, match="layers 1 to 1"):
+        explain((model, tokenizer()), TEXT, layer=2)
+    assert "</html>" in explain((model, tokenizer()), TEXT, to="the dog").html()

@@ -166,10 +166,19 @@ def _opened(given: tuple[PreTrainedModel, PreTrainedTokenizerBase]) -> Opened:
 
 def _check_places(model: PreTrainedModel, layer: int, head: int, name: str) -> None:
     config: Any = model.config
-    limits = {"layer": (layer, config.num_hidden_layers), "head": (head, config.num_attention_heads)}
+    # Encoder and decoder may differ in size: what is shown of both has to be there in both.
+    layers = [config.num_hidden_layers, *_told(config, "encoder_layers", "decoder_layers", "num_decoder_layers")]
+    heads = [config.num_attention_heads, *_told(config, "encoder_attention_heads", "decoder_attention_heads")]
+    limits = {"layer": (layer, min(layers)), "head": (head, min(heads))}
     for what, (value, most) in limits.items():
         if not 1 <= value <= most:
             raise OptionError(f"--{what} {value}: {name} has {what}s 1 to {most}. Choose one of them.")
+
+
+def _told(config: Any, *names: str) -> list[int]:
+    if not config.is_encoder_decoder:
+        return []
+    return [int(getattr(config, name)) for name in names if isinstance(getattr(config, name, None), int)]
 
 
 def _run(opened: Opened, text: str, layer: int, head: int, to: str | None) -> Explanation:
