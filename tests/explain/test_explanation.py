@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -155,3 +156,12 @@ def test_a_shallower_decoder_limits_the_layers() -> None:
     with pytest.raises(OptionError, match="layers 1 to 1"):
         explain((model, tokenizer()), TEXT, layer=2)
     assert "</html>" in explain((model, tokenizer()), TEXT, to="the dog").html()
+
+
+def test_an_adapted_model_is_shown_by_its_backbone(tmp_path: Path) -> None:
+    from alih.pretrained.pooled import AlihPooledConfig, AlihPooledForSequenceClassification
+
+    config = AlihPooledConfig(backbone_config=FAMILIES["bert"][1].to_dict(), num_labels=2)
+    AlihPooledForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    assert explain(tmp_path, TEXT).family == "bert"

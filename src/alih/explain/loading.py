@@ -16,6 +16,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -27,7 +28,7 @@ from alih.pretrained.build import read_config
 from alih.pretrained.builtin import verify
 from alih.pretrained.folder import ModelFolder, examine
 from alih.pretrained.hub import fetch
-from alih.pretrained.pooled import AlihPooledForSequenceClassification
+from alih.pretrained.pooled import AlihPooledConfig, AlihPooledForSequenceClassification
 from alih.pretrained.processor import load_tokenizer, longest_text
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
@@ -132,6 +133,8 @@ def _build(folder: ModelFolder, config: PreTrainedConfig, name: str) -> tuple[Pr
 
 def _auto(config: PreTrainedConfig) -> tuple[Any, Kind]:
     """The class to open a model with: a language model's where its weights are one's, or else the bare model's."""
+    if isinstance(config, AlihPooledConfig):
+        return AutoModelForSequenceClassification, "encoder"  # an adapted model: its backbone is what is shown
     made = (config.architectures or [""])[0]
     if config.is_encoder_decoder and type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         return AutoModelForSeq2SeqLM, "translator"
