@@ -1,0 +1,1 @@
+"""Translation: pairs of sentences read, cleaned and split."""
