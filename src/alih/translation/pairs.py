@@ -103,7 +103,7 @@ def split_pairs(pairs: Pairs, seed: int = 0, share: float = 0.1) -> tuple[Pairs,
     Args:
         pairs: what to split.
         seed: of the shuffle.
-        share: of the pairs for validation, and again for the test; at most 2,000 each.
+        share: of the different source sentences for validation, and again for the test; at most 2,000 each.
 
     Raises:
         DataError: fewer than three different source sentences.
