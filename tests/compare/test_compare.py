@@ -297,8 +297,8 @@ def test_damaged_rows_are_told_and_written_down(
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"blocks": 2, "routes": "transfer"}, "--blocks: is for the route finetune"),
-        ({"routes": "transfer"}, "--epochs: is for finetune and scratch"),
+        ({"blocks": 2, "routes": "transfer"}, "--blocks: is for the routes finetune, lora"),
+        ({"routes": "transfer"}, "--epochs: is for the other routes"),
         ({"blocks": 9}, "--blocks: 9 asked for, but the model has 3"),
         ({"metric": "r2"}, "--metric: 'r2' does not fit"),
         ({"max_length": 4000}, "--max-length 4000"),

@@ -22,11 +22,11 @@ from alih.data.read import read
 from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import primary
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import BUILT_IN, default_model
+from alih.pretrained.source import BUILT_IN, Pretrained, default_model
 from alih.progress import Progress
-from alih.routes.base import Variant
+from alih.routes.base import AdapterForm, Variant
 from alih.routes.bench import Bench, ModelChoice
-from alih.routes.registry import ROUTES, route
+from alih.routes.registry import ADAPTERS, DEFAULT, ROUTES, route
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
@@ -49,7 +49,7 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
         AlihError: the data, the model or an option cannot be used; nothing was run.
     """
     options = options or Options()
-    routes = options.routes or tuple(ROUTES)
+    routes = options.routes or DEFAULT
     _check_used(options, routes)
     return _run(data, options, progress or Progress(), routes, curve=True)
 
@@ -63,7 +63,7 @@ def foresee(
         AlihError: as for `compare`.
     """
     options = options or Options()
-    routes = options.routes or tuple(ROUTES)
+    routes = options.routes or DEFAULT
     _check_used(options, routes)
     progress = progress or Progress()
     if isinstance(data, Dataset):
@@ -206,7 +206,8 @@ class Job:
             self.progress.say(
                 f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen."
             )
-        self.variants = _variants(self.routes, bench.pretrained.anatomy, options)
+        variants = _variants(self.routes, bench.pretrained.anatomy, options)
+        self.variants, self.unsuited = _suited(variants, bench.pretrained, options)
         return bench
 
     @property
@@ -236,6 +237,9 @@ class Job:
         efforts = Efforts(anatomy, options, len(order))
         runner = Runner(bench, folder, bench.metric)
         campaign = Campaign(bench, runner, options, bench.metric, order, efforts, self.budget, self.progress)
+        for one in self.unsuited:
+            self.progress.say(f"  skipped {one}")
+        campaign.skipped.extend(self.unsuited)
         interrupted = not _ran(campaign, self.variants, self.sizes, folder)
         return Comparison.conclude(campaign, folder, interrupted=interrupted)
 
@@ -294,14 +298,32 @@ def _settled(model: str) -> str:
     return str((model_folder(path) if is_run else path).resolve())
 
 
+#: Options that only some routes read.
+_READERS: dict[str, tuple[str, ...]] = {
+    "rank": ADAPTERS,
+    "alpha": ADAPTERS,
+    "lora_targets": ADAPTERS,
+    "rslora": ADAPTERS,
+    "dora": ("lora",),
+    "bits": ("qalora",),
+    "group_size": ("qalora",),
+    "blocks": ("finetune", *ADAPTERS),
+}
+
+
 def _check_used(options: Options, routes: tuple[str, ...]) -> None:
     """Refuse options that none of the routes reads.
 
     Raises:
         OptionError: one of them was given.
     """
-    if options.blocks is not None and "finetune" not in routes:
-        raise OptionError(f"--blocks: is for the route finetune, but only {', '.join(routes)} runs; leave it out.")
+    for name, readers in _READERS.items():
+        if getattr(options, name) != getattr(Options(), name) and not set(readers) & set(routes):
+            one = "the route" if len(readers) == 1 else "the routes"
+            raise OptionError(
+                f"--{name.replace('_', '-')}: is for {one} {', '.join(readers)}, but only {', '.join(routes)} runs; "
+                "leave it out."
+            )
     if isinstance(options.learning_rate, float) and len(routes) > 1:
         raise OptionError(
             f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
@@ -309,9 +331,51 @@ def _check_used(options: Options, routes: tuple[str, ...]) -> None:
         )
     if options.epochs is not None and set(routes) == {"transfer"}:
         raise OptionError(
-            "--epochs: is for finetune and scratch; transfer trains its head until it gets no better. Leave it out."
+            "--epochs: is for the other routes; transfer trains its head until it gets no better. Leave it out."
         )
 
 
 def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:
-    return [variant for name in ROUTES if name in routes for variant in route(name).variants(anatomy, options.blocks)]
+    found = [variant for name in ROUTES if name in routes for variant in route(name).variants(anatomy, options.blocks)]
+    form = AdapterForm(
+        options.rank,
+        options.alpha,
+        options.lora_targets or (),
+        options.rslora,
+        options.dora,
+        options.bits,
+        options.group_size,
+    )
+    plain = replace(form, dora=False)
+    return [
+        replace(variant, adapter=form if variant.route == "lora" else plain) if variant.adapter else variant
+        for variant in found
+    ]
+
+
+def _suited(variants: list[Variant], pretrained: Pretrained, options: Options) -> tuple[list[Variant], list[str]]:
+    """The variants that can adapt this model, and why the others cannot.
+
+    Raises:
+        OptionError: none can, or targets that the model does not have.
+    """
+    from alih.routes.adapters import adapted_layers, has_linear, unsuited
+
+    model, anatomy = pretrained.model, pretrained.anatomy
+    kept: list[Variant] = []
+    left: list[str] = []
+    for variant in variants:
+        why = None
+        if variant.adapter is not None:
+            why = unsuited(model, anatomy, variant)
+            if why is None and options.routes is None and not has_linear(model, anatomy):
+                why = "adapters on convolutions are measured when asked for: --routes lora"
+            if why is None:
+                adapted_layers(model, anatomy, variant)
+        if why is None:
+            kept.append(variant)
+        else:
+            left.append(f"{variant.label}: {why}")
+    if not kept:
+        raise OptionError(f"{pretrained.name} cannot be adapted so: {'; '.join(left)}.")
+    return kept, left

@@ -13,8 +13,12 @@ from alih.compare.runfolder import RunFolder
 from alih.compare.state import put_back
 from alih.data.overlap import write_fingerprints
 from alih.pretrained.families import head_modules
+from alih.routes.adapters import attach, merge, save_adapter
 from alih.routes.bench import Bench
+from alih.training.precision import device
 
+#: Folder of the adapters beside the merged model, in the run folder.
+ADAPTER = "adapter"
 #: A model saved and opened again sums in another order at most; what differs more was not saved as it was.
 _TOLERANCE = 1e-3
 
@@ -47,8 +51,14 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
     pretrained = bench.fresh(kept.trial.seed, random_weights=contender.variant.random_weights)
+    variant = contender.variant
+    if variant.adapter is not None:
+        attach(pretrained, variant, kept.trial.seed, device())
     put_back(pretrained.model, kept)
     bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
+    if variant.adapter is not None:
+        save_adapter(pretrained, variant, folder.path / ADAPTER)
+        merge(pretrained.model)
     dataset = bench.dataset
     save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
     write_fingerprints(folder.path / FINGERPRINTS, dataset.train)

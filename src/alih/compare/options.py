@@ -29,9 +29,13 @@ class Options:
     """
 
     model: str | None = _option(None, "pre-trained model: built-in name, local folder, or Hub id", metavar="MODEL")
-    routes: tuple[str, ...] | None = _option(None, "routes to run, comma-separated (default: all that apply)")
+    routes: tuple[str, ...] | None = _option(
+        None, "routes to run, comma-separated (default: transfer, finetune, lora, scratch)"
+    )
     blocks: tuple[int, ...] | None = _option(
-        None, "how many top blocks `finetune` trains, comma-separated; 'all' for every one (default: a third, and all)"
+        None,
+        "how many top blocks `finetune` trains and adapters go into, comma-separated; 'all' for every one "
+        "(default: a third, and all; adapters: all)",
     )
     text: str | None = _option(None, "column of the text; two, comma-separated, for pairs (default: found, and said)")
     label: str | None = _option(None, "column of the label; several 0/1 columns, comma-separated, for multi-label")
@@ -50,6 +54,17 @@ class Options:
         "use this learning rate instead of searching for one; for several routes: transfer=0.01,finetune=1e-4",
         metavar="RATE",
     )
+    rank: int = _option(8, "rank of adapters (lora, qlora, qalora)")
+    alpha: float | None = _option(None, "adapters are scaled by alpha / rank (default: twice the rank)")
+    lora_targets: tuple[str, ...] | None = _option(
+        None,
+        "layers that get adapters: all-linear, attention, or (ends of) names, comma-separated (default: all-linear)",
+        metavar="NAMES",
+    )
+    rslora: bool = _option(False, "scale adapters by alpha / √rank (rsLoRA)")
+    dora: bool = _option(False, "train the norms of the weights' rows, too (DoRA; route lora)")
+    bits: int = _option(4, "bits of a weight in the route qalora: 2, 3, 4 or 8 (qlora is NF4, 4 bits)")
+    group_size: int = _option(32, "inputs that share a scale and a zero point in the route qalora")
     batch_size: int = _option(32, "examples a step")
     seeds: int = _option(3, "repeat each route at full size with so many seeds")
     seed: int = _option(0, "the first seed; everything random follows from it")
@@ -97,7 +112,7 @@ class Options:
         for route in self.routes or ():
             if route not in ROUTES:
                 fail("routes", _unknown("route", route, ROUTES))
-        for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length"):
+        for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length", "rank", "group_size"):
             value = getattr(self, option)
             if value is not None and value < 1:
                 fail(option, f"must be at least 1, not {value}.")
@@ -114,6 +129,15 @@ class Options:
         for rate in by_route.values() or ([] if self.learning_rate is None else [self.learning_rate]):
             if not (isinstance(rate, float) and 0 < rate < 10):
                 fail("learning_rate", f"must be above 0 and below 10, not {rate}.")
+        if self.alpha is not None and not (math.isfinite(self.alpha) and self.alpha > 0):
+            fail("alpha", f"must be a number above zero, not {self.alpha}.")
+        if self.bits not in _BITS:
+            fail("bits", f"must be {', '.join(map(str, _BITS[:-1]))} or {_BITS[-1]}, not {self.bits}.")
+        if self.lora_targets is not None and not self.lora_targets:
+            fail("lora_targets", "names no layer. Write all-linear, attention, or names of layers.")
+        grouped = {"all-linear", "attention"} & set(self.lora_targets or ())
+        if grouped and len(self.lora_targets or ()) > 1:
+            fail("lora_targets", f"{min(grouped)} stands alone; leave out either it or the names beside it.")
         if self.max_time is not None and not self.max_time > 0:
             fail("max_time", "must be above zero: 90s, 20m, 1h.")
         for option in ("max_memory", "max_latency"):
@@ -147,6 +171,8 @@ class Options:
         return cls(**clean)
 
 
+#: Bit widths that there are; as `alih.quantize.groups.BITS`, which is too heavy to import for a flag.
+_BITS = (2, 3, 4, 8)
 #: Stands for "every block" where a number of blocks is asked for.
 ALL_BLOCKS = -1
 #: The largest seed that every random generator in use takes.
@@ -223,6 +249,14 @@ def _names(option: Field[Any], value: Any) -> tuple[str, ...]:
     return tuple(_items(option, value))
 
 
+def _layers(option: Field[Any], value: Any) -> tuple[str, ...]:
+    """Names of layers, whose capitals matter."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise OptionError(f"--lora-targets: {value!r} is no list of names.")
+    return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
 def _duration(_option: Field[Any], value: Any) -> float:
     return seconds(value)
 
@@ -271,6 +305,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 _CONVERT: dict[str, Callable[[Field[Any], Any], Any]] = {
     "routes": _names,
+    "lora_targets": _layers,
     "blocks": _counts,
     "max_time": _duration,
     "max_memory": _size,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from alih.compare.runfolder import Prediction, RunFolder
-from alih.compare.state import Kept, keep
-from alih.compare.trial import Costs, Purpose, Scope, Trial, trial_id
+from alih.compare.state import Kept, keep, trained
+from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
 from alih.evaluate.metrics import higher_is_better, metrics
+from alih.routes.adapters import merge
 from alih.routes.base import Adaptation, Variant
 from alih.routes.bench import Bench, PartName
 from alih.routes.registry import route
@@ -80,6 +82,7 @@ class Runner:
             OutOfMemoryError: there was not enough memory; nothing was appended.
         """
         setting = {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
+        setting |= {} if variant.adapter is None else {"adapter": asdict(variant.adapter)}
         name = trial_id(variant.label, setting, len(rows), settings.seed, purpose)
         known = self._known.get(name)
         if known is not None and (purpose != "full" or not self._lacks_weights(known)):
@@ -120,6 +123,13 @@ class Runner:
         full, scored = purpose == "full", purpose != "search"
         stage = adaptation.stage
         judged = stage.held_out(adaptation.result)
+        changed = trained(adaptation)
+        scope, trained_bytes = _scope(adaptation, variant, self.bench), _bytes(_trained(adaptation))
+        counted = scored and variant.route != "qlora"  # the kernels of NF4 cannot be counted; its merged model can
+        operations = self._flops(adaptation, rows, variant) if counted else None
+        merged = self._merge(adaptation) if full and variant.adapter is not None else None
+        operations = self._flops(adaptation, rows, variant) if full and not counted else operations
+        latency = self._latency_ms(adaptation) if scored else None
         shares_frozen = adaptation.uses_frozen_outputs
         frozen_seconds = self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0
         trial = Trial(
@@ -133,28 +143,41 @@ class Runner:
             metrics=self._metrics("validation", judged),
             train_metrics=self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]) if scored else {},
             shifted_metrics=self._score(adaptation, "shifted") if scored else {},
-            scope=_scope(adaptation, variant),
+            scope=scope,
             costs=Costs(
                 seconds=cost.seconds + frozen_seconds,
                 peak_memory_bytes=max(cost.peak_memory_bytes, self.bench.frozen_peak_bytes if shares_frozen else 0),
-                disk_bytes=sum(p.numel() * p.element_size() for p in _trained(adaptation)),
+                disk_bytes=trained_bytes,
                 examples_seen=adaptation.examples_seen,
-                flops=self._flops(adaptation, rows) if scored else None,
-                latency_ms=self._latency_ms(adaptation) if scored else None,
+                flops=operations,
+                latency_ms=latency,
                 frozen_seconds=frozen_seconds,
             ),
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
             stopped=adaptation.result.stopped,
+            merged=merged,
         )
         predictions: dict[Prediction, NDArray[np.float32]] = {}
         if scored:
             predictions = {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
         # Weights first: a trial that is written down has them.
-        kept = keep(adaptation, self.folder.weights_of(trial), trial, trial.metrics[self.metric]) if full else None
+        kept = keep(changed, self.folder.weights_of(trial), trial, trial.metrics[self.metric]) if full else None
         self.folder.append(trial, predictions)
         self._known[name] = trial
         return Outcome(trial, kept)
+
+    def _merge(self, adaptation: Adaptation) -> Merged:
+        """Merge the adapters: what is measured from here on is the model that would be handed over."""
+        before = self._finite(adaptation.stage.logits("validation"))
+        merge(adaptation.pretrained.model)
+        after = self._finite(adaptation.stage.logits("validation"))
+        return Merged(
+            self._metrics("validation", after),
+            self._metrics("validation", before),
+            float(np.abs(after - before).max()),
+            _bytes(adaptation.pretrained.model.state_dict().values()),
+        )
 
     def _score(self, adaptation: Adaptation, name: PartName, rows: NDArray[np.int64] | None = None) -> dict[str, float]:
         return self._metrics(name, adaptation.stage.logits(name, rows), rows)
@@ -170,13 +193,16 @@ class Runner:
         labels = self.bench.parts[name].examples.known_labels
         return metrics(self.bench.task, self._finite(found), labels if rows is None else labels[rows])
 
-    def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64]) -> float:
+    def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64], variant: Variant) -> float:
         """Operations of the training steps, and of the one pass through the frozen part where there was one."""
         some = rows[: self.bench.batch_size]
         found = 0.0
         for phase in adaptation.phases:
             batch, _, _ = next(iter(phase.stage.feed("train", some, len(some)).batches(None)))
-            found += _PASSES_A_STEP * flops(phase.stage.module, batch) / len(some) * phase.result.examples_seen
+            # Frozen weights beside adapters take no gradient: one pass forward, one back to the activations.
+            beside_frozen = variant.adapter is not None and phase is adaptation.phases[-1]
+            passes = _PASSES_A_STEP - 1 if beside_frozen else _PASSES_A_STEP
+            found += passes * flops(phase.stage.module, batch) / len(some) * phase.result.examples_seen
         if adaptation.uses_frozen_outputs:
             whole = FullModel(adaptation.pretrained.model)
             found += flops(whole, self.bench.parts["train"].encoded.collate(some)) / len(some) * len(rows)
@@ -195,9 +221,15 @@ class Runner:
         return float(np.median(times)) * 1000
 
 
-def _scope(adaptation: Adaptation, variant: Variant) -> Scope:
-    trained = sum(parameter.numel() for parameter in _trained(adaptation))
-    return Scope(variant.scope, trained, sum(p.numel() for p in adaptation.pretrained.model.parameters()))
+def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:
+    """Parameters that trained, of all: the model's, however few bits they are held in, and the adapters'."""
+    added = sum(p.numel() for name, p in adaptation.pretrained.model.named_parameters() if "lora_" in name)
+    total = sum(p.numel() for p in bench.pretrained.model.parameters()) + added
+    return Scope(variant.scope, sum(parameter.numel() for parameter in _trained(adaptation)), total)
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _trained(adaptation: Adaptation) -> list[nn.Parameter]:

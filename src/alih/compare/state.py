@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from alih.compare.trial import Trial
 from alih.errors import RunError
@@ -29,15 +30,19 @@ class Kept:
     score: float
 
 
-def keep(adaptation: Adaptation, path: Path, trial: Trial, score: float) -> Kept:
-    """Write what training changed: the parameters that trained, and the buffers (running statistics).
+def trained(adaptation: Adaptation) -> dict[str, Tensor]:
+    """What training changed, by name: the parameters that trained, and the buffers (running statistics)."""
+    model = adaptation.pretrained.model
+    tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+    return tensors | {f"{_BUFFER}{name}": value for name, value in model.named_buffers()}
+
+
+def keep(tensors: Mapping[str, Tensor], path: Path, trial: Trial, score: float) -> Kept:
+    """Write what `trained` gave.
 
     Raises:
         RunError: they could not be written.
     """
-    model = adaptation.pretrained.model
-    tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
-    tensors |= {f"{_BUFFER}{name}": value for name, value in model.named_buffers()}
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(exist_ok=True)

@@ -110,6 +110,7 @@ def _record(
         "flops": first.costs.flops,
         "disk_bytes": first.costs.disk_bytes,
         "latency_ms": first.costs.latency_ms,
+        "merged": None if first.merged is None else asdict(first.merged),
         "score": asdict(decision.scores[label]) if contender.full else None,
         "metrics": {name: float(np.mean([t.metrics[name] for t in full])) for name in first.metrics},
         "unshifted": float(np.mean([t.metrics[metric] for t in full])),
@@ -158,12 +159,27 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             ),
             ("peak memory", each(lambda r: size_of(r["peak_memory_bytes"]))),
             ("training FLOPs", each(lambda r: "–" if r["flops"] is None else f"{r['flops']:.1e}")),
+            *(
+                [("the model on disk", each(lambda r: _merged(r, lambda m: size_of(m["model_bytes"]))))]
+                if any(r.get("merged") for r in records)
+                else []
+            ),
             ("bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
             ("one prediction", each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms")),
         ],
         f"adaptability ({metric})": [
             ("validation, mean of seeds", each(lambda r: _sure(r, lambda s: f"{s['point']:.3f}"))),
             ("95 % interval", each(lambda r: _sure(r, lambda s: f"{s['low']:.3f}–{s['high']:.3f}"))),
+            *(
+                [
+                    (
+                        "before and after merging",
+                        each(lambda r: _merged(r, lambda m: f"{m['before'][metric]:.3f} → {m['metrics'][metric]:.3f}")),
+                    )
+                ]
+                if any(r.get("merged") for r in records)
+                else []
+            ),
             ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['unshifted']:+.3f})")),
         ],
         "overfitting risk": [
@@ -171,6 +187,12 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             ("over seeds", each(lambda r: f"{r['overfitting']['low']:+.3f}…{r['overfitting']['high']:+.3f}")),
         ],
     }
+
+
+def _merged(record: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> str:
+    """Of what merging adapters changed; nothing where there were none."""
+    found = record.get("merged")
+    return "–" if found is None else say(found)
 
 
 def _sure(record: dict[str, Any], say: Callable[[dict[str, float]], str]) -> str:

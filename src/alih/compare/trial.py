@@ -54,6 +54,23 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Merged:
+    """What merging adapters into the model changed.
+
+    Args:
+        metrics: on the validation split, of the merged model.
+        before: the same with the adapters beside it.
+        largest_difference: largest absolute difference of a logit.
+        model_bytes: of the merged model's weights as they are written.
+    """
+
+    metrics: dict[str, float]
+    before: dict[str, float]
+    largest_difference: float
+    model_bytes: int
+
+
+@dataclass(frozen=True)
 class Trial:
     """One trial, as it is written to `trials.jsonl`.
 
@@ -73,6 +90,7 @@ class Trial:
         history: one record an epoch.
         best_epoch: the epoch whose weights were scored.
         stopped: why training ended early, or None.
+        merged: what merging changed, of adapters trained on all examples.
         schema: version of this record.
     """
 
@@ -91,6 +109,7 @@ class Trial:
     history: tuple[dict[str, Any], ...] = ()
     best_epoch: int = 1
     stopped: str | None = None
+    merged: Merged | None = None
     schema: int = field(default=SCHEMA)
 
 
@@ -122,7 +141,8 @@ def from_json(line: str) -> Trial:
     try:
         nested = {"scope": Scope(**told["scope"]), "costs": Costs(**told["costs"]), "history": tuple(told["history"])}
         scores = {name: _scores(told[name]) for name in ("metrics", "train_metrics", "shifted_metrics")}
-        return Trial(**{**told, **nested, **scores})
+        merged = {"merged": Merged(**told["merged"])} if told.get("merged") else {}
+        return Trial(**{**told, **nested, **scores, **merged})
     except (TypeError, KeyError, AttributeError) as error:
         raise RunError(f"this line is no trial: {error}") from error
 

@@ -15,6 +15,8 @@ from alih.pretrained.timm_models import refuse_without_timm, with_model_type
 
 _SAFE, _SAFE_INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLE, _PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+#: What QA-LoRA hands over: it predicts, but its codes do not train.
+_OWN_QUANTISATION = "alih-groups"
 _FOREIGN = ("*.gguf", "*.onnx", "tf_model.h5", "flax_model.msgpack", "*.ckpt", "*.pt", "*.pth")
 
 
@@ -51,7 +53,9 @@ class ModelFolder:
         return sum(path.stat().st_size for path in self.weights)
 
 
-def examine(path: Path, name: str, *, allow_pickle: bool = False, weights_needed: bool = True) -> ModelFolder:
+def examine(
+    path: Path, name: str, *, allow_pickle: bool = False, weights_needed: bool = True, to_adapt: bool = True
+) -> ModelFolder:
     """Read what a folder says about itself.
 
     Args:
@@ -59,12 +63,13 @@ def examine(path: Path, name: str, *, allow_pickle: bool = False, weights_needed
         name: what the user typed, for messages.
         allow_pickle: accept pickled weights where there are no others.
         weights_needed: False where only the configuration will be used.
+        to_adapt: the model will be trained, so its weights must not be quantised.
 
     Raises:
         ModelError: no or broken config.json, no usable weights, damaged weights, code that would have to be run.
     """
     outer, path = path, _transformer_folder(path)
-    config = _config(path, name)
+    config = _config(path, name, to_adapt)
     weights, pickled = _weights(path, name, allow_pickle) if weights_needed else ((), False)
     if not pickled:
         for file in weights:
@@ -92,12 +97,12 @@ def _transformer_folder(path: Path) -> Path:
     return path
 
 
-def _config(path: Path, name: str) -> dict[str, Any]:
+def _config(path: Path, name: str, to_adapt: bool) -> dict[str, Any]:
     file = path / "config.json"
     if not file.is_file():
         inner = sorted(found.parent.name for found in path.glob("*/config.json"))
         if (path / "adapter_config.json").is_file():
-            hint = "It holds an adapter alone; merge it into its base model first, and give that folder."
+            hint = _adapter_hint(path)
         elif inner:
             hint = f'Did you mean its sub-folder "{inner[0]}"?'
         else:
@@ -109,14 +114,24 @@ def _config(path: Path, name: str) -> dict[str, Any]:
             f'{name}: {file} has no "model_type", so its architecture is unknown; models of other libraries '
             "(fairseq, spaCy, …) must be converted to Hugging Face form first."
         )
-    _refuse_architecture(config, name, file)
+    _refuse_architecture(config, name, file, to_adapt)
     if config["model_type"] == "alih-pooled":
         backbone = config.get("backbone_config")
         if not isinstance(backbone, dict) or not isinstance(backbone.get("model_type"), str):
             raise ModelError(f'{name}: {file} has no "backbone_config" with a "model_type". Copy the model again.')
-        _refuse_architecture(backbone, name, file)
+        _refuse_architecture(backbone, name, file, to_adapt)
     refuse_without_timm(config, name)
     return config
+
+
+def _adapter_hint(path: Path) -> str:
+    """What to do with a folder that holds an adapter: name its base model, and where Alih put the merged one."""
+    base = _json_or_empty(path / "adapter_config.json").get("base_model_name_or_path")
+    of = f" of {base}" if isinstance(base, str) and base else ""
+    beside = path.parent / "model"
+    if (beside / "config.json").is_file():
+        return f"It holds an adapter{of} alone; the merged model is {beside}: give that folder."
+    return f"It holds an adapter{of} alone; merge it into its base model first, and give that folder."
 
 
 def json_object(file: Path, name: str) -> dict[str, Any]:
@@ -134,7 +149,7 @@ def json_object(file: Path, name: str) -> dict[str, Any]:
     return contents
 
 
-def _refuse_architecture(config: dict[str, Any], name: str, file: Path) -> None:
+def _refuse_architecture(config: dict[str, Any], name: str, file: Path, to_adapt: bool) -> None:
     """Refuse what transformers does not know, and weights that cannot be trained."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -152,6 +167,8 @@ def _refuse_architecture(config: dict[str, Any], name: str, file: Path) -> None:
     quantised = config.get("quantization_config")
     if quantised is not None:
         method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        if method == _OWN_QUANTISATION and not to_adapt:
+            return
         raise ModelError(
             f'{name}: its weights are quantised ({method or "by an unknown method"}, says "quantization_config" in '
             f"{file}), and those cannot be trained. Take the original model."

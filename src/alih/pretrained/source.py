@@ -22,6 +22,8 @@ from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, commit_of, resolve
 from alih.pretrained.task_config import task_of
+from alih.quantize.model import quantized_layers
+from alih.quantize.storage import save_quantized
 from alih.task import Modality, Task
 
 __all__ = ["BUILT_IN", "Pooling", "Pretrained", "Source", "default_model", "load", "resolve"]
@@ -59,9 +61,15 @@ class Pretrained:
     bytes_on_disk: int = 0
 
     def save(self, folder: Path | str) -> None:
-        """Write model and processor as a plain Hugging Face folder (safetensors), which the Auto classes open."""
+        """Write model and processor as a plain Hugging Face folder (safetensors), which the Auto classes open.
+
+        One with quantised layers is opened after `import alih`; see `alih.quantize.storage`.
+        """
         with quiet():
-            self.model.save_pretrained(folder)
+            if quantized_layers(self.model):
+                save_quantized(self.model, Path(folder))
+            else:
+                self.model.save_pretrained(folder)
             self.processor.save_pretrained(folder)
 
 
@@ -112,7 +120,9 @@ def load(
             )
         path = source.path or fetch(source, allow_pickle=allow_pickle)
         source = replace(source, commit=commit_of(path))
-        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=not random_weights)
+        folder = examine(
+            path, source.name, allow_pickle=allow_pickle, weights_needed=not random_weights, to_adapt=task is not None
+        )
         if source.kind == "built-in" and not random_weights:
             verify(source.name, path)
         config = read_config(folder, source.name)

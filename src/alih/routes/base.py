@@ -25,6 +25,34 @@ CONVOLUTIONAL = frozenset({"alih-resnet", "alih-vgg", "resnet", "convnext"})
 
 
 @dataclass(frozen=True)
+class AdapterForm:
+    """What adapters look like.
+
+    Args:
+        rank: r of A (r, inputs) and B (outputs, r).
+        alpha: they are scaled by alpha / rank; None = twice the rank.
+        targets: "all-linear", "attention", or (ends of) names of layers; empty = all linear layers of the blocks.
+        rslora: scale by alpha / √rank instead.
+        dora: train the norms of the weights' rows, too.
+        bits: of quantised weights (QA-LoRA).
+        group_size: inputs that share a scale and a zero point (QA-LoRA).
+    """
+
+    rank: int = 8
+    alpha: float | None = None
+    targets: tuple[str, ...] = ()
+    rslora: bool = False
+    dora: bool = False
+    bits: int = 4
+    group_size: int = 32
+
+    @property
+    def scale(self) -> float:
+        """α."""
+        return 2.0 * self.rank if self.alpha is None else self.alpha
+
+
+@dataclass(frozen=True)
 class Variant:
     """One route with its scope fixed.
 
@@ -33,16 +61,20 @@ class Variant:
         trainable_blocks: how many top blocks train beside the head; 0 = the head alone.
         total_blocks: how many blocks the model has.
         random_weights: start from random weights instead of the pre-trained ones.
+        adapter: what trains in those blocks are adapters of this form, not the weights.
     """
 
     route: str
     trainable_blocks: int
     total_blocks: int
     random_weights: bool = False
+    adapter: AdapterForm | None = None
 
     @property
     def label(self) -> str:
         """The variant in words, for tables: "finetune top 2 of 6"."""
+        if self.adapter is not None and not self.is_everything:
+            return f"{self.route} top {self.trainable_blocks} of {self.total_blocks}"
         if self.route != "finetune":
             return self.route
         return f"finetune {'all' if self.is_everything else f'top {self.trainable_blocks} of'} {self.total_blocks}"
@@ -57,6 +89,8 @@ class Variant:
         """Which layers train, in words."""
         if self.random_weights:
             return "everything (random)"
+        if self.adapter is not None:
+            return "head + adapters" if self.is_everything else f"head + adapters, top {self.trainable_blocks}"
         if self.is_everything:
             return "everything"
         if self.trainable_blocks == 0:

@@ -260,10 +260,17 @@ class Bench:
         logits(module, feed, self.precision)
         return (time.perf_counter() - start) / len(rows)
 
-    def stage(self, pretrained: Pretrained, trainable_blocks: int) -> Stage:
-        """Prepare `pretrained` for training its head and top blocks, from frozen outputs where there are some."""
+    def stage(self, pretrained: Pretrained, trainable_blocks: int, *, adapted: bool = False) -> Stage:
+        """Prepare `pretrained` for training its head and top blocks, from frozen outputs where there are some.
+
+        Args:
+            pretrained: the model.
+            trainable_blocks: how many top blocks train, or have adapters that do.
+            adapted: adapters were put on, and what trains is marked already.
+        """
         model, anatomy = pretrained.model, pretrained.anatomy
-        freeze_below(model, anatomy, trainable_blocks)
+        if not adapted:
+            freeze_below(model, anatomy, trainable_blocks)
         boundary: Boundary | None = len(anatomy.blocks) - trainable_blocks if trainable_blocks else FEATURES
         if trainable_blocks >= len(anatomy.blocks) or not self._has(boundary):
             boundary = None

@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 ROUTES = {
     "transfer": "alih.routes.transfer:Transfer",
     "finetune": "alih.routes.finetune:Finetune",
+    "lora": "alih.routes.lora:LoRA",
+    "qlora": "alih.routes.lora:QLoRA",
+    "qalora": "alih.routes.lora:QALoRA",
     "scratch": "alih.routes.scratch:Scratch",
 }
+
+#: What a comparison runs where none was named: quantised adapters save memory on large models, and are asked for.
+DEFAULT = ("transfer", "finetune", "lora", "scratch")
+#: Routes that train adapters, and those of them that quantise what they adapt.
+ADAPTERS = ("lora", "qlora", "qalora")
 
 
 def route(name: str) -> Route:

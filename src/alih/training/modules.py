@@ -75,11 +75,16 @@ class FullModel(nn.Module):
         """Set the mode of what trains; the frozen part stays in evaluation mode."""
         super().train(mode)
         if mode:
-            for module in self.model.modules():
-                parameters = list(module.parameters())
-                if parameters and not any(parameter.requires_grad for parameter in parameters):
-                    module.eval()
+            keep_frozen_in_evaluation(self.model)
         return self
+
+
+def keep_frozen_in_evaluation(model: nn.Module) -> None:
+    """Set modules whose parameters are all frozen to evaluation mode: no dropout, fixed statistics."""
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
 
 
 def constant_arguments(model: PreTrainedModel) -> dict[str, Any]:

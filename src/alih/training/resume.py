@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from alih.errors import ModelError
 from alih.pretrained.anatomy import Anatomy
-from alih.training.modules import constant_arguments, trained_paths
+from alih.training.modules import constant_arguments, keep_frozen_in_evaluation, trained_paths
 
 _Forward = Callable[..., Any]
 
@@ -63,6 +63,7 @@ class ResumedModel(nn.Module):
         self.training = mode
         for path in trained_paths(self.anatomy, self.boundary):
             self.model.get_submodule(path).train(mode)
+        keep_frozen_in_evaluation(self.model)
         return self
 
     def _resume(self, hidden: Tensor, inputs: dict[str, Tensor]) -> Tensor:

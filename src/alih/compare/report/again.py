@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from alih.compare.options import ALL_BLOCKS, Options
+from alih.routes.registry import ADAPTERS
 
 #: What `alih adapt` does not ask for: it runs one route, once.
 _COMPARE_ONLY = frozenset({"routes", "seeds", "plan", "prefer", "max_memory", "max_latency"})
@@ -25,7 +26,7 @@ def command_again(spec: Mapping[str, Any]) -> str:
         parts.append(f"--route={spec['routes'][0]}")
     told = spec.get("options") or {}
     unasked = _COMPARE_ONLY if adapts else frozenset()
-    if "finetune" not in spec.get("routes", ("finetune",)):
+    if not {"finetune", *ADAPTERS} & set(spec.get("routes", ("finetune",))):
         unasked |= {"blocks"}  # an adaptation sets it, and a route without blocks refuses it
     for option in fields(Options):
         value = told.get(option.name, option.default)

@@ -1,0 +1,241 @@
+"""Adapters on a model: which layers get them, how they are put on, saved in PEFT's format, and merged.
+
+LoRA (Hu et al. 2021, arXiv 2106.09685): W x + s · B A x with W frozen and s = α / r; rsLoRA (arXiv 2312.03732) scales
+by α / √r; DoRA (arXiv 2402.09353) trains the norms of W's rows, too. The layers are PEFT's own.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from alih.errors import ModelError, OptionError
+from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.source import Pretrained
+from alih.quantize.adapter import save_adapter as save_qalora_adapter
+from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, quantize_model
+from alih.quantize.targets import replace
+from alih.routes import nf4
+from alih.training.modules import trained_paths
+
+if TYPE_CHECKING:
+    from alih.routes.base import AdapterForm, Variant
+
+#: PEFT's name of the one adapter that a model has here.
+_NAME = "default"
+_ATTENTION = re.compile(r"att|(^|\.)(q|k|v|o)(_proj)?$", re.IGNORECASE)
+#: Layer names that a message lists.
+_LISTED = 12
+
+
+def adapted_layers(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list[str]:
+    """Names of the layers that get adapters: the linear ones in the trained blocks; LoRA on a network without any takes
+    its convolutions.
+
+    Raises:
+        OptionError: a target names none of them; the message lists those there are.
+        ModelError: the blocks have no layer that could be adapted.
+    """
+    form = variant.adapter
+    assert form is not None
+    there = _candidates(model, anatomy, variant)
+    if not there:
+        raise ModelError(unsuited(model, anatomy, variant) or "its blocks have no layer that could be adapted")
+    if form.targets in {(), ("all-linear",)}:
+        return there
+    if form.targets == ("attention",):
+        chosen = [name for name in there if _ATTENTION.search(_inside(name, anatomy))]
+        _refuse_unknown(() if chosen else form.targets, there)
+        return chosen
+    ends = {target: [name for name in there if f".{name}".endswith(f".{target}")] for target in form.targets}
+    _refuse_unknown([target for target, found in ends.items() if not found], there)
+    wanted = {name for found in ends.values() for name in found}
+    return [name for name in there if name in wanted]
+
+
+def unsuited(model: nn.Module, anatomy: Anatomy, variant: Variant) -> str | None:
+    """Why a route cannot adapt this model, in words; None where it can."""
+    assert variant.adapter is not None
+    if variant.route == "qlora" and not nf4.is_available():
+        return "NF4 needs bitsandbytes: pip install 'alih[qlora]'"
+    if _candidates(model, anatomy, variant):
+        return None
+    if variant.route == "lora":
+        return "the model's blocks have no linear or convolutional layers"
+    return "a convolutional network has no linear layers in its blocks to quantise; the route lora adapts convolutions"
+
+
+def has_linear(model: nn.Module, anatomy: Anatomy) -> bool:
+    """Whether the model's blocks have linear layers."""
+    return bool(_in_blocks(model, anatomy, 0, nn.Linear | Conv1D))
+
+
+def attach(pretrained: Pretrained, variant: Variant, seed: int, device: torch.device) -> None:
+    """Put untrained adapters on a model, in place: what trains afterwards is they and the head.
+
+    For `qlora` and `qalora` the adapted layers are quantised first. Everything random follows from the seed.
+
+    Raises:
+        ModelError: a weight that cannot be quantised, or a model without layers to adapt.
+        OptionError: targets that the model does not have.
+    """
+    model, anatomy, form = pretrained.model, pretrained.anatomy, variant.adapter
+    assert form is not None
+    names = adapted_layers(model, anatomy, variant)
+    if variant.route == "qlora":
+        nf4.quantize(model, names, device)
+    if variant.route == "qalora":
+        quantize_model(model, bits=form.bits, group_size=form.group_size, targets=names)
+    torch.manual_seed(seed)
+    if variant.route == "qalora":
+        add_qalora(model, rank=form.rank, alpha=form.scale, targets=names, rslora=form.rslora)
+    else:
+        _inject(model, names, form, four_bit=variant.route == "qlora")
+    for path in trained_paths(anatomy, len(anatomy.blocks)):
+        model.get_submodule(path).requires_grad_(True)
+
+
+def save_adapter(pretrained: Pretrained, variant: Variant, folder: Path) -> int:
+    """Write the adapters and the head, and return the bytes; `PeftModel.from_pretrained` opens those of LoRA.
+
+    QA-LoRA adapters belong to quantised layers and have a format of their own; see `alih.quantize.adapter`.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    form = variant.adapter
+    assert form is not None
+    if variant.route == "qalora":
+        return save_qalora_adapter(pretrained.model, folder)
+    heads = _heads(pretrained)
+    tensors: dict[str, Tensor] = {}
+    for name, value in pretrained.model.named_parameters():
+        if "lora_" in name or any(name.startswith(f"{head}.") for head in heads):
+            told = name.replace(f".{_NAME}", "")
+            told = told.removesuffix(".weight") if "lora_magnitude_vector" in told else told
+            tensors[f"base_model.model.{told}"] = value.detach().cpu().contiguous().clone()
+    config = _config(list(lora_layers(pretrained.model)), form)
+    config.modules_to_save, config.inference_mode = heads, True
+    config.base_model_name_or_path = pretrained.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save_pretrained(str(folder))
+        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    except OSError as error:
+        raise ModelError(f"{folder}: the adapter cannot be written ({error}). Free some space.") from error
+    return (folder / "adapter_model.safetensors").stat().st_size
+
+
+@torch.no_grad()
+def merge(model: nn.Module) -> None:
+    """Merge every adapter into its layer, in place: what is left is a plain Hugging Face model (QA-LoRA: quantised).
+
+    LoRA adds s · B A to the weight; QLoRA adds it to the dequantised weight, and leaves it in 32 bits; QA-LoRA goes
+    into the zero points.
+
+    Raises:
+        ModelError: an adapter holds NaN.
+    """
+    if qalora_layers(model):
+        merge_qalora(model)
+    for name, layer in lora_layers(model).items():
+        base = layer.get_base_layer()
+        if nf4.is_quantized(base):
+            delta = layer.get_delta_weight(_NAME).float()
+            _refuse_nan(name, delta)
+            replace(model, name, nf4.dense(base, delta))
+            continue
+        try:
+            layer.merge(safe_merge=True)
+        except ValueError:
+            raise _broken(name) from None
+        replace(model, name, base)
+    if hasattr(model, "peft_config"):
+        del model.peft_config
+
+
+def lora_layers(model: nn.Module) -> dict[str, Any]:
+    """The layers of PEFT that have adapters, by name."""
+    from peft.tuners.lora import LoraLayer
+
+    return {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
+
+
+def _inject(model: nn.Module, names: list[str], form: AdapterForm, *, four_bit: bool) -> None:
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that nobody asked for
+    from peft import inject_adapter_in_model
+
+    if four_bit:
+        model.is_loaded_in_4bit = True  # type: ignore[assignment]  # PEFT asks this before it looks at the layers
+    try:
+        inject_adapter_in_model(_config(names, form), model, adapter_name=_NAME)
+    finally:
+        if four_bit:
+            del model.is_loaded_in_4bit
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+
+
+def _config(names: list[str], form: AdapterForm) -> Any:
+    from peft import LoraConfig
+
+    alpha: Any = form.scale  # PEFT says int, and takes any number
+    return LoraConfig(r=form.rank, lora_alpha=alpha, target_modules=names, use_rslora=form.rslora, use_dora=form.dora)
+
+
+def _candidates(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list[str]:
+    boundary = variant.total_blocks - variant.trainable_blocks
+    linear = _in_blocks(model, anatomy, boundary, nn.Linear | Conv1D)
+    if linear or variant.route != "lora":
+        return linear
+    convolutions = _in_blocks(model, anatomy, boundary, nn.Conv2d)
+    return [name for name in convolutions if model.get_submodule(name).groups == 1]
+
+
+def _in_blocks(model: nn.Module, anatomy: Anatomy, boundary: int, kind: Any) -> list[str]:
+    paths = [path for block in anatomy.blocks[boundary:] for path in block.modules]
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, kind) and any(name == path or name.startswith(f"{path}.") for path in paths)
+    ]
+
+
+def _inside(name: str, anatomy: Anatomy) -> str:
+    """A layer's name without its block's."""
+    paths = [path for block in anatomy.blocks for path in block.modules]
+    return next((name.removeprefix(f"{path}.") for path in paths if name.startswith(f"{path}.")), name)
+
+
+def _heads(pretrained: Pretrained) -> list[str]:
+    model = pretrained.model
+    paths = [path for path in pretrained.anatomy.head if path != "relu"]
+    return [path for path in paths if next(model.get_submodule(path).parameters(), None) is not None]
+
+
+def _refuse_unknown(targets: Any, there: list[str]) -> None:
+    if not targets:
+        return
+    ends = sorted({name.rpartition(".")[2] if not name[-1].isdigit() else name for name in there})
+    more = f", and {len(ends) - _LISTED} more" if len(ends) > _LISTED else ""
+    named = ", ".join(f"{target!r}" for target in targets)
+    raise OptionError(
+        f"--lora-targets: {named} names no layer in the adapted blocks. Write all-linear, attention, or (ends of) "
+        f"names; those there are end in: {', '.join(ends[:_LISTED])}{more}."
+    )
+
+
+def _refuse_nan(name: str, values: Tensor) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise _broken(name)
+
+
+def _broken(name: str) -> ModelError:
+    return ModelError(f"{name}: the adapter holds NaN or infinite values: train it again with a lower learning rate.")
