@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from alih.errors import OptionError
 from alih.rag.document import Block, Document
+from alih.rag.fold import fold
 from alih.rag.sentences import sentence_spans
 
 #: Gives the number of the embedding model's tokens in each of many texts.
@@ -65,9 +66,12 @@ class Chunk:
         """What the embedding model reads: the headings, then the text."""
         return f"{self.heading}\n{self.text}" if self.headings else self.text
 
-    def identity(self, access: Sequence[str] = ()) -> str:
-        """Hash of what is read and of who may see it: equal chunks are stored once, unless their readers differ."""
-        told = "\0".join((*sorted(access), "", self.embedded))
+    def identity(self, access: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
+        """Hash of what is read, and of who may see it under which tags.
+
+        Chunks that are equal but for letter case, spaces and typography are stored once, unless labels or tags differ.
+        """
+        told = "\0".join((*sorted(access), "", *sorted(tags), "", fold(self.embedded)))
         return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -1,0 +1,88 @@
+"""Conversation: follow-up questions are made whole before they are searched for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from alih.rag.analyse import words
+from alih.rag.answer import Answer, answer
+from alih.rag.generator import Generator
+from alih.rag.opened import Opened
+
+_OPENS = re.compile(
+    r"^\s*(?:and|but|so|then|what about|how about|what if|or|dan|tapi|tetapi|lalu|terus|"
+    r"bagaimana (?:dengan|kalau|jika)|kalau|jika|gimana|atau|untuk)\b",
+    re.IGNORECASE,
+)
+_POINTS = frozenset(
+    [
+        *("it", "its", "they", "them", "their", "that", "this", "those", "these", "he", "she", "his", "her", "there"),
+        *("one", "ones", "itu", "ini", "tersebut", "dia", "ia", "mereka", "nya", "sana", "situ"),
+    ]
+)
+_FEW_WORDS = 3
+
+
+def rewrite(question: str, previous: str) -> str:
+    """Make a follow-up whole: the question that it follows on is put in front of it.
+
+    Args:
+        question: as it was asked.
+        previous: the question before it, itself whole; empty at the start.
+
+    Returns:
+        the question unchanged where it stands by itself: long enough, pointing back to nothing, opening as one does.
+    """
+    told = words(question)
+    points = bool(_POINTS.intersection(told)) or any(len(one) > 5 and one.endswith("nya") for one in told)
+    if not previous or not (_OPENS.match(question) or points or len(told) < _FEW_WORDS):
+        return question
+    return f"{previous.rstrip(' ?')}: {question}"
+
+
+class Conversation:
+    """Questions that follow on one another.
+
+    Args:
+        library: that answers.
+        access, tags, generator, **options: as for `alih.rag.library.Library.ask`.
+    """
+
+    def __init__(
+        self,
+        library: Opened,
+        *,
+        access: Collection[str] = (),
+        tags: Collection[str] = (),
+        generator: Generator | None = None,
+        threshold: float | None = None,
+        **options: Any,
+    ) -> None:
+        self._library = library
+        self._access = access
+        self._tags = tags
+        self._generator = generator
+        self._threshold = threshold
+        self._options = library.settings.retrieval.but(**options)
+        self._subject = ""
+        self.answers: list[Answer] = []
+
+    def ask(self, question: str) -> Answer:
+        """Answer the next question; `Answer.searched` says what it was taken to mean."""
+        whole = rewrite(question, self._subject)
+        made = answer(
+            self._library,
+            question,
+            self._options,
+            access=self._access,
+            tags=self._tags,
+            generator=self._generator,
+            threshold=self._threshold,
+            searched="" if whole == question else whole,
+        )
+        if whole == question:
+            self._subject = question  # a follow-up changes the detail, not the subject
+        self.answers.append(made)
+        return made
