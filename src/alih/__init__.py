@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from alih.data.examples import Dataset
     from alih.explain.explanation import Explanation
     from alih.pretrained.source import Pretrained
+    from alih.rag.library import Library
     from alih.task import Task
 
 __version__ = VERSION
 __all__ = [
     "AlihError",
     "DataError",
+    "Library",
     "ModelError",
     "OptionError",
     "RunError",
@@ -44,6 +46,15 @@ __all__ = [
 ]
 
 _teach_auto_classes()
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Library` when it is first asked for: a class cannot be wrapped as the functions below are."""
+    if name == "Library":
+        from alih.rag.library import Library
+
+        return Library
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def compare(data: str | Path | Dataset, model: str | None = None, **options: Any) -> Comparison:
