@@ -76,6 +76,7 @@ class Trained:
         tokenizer: its vocabulary.
         steps: updates made, over all resumed runs.
         seconds: spent training, over all resumed runs.
+        processor_seconds: of them, those that the processor worked; more than `seconds` with several threads.
         left_out: pairs that were empty or too long.
         curve: (step, mean training loss a target token since the last point, in nats, label-smoothed).
     """
@@ -84,6 +85,7 @@ class Trained:
     tokenizer: PreTrainedTokenizerFast
     steps: int
     seconds: float
+    processor_seconds: float
     left_out: int
     curve: list[tuple[int, float]] = field(default_factory=list)
 
@@ -128,7 +130,8 @@ def train_translator(
     model = run.finish()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return Trained(model, tokenizer, run.step, run.seconds, len(pairs) - len(encoded), run.curve)
+    left_out = len(pairs) - len(encoded)
+    return Trained(model, tokenizer, run.step, run.seconds, run.processor_seconds, left_out, run.curve)
 
 
 def _tokenizer(pairs: Sequence[tuple[str, str]], folder: Path, recipe: Recipe) -> PreTrainedTokenizerFast:
@@ -178,14 +181,16 @@ class _Run:
         self._model.to(self._device)  # type: ignore[arg-type]
         self._adam = torch.optim.Adam(self._model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9, foreach=True)
         self._kept: deque[dict[str, Tensor]] = deque(maxlen=recipe.averaged)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.processor_seconds = 0, 0.0, 0.0
         self.curve: list[tuple[int, float]] = []
         self._epoch, self._batch = 0, 0
         self._resume()
 
     def train(self, max_seconds: float | None, progress: Progress) -> None:
         """Go on until all steps are made or the time is over; keep a checkpoint at the end."""
-        recipe, before, start = self._recipe, self.seconds, time.monotonic()
+        recipe = self._recipe
+        start = time.monotonic() - self.seconds
+        worked = time.process_time() - self.processor_seconds
         losses: list[Tensor] = []
         batches = self._batches()
         self._model.train()
@@ -196,7 +201,7 @@ class _Run:
                     batches = self._batches()
                 losses.append(self._update(batches[self._batch]))
                 self._batch += 1
-                self.seconds = before + time.monotonic() - start
+                self.seconds, self.processor_seconds = time.monotonic() - start, time.process_time() - worked
                 if self.step % recipe.checkpoint_every == 0:
                     self._keep(losses)
                     losses = []
@@ -238,7 +243,7 @@ class _Run:
                 "model": self._model.state_dict(),
                 "adam": self._adam.state_dict(),
                 "kept": list(self._kept),
-                "place": (self.step, self._epoch, self._batch, self.seconds),
+                "place": (self.step, self._epoch, self._batch, self.seconds, self.processor_seconds),
                 "curve": self.curve,
             },
         )
@@ -255,5 +260,5 @@ class _Run:
         self._model.load_state_dict(state["model"])
         self._adam.load_state_dict(state["adam"])
         self._kept.extend(state["kept"])
-        self.step, self._epoch, self._batch, self.seconds = state["place"]
+        self.step, self._epoch, self._batch, self.seconds, self.processor_seconds = state["place"]
         self.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
