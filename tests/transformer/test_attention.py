@@ -125,6 +125,19 @@ def test_a_query_that_sees_nothing_gets_zeros_and_finite_gradients() -> None:
     assert torch.isfinite(query.grad).all()
 
 
+def test_where_nothing_is_padded_there_is_no_mask_and_the_output_is_the_same() -> None:
+    torch.manual_seed(4)
+    layer, x = MultiHeadAttention(8, 2), torch.randn(2, 5, 8)
+    ones = torch.ones(2, 5, dtype=torch.long)
+    assert padding_mask(None) is None
+    assert padding_mask(ones) is None
+    for causal in (False, True):
+        masked = layer(x, mask=ones.bool()[:, None, None, :], causal=causal)[0]
+        torch.testing.assert_close(layer(x, mask=padding_mask(ones), causal=causal)[0], masked, atol=1e-6, rtol=0)
+    ones[1, 3:] = 0
+    assert torch.equal(padding_mask(ones)[:, 0, 0], ones.bool())
+
+
 def test_gradients_agree_with_finite_differences() -> None:
     torch.manual_seed(3)
     layer = MultiHeadAttention(4, 2, rotary=True).double()

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_weights import copy_attention, copy_rest, shake
 from torch import nn
 from transformers import MarianConfig
 from transformers.models.marian.modeling_marian import MarianDecoderLayer, MarianEncoderLayer
 
-from alih.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
+from alih.transformer.attention import causal_mask, padding_mask
 from alih.transformer.blocks import DecoderBlock, EncoderBlock
 from alih.transformer.configuration import AlihTransformerConfig
 
@@ -19,29 +20,6 @@ def config(norm_first: bool = False) -> AlihTransformerConfig:
     return AlihTransformerConfig(
         vocab_size=20, d_model=32, layers=1, heads=4, d_ff=48, dropout=0.0, norm_first=norm_first
     )
-
-
-def copy_attention(ours: MultiHeadAttention, theirs: nn.MultiheadAttention) -> None:
-    """Copy PyTorch's stacked projections into the separate ones."""
-    names = ("q_proj", "k_proj", "v_proj")
-    for name, weight, bias in zip(names, theirs.in_proj_weight.chunk(3), theirs.in_proj_bias.chunk(3), strict=True):
-        getattr(ours, name).load_state_dict({"weight": weight, "bias": bias})
-    ours.out_proj.load_state_dict(theirs.out_proj.state_dict())
-
-
-def copy_rest(ours: Any, theirs: Any) -> None:
-    """Copy feed-forward network and layer norms."""
-    ours.feed_forward.fc1.load_state_dict(theirs.linear1.state_dict())
-    ours.feed_forward.fc2.load_state_dict(theirs.linear2.state_dict())
-    for i, residual in enumerate(ours.residuals):
-        residual.norm.load_state_dict(getattr(theirs, f"norm{i + 1}").state_dict())
-
-
-def shake(module: nn.Module) -> None:
-    """Give biases and norms values that a mistake would show."""
-    for parameter in module.parameters():
-        if parameter.ndim == 1:
-            nn.init.normal_(parameter, mean=0.5)
 
 
 def agree(mine: torch.Tensor, theirs: torch.Tensor, ins: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
@@ -152,3 +130,16 @@ def test_both_blocks_equal_marians() -> None:
     theirs = decoder(x, attention_mask=hidden, encoder_hidden_states=memory)
     theirs = theirs[0] if isinstance(theirs, tuple) else theirs
     torch.testing.assert_close(ours[1](x, memory)[0], theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_gradients_of_both_blocks_agree_with_finite_differences(norm_first: bool) -> None:
+    torch.manual_seed(3)
+    sizes = AlihTransformerConfig(
+        vocab_size=9, d_model=4, layers=1, heads=2, d_ff=5, dropout=0.0, norm_first=norm_first
+    )
+    encoder, decoder = EncoderBlock(sizes, 0).double(), DecoderBlock(sizes, 0).double()
+    mask = padding_mask(torch.tensor([[1, 1, 1], [1, 1, 0]]))
+    x = torch.randn(2, 2, 4, dtype=torch.float64, requires_grad=True)
+    memory = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, m: decoder(x, encoder(m, mask)[0], None, mask)[0], (x, memory))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from pytorch_weights import copy_attention, copy_rest, shake
+from torch import nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
 
 from alih.errors import ModelError
+from alih.transformer.attention import causal_mask
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.length_penalty import PaperLengthPenalty
 from alih.transformer.model import AlihTransformerForConditionalGeneration, AlihTransformerModel, shift_right
@@ -207,6 +212,62 @@ def test_saving_and_loading_through_the_auto_classes_changes_nothing(tmp_path: P
     assert torch.equal(
         model(**sources(), decoder_input_ids=target).logits, again(**sources(), decoder_input_ids=target).logits
     )
+
+
+def test_import_alih_alone_teaches_the_auto_classes(tmp_path: Path) -> None:
+    tiny().save_pretrained(tmp_path)
+    code = (
+        "import sys, alih; from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM\n"
+        "for kind in (AutoConfig, AutoModel, AutoModelForSeq2SeqLM):\n"
+        "    print(type(kind.from_pretrained(sys.argv[1])).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [
+        "AlihTransformerConfig",
+        "AlihTransformerModel",
+        "AlihTransformerForConditionalGeneration",
+    ], done.stderr
+
+
+def test_sampled_tokens_come_as_often_as_their_probabilities_say() -> None:
+    model, draws = tiny(vocab_size=9), 4000
+    source = {"input_ids": torch.tensor([[3, 5, 4, 2]])}
+    odds = model(**source, decoder_input_ids=torch.tensor([[1]])).logits[0, -1].softmax(-1)
+    torch.manual_seed(0)
+    written = model.generate(
+        **source, do_sample=True, top_k=0, max_new_tokens=1, num_return_sequences=draws, num_beams=1
+    )
+    counts = torch.bincount(written[:, 1], minlength=9).double()
+    expected = odds.double() * draws
+    # Pearson's statistic; 26.1 is its 99.9 % quantile with eight degrees of freedom.
+    assert ((counts - expected) ** 2 / expected).sum() < 26.1
+    assert odds.max() < 0.9
+
+
+def test_the_whole_stack_equals_pytorchs_transformer() -> None:
+    torch.manual_seed(6)
+    theirs = nn.Transformer(16, 4, 2, 2, 32, dropout=0.0, batch_first=True, norm_first=True)
+    shake(theirs)
+    model = tiny(norm_first=True, dropout=0.0).model
+    for ours, reference in ((model.encoder, theirs.encoder), (model.decoder, theirs.decoder)):
+        ours.norm.load_state_dict(reference.norm.state_dict())
+        for block, layer in zip(ours.blocks, reference.layers, strict=True):
+            copy_attention(block.self_attention, layer.self_attn)
+            copy_rest(block, layer)
+            if ours is model.decoder:
+                copy_attention(block.cross_attention, layer.multihead_attn)
+    batch, target = sources(), torch.randint(3, 23, (3, 5))
+    hidden, past = batch["attention_mask"] == 0, ~causal_mask(5, 5)
+    theirs.train()  # the same function without dropout; in evaluation it takes another path
+    reference = theirs(
+        model.encoder.embed(batch["input_ids"], None),
+        model.decoder.embed(target, None),
+        tgt_mask=past,
+        src_key_padding_mask=hidden,
+        memory_key_padding_mask=hidden,
+    )
+    mine = model(**batch, decoder_input_ids=target).last_hidden_state
+    torch.testing.assert_close(mine, reference, atol=1e-5, rtol=1e-5)
 
 
 def test_the_base_model_as_tuple_equals_itself_as_output() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +127,52 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, monkeypatch: pyte
     assert again.curve == whole.curve
     states = whole.model.state_dict(), again.model.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+from test_recipe import SMALL, reversals
+from alih.transformer import recipe as module
+def update(self, rows, whole=module._Run._update):
+    print(self.step, flush=True)
+    return whole(self, rows)
+module._Run._update = update
+module.train_translator(reversals(60), Path(sys.argv[1]), recipe=SMALL)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_the_system_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", TRAIN, str(tmp_path / "killed")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "8":
+                process.kill()  # SIGKILL, after the second checkpoint
+                break
+    assert process.wait() == -signal.SIGKILL
+    assert (tmp_path / "killed" / "training.pt").exists()
+    assert not (tmp_path / "killed" / "model.safetensors").exists()
+    whole, again = (train_translator(reversals(60), tmp_path / name, recipe=SMALL) for name in ("whole", "killed"))
+    states = whole.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_state_torn_in_the_middle_is_refused_and_a_half_written_one_beside_it_does_no_harm(tmp_path: Path) -> None:
+    whole = train_translator(reversals(60), tmp_path, recipe=SMALL)
+    (tmp_path / "training.new").write_bytes(b"half")
+    again = train_translator(reversals(60), tmp_path, recipe=SMALL)
+    assert torch.equal(again.model.lm_head.weight, whole.model.lm_head.weight)
+    state = tmp_path / "training.pt"
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
+    with pytest.raises(RunError, match="delete it"):
+        train_translator(reversals(60), tmp_path, recipe=SMALL)
 
 
 def test_the_folder_holds_the_average_of_the_last_checkpoints(tmp_path: Path) -> None:

@@ -22,8 +22,14 @@ def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> 
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
-def padding_mask(attention_mask: Tensor) -> Tensor:
-    """(b, k) of ones for tokens and zeros for padding → (b, 1, 1, k): no query sees padding."""
+def padding_mask(attention_mask: Tensor | None) -> Tensor | None:
+    """(b, k) of ones for tokens and zeros for padding → (b, 1, 1, k): no query sees padding; None if there is none.
+
+    Without a mask the kernel is a faster one. An accelerator is not asked: the answer would cost a wait for all that
+    it has to do yet, more than the mask.
+    """
+    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
+        return None
     return attention_mask.bool()[:, None, None, :]
 
 

@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import GenerationMixin
 from transformers.cache_utils import EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput, Seq2SeqModelOutput
 
 from alih.errors import ModelError
 from alih.transformer.configuration import AlihTransformerConfig
+from alih.transformer.cross_entropy import IGNORED, smoothed_cross_entropy
 from alih.transformer.stacks import AlihTransformerDecoder, AlihTransformerEncoder, AlihTransformerPreTrainedModel
 
 
 def shift_right(labels: Tensor, start: int, pad: int) -> Tensor:
     """(b, t) labels → (b, t) decoder inputs: each token is predicted from those before it (section 3.1)."""
     shifted = torch.cat((labels.new_full((len(labels), 1), start), labels[:, :-1]), dim=1)
-    return shifted.masked_fill(shifted == -100, pad)
+    return shifted.masked_fill(shifted == IGNORED, pad)
 
 
 class AlihTransformerModel(AlihTransformerPreTrainedModel):
@@ -172,9 +172,9 @@ class AlihTransformerForConditionalGeneration(AlihTransformerPreTrainedModel, Ge
         logits = self.lm_head(output.last_hidden_state)  # (b, t, vocabulary)
         loss = None
         if labels is not None:
-            told = labels.masked_fill(labels == self.config.pad_token_id, -100)
+            told = labels.masked_fill(labels == self.config.pad_token_id, IGNORED)
             smoothing = self.config.label_smoothing if self.training else 0.0
-            loss = F.cross_entropy(logits.flatten(0, 1).float(), told.flatten(), label_smoothing=smoothing)
+            loss = smoothed_cross_entropy(logits.flatten(0, 1).float(), told.flatten(), smoothing)
         told_output = Seq2SeqLMOutput(
             loss=loss, logits=logits, **{k: v for k, v in output.items() if k != "last_hidden_state"}
         )

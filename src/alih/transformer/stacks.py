@@ -87,7 +87,7 @@ class AlihTransformerEncoder(_Stack):
         show = bool(self.config.output_attentions if output_attentions is None else output_attentions)
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         hidden = self.embed(input_ids, inputs_embeds)  # (b, s, d)
-        mask = None if attention_mask is None else padding_mask(attention_mask)  # (b, 1, 1, s)
+        mask = padding_mask(attention_mask)  # (b, 1, 1, s)
         states, shown = [hidden], []
         for block in self.blocks:
             hidden, weights = block(hidden, mask, return_weights=show)  # (b, s, d), (b, h, s, s)
@@ -131,8 +131,8 @@ class AlihTransformerDecoder(_Stack):
             past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
         start = 0 if past_key_values is None else past_key_values.get_seq_length()
         hidden = self.embed(input_ids, inputs_embeds, start)  # (b, t, d)
-        mask = None if attention_mask is None else padding_mask(attention_mask)  # (b, 1, 1, start + t)
-        memory_mask = None if memory_attention_mask is None else padding_mask(memory_attention_mask)  # (b, 1, 1, s)
+        mask = padding_mask(attention_mask)  # (b, 1, 1, start + t)
+        memory_mask = padding_mask(memory_attention_mask)  # (b, 1, 1, s)
         states, owns, crosses = [hidden], [], []
         for block in self.blocks:
             hidden, own, cross = block(
