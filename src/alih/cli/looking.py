@@ -16,6 +16,12 @@ def add_commands(commands: Commands) -> None:
     inspect.add_argument("model", help="built-in name (alih/minilm), folder, or Hub id")
     inspect.add_argument("--revision", help="revision of a model on the Hub")
     inspect.add_argument("--allow-pickle", action="store_true", help="also read pickled weights (tensors only)")
+    inspect.add_argument("--config-only", action="store_true", help="go by config.json; open and download no weights")
+    inspect.add_argument("--batch-size", type=int, default=32, metavar="N", help="examples a step (default: 32)")
+    inspect.add_argument(
+        "--length", type=int, metavar="N", help="tokens of a text (default: 128, or what the model takes)"
+    )
+    inspect.add_argument("--memory", metavar="SIZE", help="say which routes fit into so much memory: 8GB, 512MB")
     inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.set_defaults(run=run_inspect)
 
@@ -29,10 +35,25 @@ def add_commands(commands: Commands) -> None:
 
 def run_inspect(arguments: argparse.Namespace) -> int:
     """Run `alih inspect`."""
+    from alih.cli.inspecting import check, needs_of, render_needs
+    from alih.errors import OptionError
     from alih.pretrained.inspect import describe, render
+    from alih.pretrained.outline import has_weights, outline
+    from alih.pretrained.source import load
 
-    description = describe(arguments.model, revision=arguments.revision, allow_pickle=arguments.allow_pickle)
-    print(json.dumps(description, indent=2) if arguments.json else render(description))
+    check(arguments.batch_size, arguments.length, arguments.memory)
+    if arguments.config_only or not has_weights(arguments.model):
+        if arguments.allow_pickle:
+            raise OptionError("--allow-pickle: no weights are opened here; leave it out.")
+        pretrained = outline(arguments.model, revision=arguments.revision)
+    else:
+        pretrained = load(arguments.model, revision=arguments.revision, allow_pickle=arguments.allow_pickle)
+    description = describe(pretrained)
+    told = needs_of(pretrained, arguments.batch_size, arguments.length, arguments.memory)
+    if arguments.json:
+        print(json.dumps({**description, "needs": told}, indent=2))
+    else:
+        print(f"{render(description)}\n\n{render_needs(told)}")
     return 0
 
 

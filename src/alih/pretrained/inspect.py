@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from alih.pretrained.builtin import BUILT_IN
 from alih.pretrained.footprint import Footprint, flops_per_example, footprint_of
@@ -115,22 +117,30 @@ def _routes(footprint: Footprint) -> list[dict[str, Any]]:
 
 def _gflops(loaded: Pretrained) -> dict[str, Any] | None:
     """GFLOPs of one forward pass, or None where the model cannot be run on a made-up example."""
-    batch, example = _example(loaded)
-    try:
-        return {"value": flops_per_example(loaded.model, batch) / 1e9, "example": example}
-    except (RuntimeError, ValueError):
-        return None
+    first: Any = next(loaded.model.parameters())
+    with first.fake_mode if isinstance(first, FakeTensor) else nullcontext():
+        try:
+            batch, example = _example(loaded)
+            return {"value": flops_per_example(loaded.model, batch) / 1e9, "example": example}
+        except (RuntimeError, ValueError):
+            return None
 
 
 def _example(loaded: Pretrained) -> tuple[dict[str, Tensor], str]:
     """One encoded input of a usual size, and what it is in words."""
+    if _modality(loaded) is Modality.IMAGE and loaded.processor is None:
+        config: Any = loaded.model.config
+        side = config.image_size if isinstance(getattr(config, "image_size", None), int) else 32
+        channels = getattr(config, "num_channels", 3)
+        return {"pixel_values": torch.zeros(1, channels, side, side)}, f"one image of {side}×{side}"
     if _modality(loaded) is Modality.IMAGE:
         picture = np.zeros((32, 32, 3), dtype=np.uint8)
         batch: dict[str, Tensor] = dict(loaded.processor(picture, return_tensors="pt"))
         height, width = batch["pixel_values"].shape[-2:]
         return batch, f"one image of {height}×{width}"
     tokens = min(_TEXT_TOKENS, loaded.max_length or _TEXT_TOKENS)
-    word = loaded.processor("a", add_special_tokens=False)["input_ids"] or [0]
+    asked = loaded.processor is not None and loaded.processor("a", add_special_tokens=False)["input_ids"]
+    word = asked or [0]
     ids = torch.full((1, tokens), word[0])
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, f"one text of {tokens} tokens"
 
