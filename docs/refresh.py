@@ -2,10 +2,11 @@
 
     python docs/refresh.py docs/HANDBOOK.md docs/HANDBOOK.id.md
 
-Commands (lines of `console` blocks that begin with "$ ") and `python` blocks that a `text` block follows are run in
-order, in one temporary folder; a command shown twice is run once. A `console` block whose output is cut with "…" keeps
-showing the lines it shows: each is found in the new output by its first characters, numbers apart; a line that is not
-found is named and kept out. Outputs of the first file are used in the others, whose commands are the same.
+Commands (lines of `console` blocks that begin with "$ ") and `python` blocks are run in order, in one temporary folder;
+what a `python` block prints is written into the `text` block that follows. A command shown twice is run once. A
+`console` block whose output is cut with "…" keeps showing the lines it shows: each is found in the new output by its
+first characters, numbers apart; a line that is not found is named and left out. Outputs of the first file are used in
+the others, whose commands are the same.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ from pathlib import Path
 
 _BLOCK = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CUT = "…"
+_PROGRESS = re.compile(r" of [\d,]+ \w+, about [\d.]+ \w+ left$|^Loading weights: ")
 #: Characters that a shown line is found by.
-_KEY = 22
+_KEY = 24
 
 
 def refreshed(page: str, outputs: dict[str, str], folder: Path) -> str:
     """The page with the outputs of its commands; `outputs` holds those already run, and is added to."""
-    code = ""
+    code = ""  # what the last Python block printed
 
     def replace(match: re.Match[str]) -> str:
         nonlocal code
         kind, body = match.groups()
         if kind == "python":
-            code = body
+            code = _run([sys.executable, "-c", body], body, outputs, folder)
             return match.group()
         if kind == "text":
-            found, code = (_run([sys.executable, "-c", code], code, outputs, folder) if code else body), ""
+            found, code = code or body, ""
             return f"```text\n{found}```"
         return f"```console\n{_console(body, outputs, folder)}```"
 
@@ -88,10 +90,9 @@ def _run(command: list[str], name: str, outputs: dict[str, str], folder: Path) -
             text=True,
             check=False,
         )
-        lines = [
-            line for line in found.stdout.splitlines() if not re.search(r" of [\d,]+ \w+, about \d+ s left$", line)
-        ]
-        outputs[name] = "\n".join(lines).replace(str(folder / "cache"), _CUT).replace(f"{folder}/", "") + "\n"
+        lines = [line for line in found.stdout.splitlines() if not _PROGRESS.search(line)]
+        shown = "".join(f"{line}\n" for line in lines)
+        outputs[name] = shown.replace(str(folder / "cache"), _CUT).replace(f"{folder}/", "")
     return outputs[name]
 
 

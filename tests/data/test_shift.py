@@ -12,7 +12,7 @@ from PIL import Image
 
 from alih.data import shift
 from alih.data.examples import Examples
-from alih.data.shift import shift_picture, shift_text, shifted
+from alih.data.shift import KINDS, shift_picture, shift_text, shifted
 from alih.errors import DataError
 from alih.task import Kind, Modality, Task
 
@@ -98,3 +98,29 @@ def test_making_the_copy_says_how_far_it_is() -> None:
     heard = Heard()
     shifted(examples(list(SENTENCES)), TEXT, 0, heard)
     assert heard.steps == {"Making a shifted copy": (40, 40)}
+
+
+def test_each_kind_of_text_shift_does_only_what_it_says() -> None:
+    before = examples(list(SENTENCES))
+    lost, spelt, case = (
+        shifted(before, TEXT, 0, kinds=(kind,)).inputs for kind in ("lost words", "typing mistakes", "letter case")
+    )
+    assert all(set(str(b).split()) <= set(str(a).split()) for a, b in zip(SENTENCES, lost, strict=True))
+    assert all(len(str(a).split(" ")) == len(str(b).split(" ")) for a, b in zip(SENTENCES, spelt, strict=True))
+    assert all(str(b).lower() == a.lower() and str(b) != a for a, b in zip(SENTENCES, case, strict=True))
+    assert any(a != b for a, b in zip(SENTENCES, lost, strict=True))
+    assert any(a != b for a, b in zip(SENTENCES, spelt, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS[Modality.IMAGE])
+def test_each_kind_of_picture_shift_changes_the_picture_and_keeps_its_shape(kind: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    after = shift_picture(pixels, np.random.default_rng(1), (kind,))
+    assert after.shape == pixels.shape
+    assert not np.array_equal(after, pixels)
+
+
+def test_no_kind_is_no_shift() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+    assert np.array_equal(shift_picture(pixels, np.random.default_rng(1), ()), pixels)
+    assert shift_text(SENTENCES[0], np.random.default_rng(1), ()) == SENTENCES[0]

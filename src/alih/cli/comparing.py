@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
 
 
-_DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length")
+_DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length", "shifted")
 _MODEL = ("model", "pooling", "revision", "allow_pickle", "precision")
 _TRAINING = ("epochs", "learning_rate", "batch_size", "seed", "metric")
 _ADAPTERS = ("rank", "alpha", "lora_targets", "rslora", "dora", "bits", "group_size")
+_PROMPTS = ("template", "shots", "shots_by")
 _LIMITS = ("max_memory", "max_latency", "prefer")
 _FOLDERS = ("cache_limit", "runs", "name")
 _DATA_HELP = (
@@ -33,7 +34,10 @@ def add_commands(commands: Commands) -> None:
     compare.add_argument("data", help=_DATA_HELP)
     add_options(
         compare,
-        (*_MODEL, "routes", "blocks", *_ADAPTERS, *_DATA, *_TRAINING, "seeds", "plan", "max_time", *_LIMITS, *_FOLDERS),
+        (
+            *(*_MODEL, "routes", "blocks", *_ADAPTERS, *_PROMPTS, *_DATA, *_TRAINING),
+            *("seeds", "plan", "max_time", *_LIMITS, *_FOLDERS),
+        ),
     )
     compare.add_argument("--dry-run", action="store_true", help="say what it would take, and stop there")
     compare.set_defaults(run=run_compare)
@@ -41,7 +45,7 @@ def add_commands(commands: Commands) -> None:
     adapt = commands.add_parser("adapt", help="run one route, without comparing")
     adapt.add_argument("data", help=_DATA_HELP)
     adapt.add_argument("--route", default="transfer", help="the route (default: transfer)")
-    add_options(adapt, (*_MODEL, "blocks", *_ADAPTERS, *_DATA, *_TRAINING, "max_time", *_FOLDERS))
+    add_options(adapt, (*_MODEL, "blocks", *_ADAPTERS, *_PROMPTS, *_DATA, *_TRAINING, "max_time", *_FOLDERS))
     adapt.set_defaults(run=run_adapt)
 
     resume = commands.add_parser("resume", help="go on with a comparison that was stopped")

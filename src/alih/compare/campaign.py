@@ -175,10 +175,11 @@ class Campaign:
             if base.epochs < usual:
                 told = f"{variant.label} ran {base.epochs} epochs, as --epochs says; by default it runs {usual}."
                 self.notes.append(told)
-        if given is not None:
+        grid = chosen.learning_rates(anatomy)
+        if given is not None or not grid:  # what trains nothing has no rate to search
             contender.settings, contender.searched_on = base, len(self.order)
         else:
-            search = self._search(variant, base, chosen.learning_rates(anatomy), size)
+            search = self._search(variant, base, grid, size)
             contender.settings = replace(base, learning_rate=search.learning_rate)
             contender.search, contender.searched_on = search, size
             contender.search_seconds += search.seconds
@@ -186,7 +187,7 @@ class Campaign:
             self.progress.say(
                 f"  {variant.label}: learning rate {search.learning_rate:.3g} of {tried}, on {size:,} examples"
             )
-        if variant.trainable_blocks == 0:
+        if variant.route == "transfer":
             self._head, self._head_seconds = contender.settings, contender.search_seconds
 
     def _settings(self, variant: Variant, effort: Effort, rate: float) -> FitSettings:

@@ -16,17 +16,18 @@ from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
 from alih.compare.spec import check_data, check_versions, spec
-from alih.data.examples import Dataset
+from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
+from alih.data.predict_on import read_labelled
 from alih.data.read import read
 from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import primary
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import BUILT_IN, Pretrained, default_model
 from alih.progress import Progress
-from alih.routes.base import AdapterForm, Variant
+from alih.routes.base import AdapterForm, PromptForm, Variant
 from alih.routes.bench import Bench, ModelChoice
-from alih.routes.registry import ADAPTERS, DEFAULT, ROUTES, route
+from alih.routes.registry import ADAPTERS, DEFAULT, PROMPTED, ROUTES, route
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
@@ -197,6 +198,7 @@ class Job:
             metric,
             precision_for(device(), options.precision, self.progress),
             self.progress,
+            self._others(),
         )
         own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
         cut = sum(encoded.truncated for encoded in own)
@@ -209,6 +211,21 @@ class Job:
         variants = _variants(self.routes, bench.pretrained.anatomy, options)
         self.variants, self.unsuited = _suited(variants, bench.pretrained, options)
         return bench
+
+    def _others(self) -> dict[str, Examples]:
+        """The set that the user gave to be scored on, too, by its file's name."""
+        if self.options.shifted is None:
+            return {}
+        path, notes, damaged = Path(self.options.shifted).expanduser(), list[str](), list[Damage]()
+        found = read_labelled(
+            path, self.dataset.task, self.dataset.columns, damaged=damaged, notes=notes, progress=self.progress
+        )
+        notes.append(f"--shifted: {len(found):,} examples of {path.name}")
+        if damaged:
+            notes.append(f"  left out of {path.name}: {worst(damaged)}")
+        for note in notes:
+            self.progress.say(note)
+        return {path.name: found}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -308,6 +325,9 @@ _READERS: dict[str, tuple[str, ...]] = {
     "bits": ("qalora",),
     "group_size": ("qalora",),
     "blocks": ("finetune", *ADAPTERS),
+    "template": PROMPTED,
+    "shots": ("few-shot",),
+    "shots_by": ("few-shot",),
 }
 
 
@@ -329,7 +349,9 @@ def _check_used(options: Options, routes: tuple[str, ...]) -> None:
             f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
             f"Leave it out, or give each its own: {','.join(f'{name}={options.learning_rate:g}' for name in routes)}."
         )
-    if options.epochs is not None and set(routes) == {"transfer"}:
+    if options.learning_rate is not None and set(routes) <= set(PROMPTED):
+        raise OptionError(f"--learning-rate: {', '.join(routes)} trains nothing; leave it out.")
+    if options.epochs is not None and set(routes) <= {"transfer", *PROMPTED}:
         raise OptionError(
             "--epochs: is for the other routes; transfer trains its head until it gets no better. Leave it out."
         )
@@ -347,6 +369,8 @@ def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> li
         options.group_size,
     )
     plain = replace(form, dora=False)
+    prompt = PromptForm(options.template, options.shots, options.shots_by)
+    found = [replace(variant, prompt=prompt) if variant.prompt else variant for variant in found]
     return [
         replace(variant, adapter=form if variant.route == "lora" else plain) if variant.adapter else variant
         for variant in found
@@ -366,6 +390,10 @@ def _suited(variants: list[Variant], pretrained: Pretrained, options: Options) -
     left: list[str] = []
     for variant in variants:
         why = None
+        if variant.prompt is not None:
+            from alih.routes.class_vectors import unsuited as not_described
+
+            why = not_described(pretrained)
         if variant.adapter is not None:
             why = unsuited(model, anatomy, variant)
             if why is None and options.routes is None and not has_linear(model, anatomy):

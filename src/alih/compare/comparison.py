@@ -264,6 +264,7 @@ def _evidence(
         probe.probe[-1] if probe is not None and probe.probe is not None else None,
         bench.probe(),
         best if metric in IN_POINTS and sign > 0 else {},
+        drifts={c.label: looked.drift for c in campaign.finalists if (looked := c.full[0].closer) and looked.drift},
         seed=campaign.options.seed,
     )
     told: dict[str, Any] = {"diagnosis": {lang: [one.told(lang) for one in findings] for lang in LANGUAGES}}
@@ -272,7 +273,28 @@ def _evidence(
         for label, curve in curves.items()
         if curve is not None
     ]
+    told |= _closer(campaign.finalists, metric)
     return told if handed_over is None else told | evidence(bench.task, handed_over.logits, bench.dataset.validation)
+
+
+def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
+    """What the first run of each variant on all examples was measured for, as the report shows it."""
+    costs: dict[str, dict[str, float | None]] = {}
+    shifted: dict[str, dict[str, float]] = {}
+    for contender in finalists:
+        trial, own = contender.full[0], contender.full[0].costs
+        costs[contender.label] = {"latency_p95_ms": own.latency_p95_ms, "energy_joules": own.energy_joules}
+        if trial.closer is None:
+            continue
+        costs[contender.label]["forgetting"] = trial.closer.forgetting
+        before = float(np.mean([t.metrics[metric] for t in contender.full]))
+        together = float(np.mean([t.shifted_metrics[metric] for t in contender.full]))
+        shifted[contender.label] = {
+            "": together,
+            **{kind: before + change for kind, change in trial.closer.shifts.items()},
+            **trial.closer.others,
+        }
+    return {"costs": costs, "shifted": shifted}
 
 
 def _curve_point(point: Point) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,6 +62,7 @@ def diagnose(
     probe: Sequence[float],
     scores: dict[str, float],
     *,
+    drifts: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> list[Diagnosis]:
     """Look at the training data.
@@ -72,12 +73,13 @@ def diagnose(
         features: what the frozen backbone makes of it, (n, width); None where there is nothing frozen.
         probe: score of a linear probe by depth.
         scores: measured scores (higher is better) by route: "transfer", "finetune".
+        drifts: how far training moved the features, by variant; see `alih.compare.trial.Closer`.
         seed: of the folds.
     """
     found = [*_contradictions(train), *_imbalance(task, train)]
     if features is not None and task.kind is Kind.SINGLE:
         found += _label_errors(task, train, features, seed)
-    return [*found, *_domain(probe, scores)]
+    return [*found, *_domain(probe, scores), *_drift(drifts or {})]
 
 
 def _contradictions(train: Examples) -> list[Diagnosis]:
@@ -140,6 +142,13 @@ def _label_errors(task: Task, train: Examples, features: NDArray[np.floating], s
     ]
     told = {"count": f"{len(wrong):,}", "examples": f"{len(rows):,}", "share": f"{100 * len(wrong) / len(rows):.1f}"}
     return [Diagnosis(Reason("label_errors_title"), Reason("label_errors", told), "note", tuple(items))]
+
+
+def _drift(drifts: Mapping[str, float]) -> list[Diagnosis]:
+    if not drifts:
+        return []
+    told = {"drifts": ", ".join(f"{label} {value:.3f}" for label, value in drifts.items())}
+    return [Diagnosis(Reason("drift_title"), Reason("drift", told))]
 
 
 def _domain(probe: Sequence[float], scores: dict[str, float]) -> list[Diagnosis]:

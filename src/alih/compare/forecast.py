@@ -96,6 +96,7 @@ def _pilot(bench: Bench, boundaries: Sequence[Boundary]) -> Bench:
     rows = {
         name: np.sort(generator.permutation(len(part.encoded))[:count]).astype(np.int64)
         for name, part in bench.parts.items()
+        if name in ("train", "validation", "shifted")
     }
     longest = np.argsort(-bench.parts["train"].encoded.lengths, kind="stable")[: bench.batch_size]
     rows["train"] = np.concatenate([rows["train"], longest])

@@ -46,6 +46,9 @@ class Options:
     metric: str | None = _option(None, "metric that decides (default: accuracy, micro_f1 or r2, by the kind of label)")
     max_examples: int | None = _option(None, "use at most so many training examples (stratified, seeded)")
     max_length: int | None = _option(None, "cut texts after so many tokens (default: what the model takes)")
+    shifted: str | None = _option(
+        None, "labelled file or folder from another place or time: every route is scored on it, too", metavar="DATA"
+    )
     validation: float = _option(0.2, "share of the examples that choose settings, where no validation split is given")
     test: float = _option(0.2, "share of the examples kept for the last, single test, where no test split is given")
     epochs: int | None = _option(None, "passes over the training data of finetune and scratch (default: by data size)")
@@ -65,6 +68,17 @@ class Options:
     dora: bool = _option(False, "train the norms of the weights' rows, too (DoRA; route lora)")
     bits: int = _option(4, "bits of a weight in the route qalora: 2, 3, 4 or 8 (qlora is NF4, 4 bits)")
     group_size: int = _option(32, "inputs that share a scale and a zero point in the route qalora")
+    template: str | None = _option(
+        None,
+        "Jinja file that describes a class by its {{ label }} (zero-shot, few-shot; kept in the run)",
+        metavar="FILE",
+    )
+    shots: int = _option(8, "examples a class that few-shot looks at")
+    shots_by: Literal["similarity", "diversity", "random"] = _option(
+        "diversity",
+        "how few-shot chooses them: similarity, the typical ones; diversity, spread over the class; random",
+        choices=("similarity", "diversity", "random"),
+    )
     batch_size: int = _option(32, "examples a step")
     seeds: int = _option(3, "repeat each route at full size with so many seeds")
     seed: int = _option(0, "the first seed; everything random follows from it")
@@ -112,7 +126,7 @@ class Options:
         for route in self.routes or ():
             if route not in ROUTES:
                 fail("routes", _unknown("route", route, ROUTES))
-        for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length", "rank", "group_size"):
+        for option in ("seeds", "batch_size", "epochs", "max_examples", "max_length", "rank", "group_size", "shots"):
             value = getattr(self, option)
             if value is not None and value < 1:
                 fail(option, f"must be at least 1, not {value}.")
@@ -286,6 +300,15 @@ def _column(option: Field[Any], value: Any) -> str:
     return ",".join(value) if isinstance(value, list | tuple) else str(_plain(option, value))
 
 
+def _template(_option: Field[Any], value: Any) -> str:
+    """The text of a template, from its file, so that the run keeps what it was."""
+    from alih.generate.prompt import check_template, read_template
+
+    text = read_template(os.fspath(value))
+    check_template(text)
+    return text
+
+
 def _counts(option: Field[Any], value: Any) -> tuple[int, ...]:
     counts = []
     for text in _items(option, value):
@@ -312,4 +335,5 @@ _CONVERT: dict[str, Callable[[Field[Any], Any], Any]] = {
     "learning_rate": _rates,
     "text": _column,
     "label": _column,
+    "template": _template,
 }

@@ -51,6 +51,10 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "domain_far_title": "Far domain",
         "domain_far": "A new head on the frozen backbone scores {head}; fine-tuning, {tuned}, takes away {share} % of "
         "its error. The features have to change for this task.",
+        "drift_title": "How far fine-tuning moves the features",
+        "drift": "1 − CKA between the features of the backbone before and after: {drifts} (0 = not at all, "
+        "1 = entirely). Little drift with a better score means that little had to change; much drift "
+        "without one, that it forgets.",
         "depth_title": "Which depth holds what the task needs",
         "depth": "A linear probe scores best, {score}, on the output of block {depth} of {depths} (the last one: "
         "{last}): the blocks above have specialised in something else, and are those to train.",
@@ -102,6 +106,11 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "domain_far_title": "Domain jauh",
         "domain_far": "Head baru di atas backbone beku mencapai {head}; fine-tuning, {tuned}, menghapus {share} % dari "
         "galatnya. Fitur harus berubah untuk tugas ini.",
+        "drift_title": "Seberapa jauh fine-tuning menggeser fitur",
+        "drift": "1 − CKA antara fitur backbone sebelum dan sesudahnya: {drifts} (0 = tidak sama sekali, "
+        "1 = seluruhnya). Bergeser sedikit dengan skor lebih baik berarti hanya sedikit yang perlu berubah; "
+        "bergeser jauh tanpa itu "
+        "berarti banyak yang dilupakan.",
         "depth_title": "Kedalaman mana yang memuat kebutuhan tugas",
         "depth": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths} (blok "
         "terakhir: {last}): blok di atasnya sudah terspesialisasi untuk hal lain, dan itulah yang perlu dilatih.",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alih.compare.closer import look_closer
 from alih.compare.runfolder import Prediction, RunFolder
 from alih.compare.state import Kept, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
@@ -29,7 +30,7 @@ from alih.training.precision import device
 #: Training rows scored for the overfitting gap, at most.
 _TRAIN_ROWS_SCORED = 1000
 #: Single predictions timed for the latency.
-_LATENCY_RUNS = 15
+_LATENCY_RUNS = 40
 #: A training step costs about three forward passes: one forward, two backward (to activations and to weights).
 _PASSES_A_STEP = 3
 
@@ -83,6 +84,7 @@ class Runner:
         """
         setting = {**asdict(settings), "trainable_blocks": variant.trainable_blocks}
         setting |= {} if variant.adapter is None else {"adapter": asdict(variant.adapter)}
+        setting |= {} if variant.prompt is None else {"prompt": asdict(variant.prompt)}
         name = trial_id(variant.label, setting, len(rows), settings.seed, purpose)
         known = self._known.get(name)
         if known is not None and (purpose != "full" or not self._lacks_weights(known)):
@@ -129,7 +131,7 @@ class Runner:
         operations = self._flops(adaptation, rows, variant) if counted else None
         merged = self._merge(adaptation) if full and variant.adapter is not None else None
         operations = self._flops(adaptation, rows, variant) if full and not counted else operations
-        latency = self._latency_ms(adaptation) if scored else None
+        latency = self._latency_ms(adaptation) if scored else (None, None)
         shares_frozen = adaptation.uses_frozen_outputs
         frozen_seconds = self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0
         trial = Trial(
@@ -150,12 +152,17 @@ class Runner:
                 disk_bytes=trained_bytes,
                 examples_seen=adaptation.examples_seen,
                 flops=operations,
-                latency_ms=latency,
+                latency_ms=latency[0],
                 frozen_seconds=frozen_seconds,
+                latency_p95_ms=latency[1],
+                energy_joules=cost.energy_joules,
             ),
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
             stopped=adaptation.result.stopped,
+            closer=look_closer(self.bench, adaptation, self.metric)
+            if full and settings.seed == self.bench.seed
+            else None,
             merged=merged,
         )
         predictions: dict[Prediction, NDArray[np.float32]] = {}
@@ -208,8 +215,8 @@ class Runner:
             found += flops(whole, self.bench.parts["train"].encoded.collate(some)) / len(some) * len(rows)
         return found
 
-    def _latency_ms(self, adaptation: Adaptation) -> float:
-        """Median time of predicting one encoded validation example with the whole model."""
+    def _latency_ms(self, adaptation: Adaptation) -> tuple[float, float]:
+        """Time of predicting one encoded validation example with the whole model: median, and 95th percentile."""
         encoded = self.bench.parts["validation"].encoded
         module = FullModel(adaptation.pretrained.model)
         times = []
@@ -218,7 +225,8 @@ class Runner:
             start = time.perf_counter()
             logits(module, feed, self.bench.precision)
             times.append(time.perf_counter() - start)
-        return float(np.median(times)) * 1000
+        median, p95 = np.percentile(times, [50, 95])
+        return float(median) * 1000, float(p95) * 1000
 
 
 def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:

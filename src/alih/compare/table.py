@@ -110,7 +110,10 @@ def _record(
         "flops": first.costs.flops,
         "disk_bytes": first.costs.disk_bytes,
         "latency_ms": first.costs.latency_ms,
+        "latency_p95_ms": first.costs.latency_p95_ms,
+        "energy_joules": first.costs.energy_joules,
         "merged": None if first.merged is None else asdict(first.merged),
+        "closer": None if first.closer is None else asdict(first.closer),
         "score": asdict(decision.scores[label]) if contender.full else None,
         "metrics": {name: float(np.mean([t.metrics[name] for t in full])) for name in first.metrics},
         "unshifted": float(np.mean([t.metrics[metric] for t in full])),
@@ -181,6 +184,8 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 else []
             ),
             ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['unshifted']:+.3f})")),
+            *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(records)),
+            *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in records) else []),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
@@ -193,6 +198,21 @@ def _merged(record: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> str
     """Of what merging adapters changed; nothing where there were none."""
     found = record.get("merged")
     return "–" if found is None else say(found)
+
+
+def _others(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of the further sets that the user gave."""
+    return list(dict.fromkeys(name for r in records if r.get("closer") for name in r["closer"]["others"]))
+
+
+def _other(record: dict[str, Any], name: str) -> str:
+    found = ((record.get("closer") or {}).get("others") or {}).get(name)
+    return "–" if found is None else f"{found:.3f}"
+
+
+def _forgetting(record: dict[str, Any]) -> str:
+    found = (record.get("closer") or {}).get("forgetting")
+    return "–" if found is None else f"{found:+.3f}"
 
 
 def _sure(record: dict[str, Any], say: Callable[[dict[str, float]], str]) -> str:

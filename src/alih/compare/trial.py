@@ -41,6 +41,8 @@ class Costs:
         examples_seen: examples fed, counted each time.
         flops: floating-point operations of the training steps; None where they were not counted.
         latency_ms: median time of one prediction; None where it was not measured.
+        latency_p95_ms: the time that 95 % of the predictions stay below.
+        energy_joules: of the processor while it adapted; None where the machine does not tell.
         frozen_seconds: this trial's share of the pass through the frozen part, which `seconds` contains.
     """
 
@@ -51,6 +53,26 @@ class Costs:
     flops: float | None = None
     latency_ms: float | None = None
     frozen_seconds: float = 0.0
+    latency_p95_ms: float | None = None
+    energy_joules: float | None = None
+
+
+@dataclass(frozen=True)
+class Closer:
+    """What is measured of the first run of a variant on all examples alone.
+
+    Args:
+        shifts: metric that decides after each shift alone, less before it, on the same validation rows; by shift.
+        others: that metric on further sets that the user gave, by name.
+        forgetting: accuracy on the source task after adapting, less before; None where it is not known.
+        drift: how far the features of the backbone moved, 1 − linear CKA (Kornblith et al. 2019, arXiv 1905.00414,
+            equation 5) on validation rows: 0 not at all, 1 entirely; None where the backbone did not train.
+    """
+
+    shifts: dict[str, float] = field(default_factory=dict)
+    others: dict[str, float] = field(default_factory=dict)
+    forgetting: float | None = None
+    drift: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,7 @@ class Trial:
         history: one record an epoch.
         best_epoch: the epoch whose weights were scored.
         stopped: why training ended early, or None.
+        closer: what only the first run on all examples is measured for.
         merged: what merging changed, of adapters trained on all examples.
         schema: version of this record.
     """
@@ -109,6 +132,7 @@ class Trial:
     history: tuple[dict[str, Any], ...] = ()
     best_epoch: int = 1
     stopped: str | None = None
+    closer: Closer | None = None
     merged: Merged | None = None
     schema: int = field(default=SCHEMA)
 
@@ -141,8 +165,9 @@ def from_json(line: str) -> Trial:
     try:
         nested = {"scope": Scope(**told["scope"]), "costs": Costs(**told["costs"]), "history": tuple(told["history"])}
         scores = {name: _scores(told[name]) for name in ("metrics", "train_metrics", "shifted_metrics")}
+        closer = {"closer": Closer(**told["closer"])} if told.get("closer") else {}
         merged = {"merged": Merged(**told["merged"])} if told.get("merged") else {}
-        return Trial(**{**told, **nested, **scores, **merged})
+        return Trial(**{**told, **nested, **scores, **closer, **merged})
     except (TypeError, KeyError, AttributeError) as error:
         raise RunError(f"this line is no trial: {error}") from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,21 @@ class AdapterForm:
 
 
 @dataclass(frozen=True)
+class PromptForm:
+    """How classes are described to a model that is prompted, not trained.
+
+    Args:
+        template: Jinja text that describes a class by its `label`; None = the built-in ones.
+        shots: examples a class (few-shot).
+        shots_by: how they are chosen: typical ones, spread ones, or by lot.
+    """
+
+    template: str | None = None
+    shots: int = 8
+    shots_by: Literal["similarity", "diversity", "random"] = "diversity"
+
+
+@dataclass(frozen=True)
 class Variant:
     """One route with its scope fixed.
 
@@ -62,6 +77,7 @@ class Variant:
         total_blocks: how many blocks the model has.
         random_weights: start from random weights instead of the pre-trained ones.
         adapter: what trains in those blocks are adapters of this form, not the weights.
+        prompt: nothing trains; classes are described so.
     """
 
     route: str
@@ -69,6 +85,7 @@ class Variant:
     total_blocks: int
     random_weights: bool = False
     adapter: AdapterForm | None = None
+    prompt: PromptForm | None = None
 
     @property
     def label(self) -> str:
@@ -89,6 +106,8 @@ class Variant:
         """Which layers train, in words."""
         if self.random_weights:
             return "everything (random)"
+        if self.prompt is not None:
+            return "nothing"
         if self.adapter is not None:
             return "head + adapters" if self.is_everything else f"head + adapters, top {self.trainable_blocks}"
         if self.is_everything:

@@ -15,7 +15,7 @@ from torch import nn
 
 from alih.data.batch import Encoded, encode
 from alih.data.examples import Dataset, Examples
-from alih.data.shift import shifted
+from alih.data.shift import KINDS, shifted
 from alih.errors import DataError, ModelError, OptionError
 from alih.evaluate.metrics import higher_is_better, primary, score
 from alih.pretrained.families import head_modules
@@ -45,7 +45,11 @@ _PASSES_A_STEP = 3
 #: Looks at the validation split that are made in any case.
 _LEAST_LOOKS = 3
 
-PartName = Literal["train", "validation", "shifted"]
+#: "train", "validation", "shifted" (a copy of the validation split with all shifts at once), one of `KINDS` (a copy
+#: with that shift alone, of the first `SHIFTED_ALONE` rows), or the name of another set that the user gave.
+PartName = str
+#: Validation rows that each shift alone is measured on: enough to see what hurts, few enough to cost little.
+SHIFTED_ALONE = 128
 
 
 @dataclass
@@ -140,6 +144,7 @@ class Bench:
         metric: the metric that decides; the task's first if not given.
         precision: compute type of every pass; None = the device's best.
         progress: where to report.
+        others: further labelled examples to score on, by name.
 
     `pretrained` is the bench's own copy: its anatomy and processor last, its weights only until `freeze`.
     """
@@ -153,6 +158,7 @@ class Bench:
     metric: str = ""
     precision: Precision | None = None
     progress: Progress = field(default_factory=Progress)
+    others: Mapping[str, Examples] = field(default_factory=dict)
     pretrained: Pretrained = field(init=False)
     target: Target = field(init=False, default=Target())
     parts: dict[PartName, Part] = field(init=False)
@@ -166,10 +172,14 @@ class Bench:
         longest = self.pretrained.max_length
         if self.max_length is not None and longest is not None and self.max_length > longest:
             raise OptionError(f"--max-length {self.max_length}: {self.choice.name} takes at most {longest} tokens.")
+        held_out = self.dataset.validation
+        few = held_out.select(np.arange(min(len(held_out), SHIFTED_ALONE), dtype=np.int64))
         splits: dict[PartName, Examples] = {
             "train": self.dataset.train,
-            "validation": self.dataset.validation,
-            "shifted": shifted(self.dataset.validation, self.task, self.seed, self.progress),
+            "validation": held_out,
+            "shifted": shifted(held_out, self.task, self.seed, self.progress),
+            **{kind: shifted(few, self.task, self.seed, kinds=(kind,)) for kind in KINDS[self.task.modality]},
+            **self.others,
         }
         head = head_modules(self.pretrained.model, self.pretrained.anatomy)
         centre = self.task.kind is Kind.REGRESSION and last_linear(head).bias is not None
@@ -205,6 +215,7 @@ class Bench:
         found.parts = {
             name: Part(part.examples.select(rows[name]), part.encoded.select(rows[name]), part.labels[rows[name]])
             for name, part in self.parts.items()
+            if name in rows
         }
         found.freeze(boundaries)
         return found
@@ -224,7 +235,7 @@ class Bench:
                     self.pretrained,
                     part.encoded,
                     boundaries,
-                    probe=name != "shifted",
+                    probe=name in ("train", "validation"),
                     cache=self.cache,
                     progress=self.progress,
                     batch_size=4 * self.batch_size,

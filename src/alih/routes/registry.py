@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Name → "module:class", cheapest first: the order in which a comparison runs them.
 ROUTES = {
+    "zero-shot": "alih.routes.zero_shot:ZeroShot",
+    "few-shot": "alih.routes.few_shot:FewShot",
     "transfer": "alih.routes.transfer:Transfer",
     "finetune": "alih.routes.finetune:Finetune",
     "lora": "alih.routes.lora:LoRA",
@@ -21,10 +23,13 @@ ROUTES = {
     "scratch": "alih.routes.scratch:Scratch",
 }
 
-#: What a comparison runs where none was named: quantised adapters save memory on large models, and are asked for.
+#: What a comparison runs where none was named: quantised adapters save memory on large models, and are asked for;
+#: prompting rests on class names that mean something, which only the user knows, and is asked for, too.
 DEFAULT = ("transfer", "finetune", "lora", "scratch")
 #: Routes that train adapters, and those of them that quantise what they adapt.
 ADAPTERS = ("lora", "qlora", "qalora")
+#: Routes that describe the classes and train nothing.
+PROMPTED = ("zero-shot", "few-shot")
 
 
 def route(name: str) -> Route:

@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 _STATUS = Path("/proc/self/status")
+_POWERCAP = Path("/sys/class/powercap")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
@@ -24,12 +25,15 @@ class Cost:
 
     Args:
         seconds: wall time.
+        energy_joules: that the processor's packages took meanwhile, by their own counters (RAPL), whatever ran on them;
+            None where the machine does not tell.
         peak_memory_bytes: the most memory the process held at once during the work: resident memory (VmHWM) on a CPU;
             memory allocated on the GPU where there is one. 0 where the system does not tell.
     """
 
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+    energy_joules: float | None = None
 
 
 #: Measurements under way, outermost first: an inner one resets the peak that an outer one still needs.
@@ -43,13 +47,39 @@ def measure() -> Iterator[Cost]:
     cost = Cost()
     _OPEN.append(cost)
     _reset_peak()
-    start = time.perf_counter()
+    meters, start = _energy(), time.perf_counter()
     try:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - start
+        cost.energy_joules = _used(meters, _energy())
         _note_peak()
         _OPEN.remove(cost)
+
+
+def _energy() -> dict[Path, int]:
+    """Microjoules counted by each processor package; empty where there is no counter, or it may not be read."""
+    found = {}
+    for file in _POWERCAP.glob("intel-rapl:?/energy_uj"):  # AMD processors use the same name
+        with suppress(OSError, ValueError):
+            found[file] = int(file.read_text(encoding="ascii"))
+    return found
+
+
+def _used(before: dict[Path, int], after: dict[Path, int]) -> float | None:
+    """Joules between two readings; a counter that began again at zero went on from its largest value."""
+    if not before or before.keys() != after.keys():
+        return None
+    total = 0
+    for file, start in before.items():
+        used = after[file] - start
+        if used < 0:
+            try:
+                used += int((file.parent / "max_energy_range_uj").read_text(encoding="ascii"))
+            except (OSError, ValueError):
+                return None
+        total += used
+    return total / 1e6
 
 
 @torch.no_grad()

@@ -144,7 +144,10 @@ def _adaptability(rows: Sequence[Row], words: Words) -> list[_Line]:
         (words("score"), [sure(row, lambda score: f"{score.point:.3f}") for row in rows]),
         (words("interval_row"), [sure(row, span) for row in rows]),
         *(
-            (words("shifted_named", name=name) if name else words("shifted"), [moved(row, name) for row in rows])
+            (
+                words("shifted_named", name=words.term(name)) if name else words("shifted"),
+                [moved(row, name) for row in rows],
+            )
             for name in shifts
         ),
         (words("forgetting"), _each(rows, lambda row: row.forgetting, _signed)),

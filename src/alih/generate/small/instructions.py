@@ -22,6 +22,10 @@ MIXTURE: Final[dict[str, float]] = {
     "continuation": 0.04,
     "text": 0.04,
 }
+#: What the first parts consist of: looking up has to be learnt before answers from passages can be. Without this start
+#: 14 million tokens of the mixture taught no copying at all; with it, it takes less than one million.
+START: Final[dict[str, float]] = {"repeat": 0.7, "passage": 0.3}
+START_PARTS: Final = 6
 _HELD_OUT_EVERY = 20  # every 20th docstring is for evaluation
 
 
@@ -39,7 +43,8 @@ class Instructions:
     def part(self, number: int, count: int) -> list[Example]:
         """The examples of one part of the endless series; the same on every machine with the same Python."""
         rng = random.Random(f"training {self._seed} {number}")
-        kinds = rng.choices(list(MIXTURE), list(MIXTURE.values()), k=count)
+        mixture = START if 0 <= number < START_PARTS else MIXTURE
+        kinds = rng.choices(list(mixture), list(mixture.values()), k=count)
         return [_make(rng, kind, self.texts) for kind in kinds]
 
 

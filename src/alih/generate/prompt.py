@@ -1,0 +1,75 @@
+"""Prompt templates: Jinja text in a sandbox, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from alih.errors import OptionError
+
+#: What a template for a class may use.
+LABEL: Final = "label"
+#: Templates that describe a class to an encoder; a class is the mean over them (prompt ensembling: Radford et al. 2021,
+#: arXiv 2103.00020, section 3.1.4).
+LABEL_TEMPLATES: Final = ("{{ label }}", "This text is about {{ label }}.", "{{ label }}: a message of this kind")
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_LONGEST = 20_000
+
+
+def read_template(value: str) -> str:
+    """A template's text, from a file's name or as it stands where it holds `{{`.
+
+    Raises:
+        OptionError: no such file, or a text that is no template.
+    """
+    if "{{" in value:
+        return value
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise OptionError(f"--template {value}: no such file. Name a Jinja file that uses {{{{ {LABEL} }}}}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OptionError(f"--template {value}: is no UTF-8 text ({error}). Save it as UTF-8.") from error
+    if len(text) > _LONGEST:
+        raise OptionError(f"--template {value}: has {len(text):,} characters; at most {_LONGEST:,} are read.")
+    return text.strip("\n")
+
+
+def check_template(text: str, names: tuple[str, ...] = (LABEL,)) -> None:
+    """Refuse a template that is broken, that uses names there are none of, or that leaves the first name out.
+
+    Raises:
+        OptionError: one of these.
+    """
+    try:
+        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+    except TemplateError as error:
+        raise OptionError(f"--template: is no Jinja template ({error}).") from error
+    unknown = sorted(used - set(names))
+    if unknown:
+        raise OptionError(f"--template: {', '.join(unknown)} is not there; a template may use {', '.join(names)}.")
+    if names[0] not in used:
+        raise OptionError(f"--template: does not use {{{{ {names[0]} }}}}, so every class would read the same.")
+
+
+def render(text: str, values: Mapping[str, str]) -> str:
+    """Fill a template in; it can read the values and nothing else.
+
+    Raises:
+        OptionError: it cannot be filled in, or asks for what the sandbox forbids.
+    """
+    try:
+        return _ENVIRONMENT.from_string(text).render(values)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise OptionError(f"--template: cannot be filled in ({error}).") from error
+
+
+def readable(label: str) -> str:
+    """A class name as words: `card_arrival` → `card arrival`."""
+    return " ".join(label.replace("_", " ").replace("-", " ").split()) or label
