@@ -11,6 +11,7 @@ The whole public API is on this screen. Heavy libraries are imported when someth
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from alih.pretrained.source import Pretrained
     from alih.rag.library import Library
     from alih.task import Task
+
+# Threads that spin while they wait make a computer with one busy core tens of times slower; read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = VERSION
 __all__ = [

@@ -128,3 +128,18 @@ def test_unusable_cells_are_refused(cell: object, reason: str) -> None:
 def test_what_is_no_finite_number_is_refused(cell: object) -> None:
     with pytest.raises(CellError, match="not a number"):
         LabelScheme(Kind.REGRESSION).parse(cell)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["001", "002", "010"],
+        ["007", "07", "7"],
+        ["10000000000000001", "10000000000000002", "10000000000000003"],
+        [str(10**25), str(10**25 + 1), str(10**25 + 2)],
+        ["1e3", "1000", "1e3"],
+    ],
+)
+def test_codes_keep_their_spelling_and_are_not_merged(cells: list[str]) -> None:
+    found = scheme(cells, Kind.SINGLE)
+    assert [found.parse(cell) for cell in cells] == cells

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
+from alih.compare.decide import Limits
 from alih.compare.effort import WORTH_ANOTHER, Efforts
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
@@ -100,7 +101,8 @@ class Campaign:
         self.contenders.append(contender)
 
     def _stop_those_who_cannot_win(self) -> None:
-        running = self._running()
+        # What breaks the user's limits will not be chosen, so it may stop nobody.
+        running = [contender for contender in self._running() if self._within_limits(contender)]
         known = {c.label: {t.examples: self.runner.folder.predictions(t) for t in c.curve} for c in running}
         standings = [Standing(c.label, rank, known[c.label]) for rank, c in enumerate(running) if known[c.label]]
         sizes = [set(standing.logits) for standing in standings]
@@ -122,6 +124,15 @@ class Campaign:
             if not contender.full:
                 contender.stopped, contender.cannot_win = str(stop), True
                 self.progress.say(f"  {stop.label} stops: {stop}")
+
+    def _within_limits(self, contender: Contender) -> bool:
+        costs = [trial.costs for trial in (*contender.curve, *contender.full)]
+        limits = Limits(self.options.max_memory, self.options.max_latency)
+        return all(
+            (limits.memory_bytes is None or one.peak_memory_bytes <= limits.memory_bytes)
+            and (limits.latency_ms is None or one.latency_ms is None or one.latency_ms <= limits.latency_ms)
+            for one in costs
+        )
 
     def _worth_another_seed(self, seed: int) -> list[Contender]:
         """Those whose place more seeds could change; heads alone always, since they cost next to nothing."""

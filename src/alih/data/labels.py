@@ -116,6 +116,10 @@ def number(cell: Cell, decimal_comma: bool = False) -> float | None:
     return value if np.isfinite(value) else None
 
 
+#: A whole number as people write it: 7, −7 or 7.0, but not 007, 1e3 or 7.5.
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")
+
+
 def class_name(cell: Cell, numeric: bool) -> str:
     """Return the name of the class that a cell holds: "1" for 1 and for 1.0, "true" for True.
 
@@ -129,8 +133,8 @@ def class_name(cell: Cell, numeric: bool) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     name = " ".join(str(cell).split())
-    if numeric and (value := number(name)) is not None and value.is_integer():
-        return str(int(value))
+    if numeric and (found := _WHOLE.fullmatch(name)):
+        return str(int(found.group(1)))
     if len(name) > 1000 or "\0" in name:
         raise CellError(f'the label "{excerpt(name)}" is too long or unprintable to be a class')
     return name
@@ -173,7 +177,9 @@ def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, col
         note = _number_note(numbers, column, Kind.REGRESSION) if kind is None else ""
         return LabelScheme(Kind.REGRESSION, decimal_comma=decimal_comma, note=note)
     _refuse_mixture(present, column)
-    whole = len(numbers) == len(values) and all(value.is_integer() for value in numbers) and not decimal_comma
+    # Codes such as 007, and numbers too large or too odd to be counted with, keep the spelling that they have.
+    whole = all(not isinstance(value, str) or _WHOLE.fullmatch(value.strip()) for value in values) and not decimal_comma
+    whole = whole and len(numbers) == len(values) and all(value.is_integer() for value in numbers)
     ambiguous = kind is None and len(numbers) == len(values) and (not whole or len(set(numbers)) > _FEW)
     note = _number_note(numbers, column, Kind.SINGLE) if ambiguous else ""
     return LabelScheme(Kind.SINGLE, numeric=whole, note=note)
