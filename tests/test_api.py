@@ -64,7 +64,7 @@ def test_pictures_work_the_same(tiny_resnet: Path, tmp_path: Path) -> None:
     [
         ({"learning_rte": 3}, 'Did you mean "learning_rate"?'),
         ({"seeds": "three"}, "--seeds: 'three' is not a whole number"),
-        ({"routes": ["lora"]}, "no route 'lora'"),
+        ({"routes": ["rag"]}, "no route 'rag'"),
         ({"max_time": "soon"}, "--max-time"),
     ],
 )
