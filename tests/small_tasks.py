@@ -18,7 +18,7 @@ from alih.vision.registration import image_processor
 from alih.vision.resnet import AlihResNetForImageClassification
 
 #: One learning rate for every route: what is tested is not how well they learn.
-RATES = {"transfer": 1e-2, "finetune": 1e-2, "scratch": 1e-2}
+RATES = {"transfer": 1e-2, "finetune": 1e-2, "lora": 1e-2, "scratch": 1e-2}
 
 GOOD = ["good", "great", "fine", "lovely", "nice", "superb", "warm", "bright"]
 BAD = ["bad", "awful", "poor", "dull", "nasty", "horrid", "cold", "dark"]

@@ -54,6 +54,8 @@ def _parts(words: list[str]) -> list[list[str]]:
     for word in words:
         if word in {"&&", ";", "|", ">", ">>"}:
             parts.append([])
+        elif word == "2>&1":
+            continue
         elif word != "time":
             parts[-1].append(word)
     return parts

@@ -31,7 +31,7 @@ def test_what_matters_most_is_measured_first(reviews_csv: Path, tiny_bert: Path,
     }
     found = compare(reviews_csv, Options.from_mapping(wanted), Progress(quiet=True))
     ran = [(t.purpose, t.examples, t.seed) for t in found.trials if t.purpose != "search"]
-    variants = 4  # transfer, finetune 1 and all, scratch
+    variants = 5  # transfer, finetune 1 and all, lora, scratch
     cheapest = [("full", 54, 0)]  # so that there is something to hand over, whenever it is stopped
     curve = [("curve", 18, 0)] * variants
     assert ran == cheapest + curve + [("full", 54, 0)] * (variants - 1) + [("full", 54, 1)] * variants

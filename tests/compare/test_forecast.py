@@ -24,7 +24,7 @@ def options(model: Path, runs: Path, **more: Any) -> Options:
 
 def test_every_variant_is_foreseen_with_a_time_and_a_memory(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
     found = foresee(reviews_csv, options(tiny_bert, tmp_path), QUIET)
-    assert [one.label for one in found] == ["transfer", "finetune top 1 of 3", "finetune all 3", "scratch"]
+    assert [one.label for one in found] == ["transfer", "finetune top 1 of 3", "finetune all 3", "lora", "scratch"]
     for one in found:
         assert one.seconds > 0
         assert one.search_seconds > 0

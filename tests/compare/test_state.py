@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from alih.compare import state
 from alih.compare.state import keep, put_back
 from alih.errors import RunError
 
@@ -22,8 +23,9 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
 
-def adaptation(model: nn.Module) -> Any:
-    return SimpleNamespace(pretrained=SimpleNamespace(model=model))
+def tensors(model: nn.Module) -> Any:
+    adaptation: Any = SimpleNamespace(pretrained=SimpleNamespace(model=model))
+    return state.trained(adaptation)
 
 
 def trained() -> nn.Module:
@@ -39,13 +41,13 @@ def trained() -> nn.Module:
 def test_a_fresh_model_with_kept_weights_answers_as_the_trained_one(tmp_path: Path) -> None:
     model, fresh, inputs = trained(), network().eval(), torch.randn(5, 3)
     assert not torch.equal(model(inputs), fresh(inputs))
-    put_back(fresh, keep(adaptation(model), tmp_path / "weights" / "a.safetensors", trial=TRIAL, score=0.5))
+    put_back(fresh, keep(tensors(model), tmp_path / "weights" / "a.safetensors", trial=TRIAL, score=0.5))
     assert torch.equal(model(inputs), fresh(inputs))
     assert all(torch.equal(a, b) for a, b in zip(model.buffers(), fresh.buffers(), strict=True))
 
 
 def test_frozen_weights_are_not_written(tmp_path: Path) -> None:
-    kept = keep(adaptation(trained()), tmp_path / "a.safetensors", trial=TRIAL, score=0.5)
+    kept = keep(tensors(trained()), tmp_path / "a.safetensors", trial=TRIAL, score=0.5)
     names = set(load_file(kept.path))
     assert {name for name in names if not name.startswith("buffer:")} == {"1.weight", "1.bias", "2.weight", "2.bias"}
     assert (kept.trial, kept.score) == (TRIAL, 0.5)
@@ -54,7 +56,7 @@ def test_frozen_weights_are_not_written(tmp_path: Path) -> None:
 def test_weights_kept_later_do_not_change_with_the_model(tmp_path: Path) -> None:
     model = trained()
     expected = model[2].weight.detach().clone()
-    kept = keep(adaptation(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
+    kept = keep(tensors(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
     model[2].weight.data.zero_()
     fresh = network()
     put_back(fresh, kept)
@@ -68,7 +70,7 @@ def test_weights_that_two_layers_share_are_written_once_and_stay_shared(tmp_path
         return model
 
     model, fresh = tied(), tied()
-    kept = keep(adaptation(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
+    kept = keep(tensors(model), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
     assert set(load_file(kept.path)) == {"0.weight"}
     put_back(fresh, kept)
     assert fresh[1].weight is fresh[0].weight
@@ -77,9 +79,9 @@ def test_weights_that_two_layers_share_are_written_once_and_stay_shared(tmp_path
 
 def test_a_disk_that_cannot_be_written_to_is_said_and_the_weights_kept_before_stay(tmp_path: Path) -> None:
     path = tmp_path / "weights" / "a.safetensors"
-    kept = keep(adaptation(trained()), path, trial=TRIAL, score=0.0)
+    kept = keep(tensors(trained()), path, trial=TRIAL, score=0.0)
     before = path.read_bytes()
     path.with_suffix(".part").mkdir()  # nothing can be written there
     with pytest.raises(RunError, match="--runs"):
-        keep(adaptation(network()), path, trial=TRIAL, score=1.0)
+        keep(tensors(network()), path, trial=TRIAL, score=1.0)
     assert kept.path.read_bytes() == before

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES, build, tokenizer
 
 from alih.errors import ModelError
 from alih.explain.explanation import Explanation, explain
 from alih.explain.loading import open_model
+from explain.families import FAMILIES, build, tokenizer
 
 TEXT = "the cat sat on a mat"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import FAMILIES, build, tokenizer
 
 from alih.errors import DataError, OptionError
 from alih.explain.explanation import MOST_TOKENS, explain
 from alih.explain.tokens import describe
 from alih.transformer.positions import sinusoids
+from explain.families import FAMILIES, build, tokenizer
 
 TEXT = "the cat sat on a mat"
 POSITIONS = {

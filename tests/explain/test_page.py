@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from families import build, tokenizer
 
 from alih.errors import OptionError
 from alih.explain.explanation import explain
 from alih.explain.words import TEXTS
+from explain.families import build, tokenizer
 
 TEXT = "the cat sat on a mat"
 

@@ -50,7 +50,7 @@ def test_whether_there_are_weights_is_seen(tiny_bert: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("{", "does not describe"), ('{"model_type": "no-such"}', "does not describe"), (None, "no config")],
+    [("{", "not readable JSON"), ('{"model_type": "no-such"}', "does not know"), (None, "no config")],
 )
 def test_a_configuration_that_is_none_is_refused(content: str | None, told: str, tmp_path: Path) -> None:
     if content is not None:

@@ -139,7 +139,8 @@ def test_one_of_the_routes_learns_the_task(texts: Bench) -> None:
 def test_variants_are_a_third_of_the_blocks_and_all_of_them(texts: Bench) -> None:
     anatomy = texts.pretrained.anatomy
     labels = [variant.label for name in ROUTES for variant in route(name).variants(anatomy, None)]
-    assert labels == ["transfer", "finetune top 1 of 3", "finetune all 3", "lora", "qlora", "qalora", "scratch"]
+    prompted, trained = ["zero-shot", "few-shot"], ["transfer", "finetune top 1 of 3", "finetune all 3"]
+    assert labels == [*prompted, *trained, "lora", "qlora", "qalora", "scratch"]
     asked = route("finetune").variants(anatomy, (-1, 2, 3))
     assert [variant.trainable_blocks for variant in asked] == [2, 3]
 

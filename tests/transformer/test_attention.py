@@ -104,15 +104,15 @@ def test_rows_sum_to_one_and_masked_positions_get_exactly_zero(
 ) -> None:
     torch.manual_seed(seed)
     keys = queries + more
-    query, key, value = (torch.randn(2, 3, n, 4) * scale for n in (queries, keys, keys))
+    query, key, value = (torch.randn(2, 3, n, 4, dtype=torch.float64) * scale for n in (queries, keys, keys))
     mask = torch.rand(2, 1, queries, keys) < 0.6
     mask[..., 0] = True
     weights = attention_weights(query, key, mask, causal=causal)
     seen = mask & causal_mask(queries, keys) if causal else mask
-    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, queries), atol=1e-5, rtol=0)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, queries, dtype=torch.float64), atol=1e-12, rtol=0)
     assert (weights[~seen.expand_as(weights)] == 0).all()
     fused = attention(query, key, value, mask, causal=causal)
-    torch.testing.assert_close(fused, weights @ value, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(fused, weights @ value, atol=1e-9, rtol=1e-9)
 
 
 def test_a_query_that_sees_nothing_gets_zeros_and_finite_gradients() -> None:

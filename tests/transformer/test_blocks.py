@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_weights import copy_attention, copy_rest, shake
 from torch import nn
 from transformers import MarianConfig
 from transformers.models.marian.modeling_marian import MarianDecoderLayer, MarianEncoderLayer
@@ -14,6 +13,7 @@ from transformers.models.marian.modeling_marian import MarianDecoderLayer, Maria
 from alih.transformer.attention import causal_mask, padding_mask
 from alih.transformer.blocks import DecoderBlock, EncoderBlock
 from alih.transformer.configuration import AlihTransformerConfig
+from transformer.pytorch_weights import copy_attention, copy_rest, shake
 
 
 def config(norm_first: bool = False) -> AlihTransformerConfig:

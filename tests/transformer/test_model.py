@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_weights import copy_attention, copy_rest, shake
 from torch import nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
@@ -21,6 +20,7 @@ from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.length_penalty import PaperLengthPenalty
 from alih.transformer.model import AlihTransformerForConditionalGeneration, AlihTransformerModel, shift_right
 from alih.transformer.registration import register
+from transformer.pytorch_weights import copy_attention, copy_rest, shake
 
 KINDS = ("sinusoidal", "learned", "rotary")
 

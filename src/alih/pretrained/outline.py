@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import AutoConfig, AutoModelForImageClassification, AutoModelForSequenceClassification
+from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
 
 from alih.errors import ModelError
 from alih.pretrained.build import modality_of, read_config
 from alih.pretrained.families import anatomy_of
-from alih.pretrained.folder import ModelFolder
+from alih.pretrained.folder import ModelFolder, examine
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, resolve
@@ -77,7 +76,7 @@ def has_weights(name: str | Path) -> bool:
         return False
     if not path.is_dir():
         return True
-    patterns = ("*.safetensors", "*.bin", "*/*.safetensors", "spec.json")
+    patterns = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*/*.safetensors", "spec.json")
     return any(next(path.glob(pattern), None) is not None for pattern in patterns)
 
 
@@ -92,14 +91,4 @@ def _folder(source: Source) -> ModelFolder:
                 f"{source.name}: its config.json is not in the local Hub cache and cannot be downloaded ({why}). Give "
                 "the path of a config.json."
             ) from error
-    file = path / "config.json"
-    if not file.is_file():
-        raise ModelError(f"{source.name}: there is no config.json in {path}.")
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        AutoConfig.for_model(told["model_type"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ModelError(
-            f"{source.name}: {file} does not describe a model that transformers knows ({error})."
-        ) from error
-    return ModelFolder(path, told, (), False, False, None, None)
+    return examine(path, source.name, weights_needed=False, to_adapt=False)
