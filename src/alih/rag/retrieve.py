@@ -119,15 +119,17 @@ class Retriever:
         return found
 
     def _reranked(self, question: str, found: list[Passage]) -> list[Passage]:
+        """The first `RERANKED` in a new order; what was asked for beyond them follows as it was."""
         if self._reranker is None:
             return found
-        texts = [f"{one.heading}\n{one.text}" if one.heading else one.text for one in found]
+        looked = found[:RERANKED]
+        texts = [f"{one.heading}\n{one.text}" if one.heading else one.text for one in looked]
         scores = self._reranker.scores(question, texts)
         order = np.argsort(-scores, kind="stable")
         return [
-            replace(found[row], score=float(scores[row]), scores={**found[row].scores, "rerank": float(scores[row])})
+            replace(looked[row], score=float(scores[row]), scores={**looked[row].scores, "rerank": float(scores[row])})
             for row in order
-        ]
+        ] + found[RERANKED:]
 
     def _with_neighbours(self, one: Passage, reach: int) -> Passage:
         source = one.sources[0]

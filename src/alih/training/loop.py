@@ -297,6 +297,9 @@ def _epoch(run: _Run, epoch: int, task: Task, advance: Advance) -> tuple[float |
         advance(len(positions) * accelerator.num_processes)
     total += _collect(pending, run)
     run.seen += seen
+    if accelerator.num_processes > 1:  # each saw examples of its own
+        sums: Any = accelerator.reduce(torch.tensor([total, seen], dtype=torch.float64, device=accelerator.device))
+        total, seen = sums.tolist()
     return (total / seen if seen else None), complete
 
 
