@@ -137,6 +137,26 @@ def test_a_library_lives_and_dies(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("rag", "list", "--root", str(tmp_path), "--json")[1]) == []
 
 
+def test_questions_are_measured_side_by_side(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(
+        '{"question": "Berapa hari cuti tahunan?", "answer": "12 hari", "source": "handbook.md"}\n'
+        '{"question": "Who is the president of France?", "answer": ""}\n'
+    )
+    code, out, _ = run("rag", "eval", str(file))
+    assert code == 0
+    assert "2 questions, 1 of them without an answer" in out
+    assert "hybrid+rerank" in out
+    assert "nDCG@10" in out
+    told = json.loads(run("rag", "eval", str(file), "--only-own", "--k", "2", "--json")[1])
+    (one,) = told["configurations"]
+    assert (one["name"], one["options"]["k"], one["measures"]["mrr"]["mean"]) == ("own", 2, 1.0)
+    file.write_text('{"question": "x?", "answer": "y", "source": "offce.txt"}\n')
+    code, _, err = run("rag", "eval", str(file))
+    assert code == 2
+    assert 'Did you mean "docs/office.txt"?' in err
+
+
 MISTAKES = [
     ("rag", "ACTION"),
     ("rag index", "rag index: name folders or files"),
@@ -160,6 +180,10 @@ MISTAKES = [
     ("rag show x --k 0", "--k 0"),
     ("rag show x --rerank ./nix", "./nix: there is no such folder"),
     ("rag list --root nowhere --library x", "There is none in nowhere"),
+    ("rag eval", "required: questions"),
+    ("rag eval nothing.jsonl", "nothing.jsonl: no such file"),
+    ("rag eval docs/office.txt", "line 1: not valid JSON"),
+    ("rag eval docs/office.txt --depth 0", "--depth 0"),
     ("ask x --root nowhere", "there is no library in nowhere"),
     ("ask", "write a question"),
     ("ask x --chat", "leave the question out"),

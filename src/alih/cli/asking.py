@@ -10,7 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands
-from alih.cli.rag_flags import add_library, add_reader, add_retrieval, open_library, retrieval
+from alih.cli.rag_flags import (
+    add_generator,
+    add_library,
+    add_reader,
+    add_retrieval,
+    generator_of,
+    open_library,
+    retrieval,
+)
 from alih.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,16 +44,7 @@ def add_commands(commands: Commands) -> None:
     ask.add_argument("question", nargs="?", help="in words; left out with --chat")
     add_library(ask)
     ask.add_argument("--chat", action="store_true", help="ask on and on; an empty line ends it")
-    ask.add_argument(
-        "--generator",
-        "--model",
-        metavar="MODEL",
-        help="language model that writes: folder, Hub id, or a name on --server",
-    )
-    ask.add_argument("--server", metavar="URL", help="OpenAI-compatible server, as in http://localhost:11434/v1")
-    ask.add_argument(
-        "--allow-remote", action="store_true", help="--server may be elsewhere: passages leave this machine"
-    )
+    add_generator(ask)
     ask.add_argument("--language", choices=("en", "id"), help="of what Alih itself says (default: the question's)")
     ask.add_argument("--threshold", type=float, metavar="X", help="confidence below which there is no answer, 0 to 1")
     ask.add_argument("--json", action="store_true", help="print JSON")
@@ -62,27 +61,13 @@ def run_ask(arguments: argparse.Namespace) -> int:
         raise OptionError('ask: write a question, as in: alih ask "How many days of leave are there?"')
     if arguments.threshold is not None and not 0 <= arguments.threshold <= 1:
         raise OptionError(f"--threshold {arguments.threshold}: a number from 0 to 1.")
-    if arguments.allow_remote and not arguments.server:
-        raise OptionError("--allow-remote: is for --server; leave it out.")
     library = open_library(arguments)
     library.settings.retrieval.but(**retrieval(arguments))  # a wrong flag is told before a model is loaded
-    generator = _generator(arguments)
+    generator = generator_of(arguments)
     previous = ""
     for question in _questions() if arguments.chat else [arguments.question]:
         previous = _answer(library, question, previous, generator, arguments)
     return 0
-
-
-def _generator(arguments: argparse.Namespace) -> Generator | None:
-    if arguments.server:
-        from alih.rag.generator import ServerGenerator
-
-        return ServerGenerator(arguments.server, arguments.generator or "", allow_remote=arguments.allow_remote)
-    if arguments.generator:
-        from alih.rag.generator import LocalGenerator
-
-        return LocalGenerator(arguments.generator)
-    return None
 
 
 def _questions() -> Iterator[str]:

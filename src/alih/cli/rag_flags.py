@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from alih.errors import OptionError, RunError
 
 if TYPE_CHECKING:
+    from alih.rag.generator import Generator
     from alih.rag.library import Library
 
 _RETRIEVAL = ("mode", "k", "rerank", "dense_weight", "fusion", "diversity", "neighbours", "pool")
@@ -38,6 +39,39 @@ def add_retrieval(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--diversity", type=float, metavar="X", help="0 to 1: prefer passages unlike those taken")
     group.add_argument("--neighbours", type=int, metavar="N", help="chunks before and after each, given along with it")
     group.add_argument("--pool", type=int, metavar="N", help="candidates that each search brings")
+
+
+def add_generator(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that choose who writes answers."""
+    parser.add_argument(
+        "--generator",
+        "--model",
+        metavar="MODEL",
+        help="language model that writes: folder, Hub id, or a name on --server (default: sentences are quoted)",
+    )
+    parser.add_argument("--server", metavar="URL", help="OpenAI-compatible server, as in http://localhost:11434/v1")
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="--server may be elsewhere: passages leave this machine"
+    )
+
+
+def generator_of(arguments: argparse.Namespace) -> Generator | None:
+    """Open the language model that was asked for.
+
+    Raises:
+        OptionError, ModelError: it cannot be used.
+    """
+    if arguments.allow_remote and not arguments.server:
+        raise OptionError("--allow-remote: is for --server; leave it out.")
+    if arguments.server:
+        from alih.rag.generator import ServerGenerator
+
+        return ServerGenerator(arguments.server, arguments.generator or "", allow_remote=arguments.allow_remote)
+    if arguments.generator:
+        from alih.rag.generator import LocalGenerator
+
+        return LocalGenerator(arguments.generator)
+    return None
 
 
 def retrieval(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alih.cli import rag_measuring
 from alih.cli.flags import Commands
 from alih.cli.rag_flags import add_library, add_reader, add_retrieval, open_library, retrieval
 from alih.errors import DataError, OptionError
@@ -47,6 +48,7 @@ def add_commands(commands: Commands) -> None:
     show.add_argument("query", help="question or words")
     add_reader(show)
     add_retrieval(show)
+    rag_measuring.add_actions(actions)
     move = _action(actions, "move", "move a library to another store; nothing is embedded again", run_move)
     move.add_argument("store", help="lancedb, postgresql://user@host/database or qdrant://host:6333")
 
