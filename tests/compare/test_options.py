@@ -25,6 +25,7 @@ from alih.errors import OptionError
         ({"learning_rate": -1.0}, ["--learning-rate", "above 0"]),
         ({"learning_rate": 50.0}, ["--learning-rate"]),
         ({"learning_rate": {"transfr": 0.1}}, ["--learning-rate", 'Did you mean "transfer"?']),
+        ({"learning_rate": "transfer=0.1,transfer=0.2"}, ["--learning-rate", "two rates"]),
         ({"learning_rate": "transfer=0.1,finetune"}, ["--learning-rate", "route=number"]),
         ({"max_memory": "much"}, ["--max-memory", "8GB"]),
         ({"max_memory": 0}, ["--max-memory", "above zero"]),

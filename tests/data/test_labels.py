@@ -143,3 +143,9 @@ def test_what_is_no_finite_number_is_refused(cell: object) -> None:
 def test_codes_keep_their_spelling_and_are_not_merged(cells: list[str]) -> None:
     found = scheme(cells, Kind.SINGLE)
     assert [found.parse(cell) for cell in cells] == cells
+
+
+def test_words_for_nothing_are_classes_and_said() -> None:
+    found = scheme(["good", "NA", "bad", "null", "NA"] * 3, None)
+    assert found.parse("NA") == "NA"
+    assert 'column "label": NA (6), null (3) taken as a class' in found.note

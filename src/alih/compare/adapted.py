@@ -39,7 +39,10 @@ from alih.training.precision import device
 FINGERPRINTS = "fingerprints.json"
 _SIDECAR = "alih.json"
 _SCHEMA = 1
-_TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
+#: Endings by which a single word is a file that is missing, and not a text.
+_FILES = frozenset(
+    ".csv .tsv .json .jsonl .parquet .txt .md .html .pdf .docx .xls .xlsx .gz .zip .jpg .jpeg .png .gif .bmp .webp".split()
+)
 
 
 @dataclass(frozen=True)
@@ -356,7 +359,8 @@ def _is_path(value: str, task: Task) -> bool:
     if not value.strip() or len(value) > 4096 or "\n" in value or "\0" in value:
         return False
     path = Path(value)
-    looks_like_one = path.suffix.lower() in _TABLES and " " not in value.strip()
+    one_word = not any(character.isspace() for character in value.strip())
+    looks_like_one = one_word and (path.suffix.lower() in _FILES or value.startswith(("./", "../", "~/")))
     try:
         exists = path.exists()
     except OSError:  # a name too long for the file system is no file

@@ -243,7 +243,7 @@ class Job:
     def forecast(self, bench: Bench) -> list[Forecast]:
         """Measure every variant on a few batches."""
         efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.dataset.train))
-        return forecast(bench, self.variants, self.sizes, efforts, self.boundaries)
+        return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
     def run(self, bench: Bench, folder: RunFolder) -> Comparison:
         """Run the trials that the folder does not hold yet, decide, and hand over."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alih.compare.effort import Efforts
 from alih.compare.table import duration, size_of
+from alih.progress import Progress
 from alih.routes.base import Phase, Variant
 from alih.routes.bench import Bench, PartName, look_every
 from alih.routes.registry import route
@@ -49,7 +50,12 @@ class Forecast:
 
 
 def forecast(
-    bench: Bench, variants: Sequence[Variant], sizes: tuple[int, ...], efforts: Efforts, boundaries: Sequence[Boundary]
+    bench: Bench,
+    variants: Sequence[Variant],
+    sizes: tuple[int, ...],
+    efforts: Efforts,
+    boundaries: Sequence[Boundary],
+    progress: Progress,
 ) -> list[Forecast]:
     """Train every variant on a few batches, and reckon from them.
 
@@ -62,9 +68,16 @@ def forecast(
         sizes: training examples, ascending, all of them last.
         efforts: how long each trains.
         boundaries: what the frozen part will be kept at.
+        progress: told after each variant.
     """
-    pilot = _pilot(bench, boundaries)
-    return [_forecast(bench, pilot, variant, sizes, efforts) for variant in variants]
+    found = []
+    with progress.step("forecast", len(variants) + 1, "measurements") as advance:
+        pilot = _pilot(bench, boundaries)
+        advance(1)
+        for variant in variants:
+            found.append(_forecast(bench, pilot, variant, sizes, efforts))
+            advance(1)
+    return found
 
 
 def render(found: Sequence[Forecast], seeds: int) -> str:

@@ -282,7 +282,11 @@ def _size(_option: Field[Any], value: Any) -> float:
 def _rates(option: Field[Any], value: Any) -> float | Mapping[str, float]:
     """One rate, or one for each route: "transfer=0.01,finetune=1e-4", or a dict of them."""
     if isinstance(value, str) and "=" in value:
-        value = {item.partition("=")[0]: item.partition("=")[2] for item in _items(option, value)}
+        items = [item.partition("=") for item in _items(option, value)]
+        names = [name.strip() for name, _, _ in items]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise OptionError(f"--learning-rate: {twice!r} has two rates. Give each route one.")
+        value = {name: rate for name, _, rate in items}
     told = value if isinstance(value, Mapping) else {"": value}
     try:
         rates = {str(route).strip(): float(rate) for route, rate in told.items() if not isinstance(rate, bool)}

@@ -66,6 +66,8 @@ def choose(table: Table, *, text: ColumnNames, label: ColumnNames, group: str | 
     labels = resolve(table, "--label", label)
     taken = {*labels, *([group_column] if group_column else [])}
     if table.pictures:
+        if text is not None:
+            raise OptionError(f"--text: names a column, but {table.name} is a folder of pictures; leave it out.")
         inputs: tuple[str, ...] = ("image",)
         modality = Modality.IMAGE
         labels = labels or ("label",)

@@ -116,6 +116,9 @@ def number(cell: Cell, decimal_comma: bool = False) -> float | None:
     return value if np.isfinite(value) else None
 
 
+#: How other programs write a cell that holds nothing; here it may be a class that is called so.
+_LIKE_MISSING = frozenset({"nan", "na", "n/a", "#n/a", "null", "none", "<na>"})
+
 #: A whole number as people write it: 7, −7 or 7.0, but not 007, 1e3 or 7.5.
 _WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")
 
@@ -181,8 +184,12 @@ def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, col
     whole = all(not isinstance(value, str) or _WHOLE.fullmatch(value.strip()) for value in values) and not decimal_comma
     whole = whole and len(numbers) == len(values) and all(value.is_integer() for value in numbers)
     ambiguous = kind is None and len(numbers) == len(values) and (not whole or len(set(numbers)) > _FEW)
-    note = _number_note(numbers, column, Kind.SINGLE) if ambiguous else ""
-    return LabelScheme(Kind.SINGLE, numeric=whole, note=note)
+    notes = [_number_note(numbers, column, Kind.SINGLE)] if ambiguous else []
+    empty = Counter(value for value in values if isinstance(value, str) and value.strip().casefold() in _LIKE_MISSING)
+    if empty:
+        shown = ", ".join(f"{word} ({count:,})" for word, count in empty.most_common(5))
+        notes.append(f'column "{column}": {shown} taken as a class; empty these cells if the label is missing')
+    return LabelScheme(Kind.SINGLE, numeric=whole, note="; ".join(notes))
 
 
 def _number_note(numbers: Sequence[float], column: str, kind: Kind) -> str:
