@@ -40,9 +40,10 @@ FINGERPRINTS = "fingerprints.json"
 _SIDECAR = "alih.json"
 _SCHEMA = 1
 #: Endings by which a single word is a file that is missing, and not a text.
-_FILES = frozenset(
-    ".csv .tsv .json .jsonl .parquet .txt .md .html .pdf .docx .xls .xlsx .gz .zip .jpg .jpeg .png .gif .bmp .webp".split()
-)
+_TABLES = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xls", ".xlsx"}
+_DOCUMENTS = {".txt", ".md", ".html", ".pdf", ".docx", ".gz", ".zip"}
+_PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"}
+_FILES = _TABLES | _DOCUMENTS | _PICTURES
 
 
 @dataclass(frozen=True)
