@@ -157,6 +157,35 @@ def test_questions_are_measured_side_by_side(run: Run, tmp_path: Path) -> None:
     assert 'Did you mean "docs/office.txt"?' in err
 
 
+def test_tuning_and_calibration_write_what_they_chose(run: Run, tmp_path: Path) -> None:
+    docs = tmp_path / "notes"
+    docs.mkdir()
+    lines = []
+    for number in range(20):
+        (docs / f"{number}.txt").write_text(f"Team{number} meets in room{number * 3} every week.")
+        for asked in ("Where does team{} meet?", "Which room has team{}?"):
+            known = {"question": asked.format(number), "answer": f"room{number * 3}", "source": f"{number}.txt"}
+            lines.append(json.dumps(known))
+        lines.append(json.dumps({"question": f"Who is the king of land{number}?", "answer": ""}))
+    file = tmp_path / "q.jsonl"
+    file.write_text("\n".join(lines))
+    where = ("--library", "made", "--root", str(tmp_path))
+    assert run("rag", "index", str(docs), *where)[0] == 0
+    library = tmp_path / "made" / "library.json"
+    before = library.read_text()
+    code, out, _ = run("rag", "tune", str(file), *where, "--rerank", "none", "--chunk-sizes", "32", "--dry-run")
+    assert (code, library.read_text()) == (0, before)
+    assert "configurations measured on 20 questions" in out
+    told = json.loads(run("rag", "tune", str(file), *where, "--rerank", "none", "--chunk-sizes", "", "--json")[1])
+    assert json.loads(library.read_text())["retrieval"]["mode"] == told["chosen"]["mode"] == "lexical"
+    code, out, _ = run("rag", "calibrate", str(file), *where)
+    assert code == 0
+    assert "kept: no answer below a confidence of" in out
+    assert json.loads(library.read_text())["threshold"] is not None
+    assert "Not in" in run("ask", "Who is the king of land99?", *where)[1]
+    assert "room9 " in run("ask", "Where does team3 meet?", *where)[1]
+
+
 MISTAKES = [
     ("rag", "ACTION"),
     ("rag index", "rag index: name folders or files"),
@@ -184,6 +213,10 @@ MISTAKES = [
     ("rag eval nothing.jsonl", "nothing.jsonl: no such file"),
     ("rag eval docs/office.txt", "line 1: not valid JSON"),
     ("rag eval docs/office.txt --depth 0", "--depth 0"),
+    ("rag tune", "required: questions"),
+    ("rag tune nothing.jsonl --chunk-sizes big", "--chunk-sizes big"),
+    ("rag tune nothing.jsonl", "nothing.jsonl: no such file"),
+    ("rag calibrate nothing.jsonl", "nothing.jsonl: no such file"),
     ("ask x --root nowhere", "there is no library in nowhere"),
     ("ask", "write a question"),
     ("ask x --chat", "leave the question out"),

@@ -1,4 +1,4 @@
-"""The actions of `alih rag` that measure: eval."""
+"""The actions of `alih rag` that measure: eval, tune, calibrate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUESTIONS = 'JSON Lines: {"question": …, "answer": … ("" where there is non
 
 
 def add_actions(actions: Commands) -> None:
-    """Add eval."""
+    """Add eval, tune and calibrate."""
     measured = actions.add_parser(
         "eval",
         help="measure what is found and answered: every configuration side by side, with intervals",
@@ -37,6 +37,39 @@ def add_actions(actions: Commands) -> None:
     add_reader(measured)
     add_retrieval(measured)
     measured.set_defaults(run=run_eval)
+
+    tuned = actions.add_parser(
+        "tune",
+        help="choose chunk size, k, weights and reranking by what they do for your questions",
+        description="Measure configurations on half of the questions, check on the other half, and keep the simplest "
+        "that is not worse.",
+    )
+    tuned.add_argument("questions", help=_QUESTIONS)
+    add_library(tuned)
+    tuned.add_argument(
+        "--chunk-sizes", metavar="N,N", help="to try beside the library's; each embeds all anew (default: half of it)"
+    )
+    tuned.add_argument("--rerank", default="late", metavar="MODEL", help='to try (default: late; "none" for none)')
+    _add_learning(tuned)
+    tuned.set_defaults(run=run_tune)
+
+    learnt = actions.add_parser(
+        "calibrate",
+        help='learn from your questions when to say "not in the documents"',
+        description="Fit the confidence and its threshold on half of the questions, and check them on the other half.",
+    )
+    learnt.add_argument("questions", help=_QUESTIONS)
+    add_library(learnt)
+    add_generator(learnt)
+    _add_learning(learnt)
+    learnt.set_defaults(run=run_calibrate)
+
+
+def _add_learning(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="measure, and leave the library as it is")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the halves (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_reader(parser)
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
@@ -65,3 +98,56 @@ def run_eval(arguments: argparse.Namespace) -> int:
     )
     print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if arguments.json else found)
     return 0
+
+
+def run_tune(arguments: argparse.Namespace) -> int:
+    """Run `alih rag tune`."""
+    from alih.rag.evaluate.measure import Reader
+    from alih.rag.evaluate.questions import read_questions
+    from alih.rag.tune import apply, tune
+
+    sizes = _sizes(arguments.chunk_sizes)
+    questions = read_questions(arguments.questions)
+    library = open_library(arguments)
+    found = tune(
+        library,
+        questions,
+        sizes=sizes,
+        rerank="" if arguments.rerank == "none" else arguments.rerank,
+        reader=Reader(arguments.access, arguments.tag),
+        seed=arguments.seed,
+    )
+    if not arguments.dry_run and found.changes:
+        apply(library, found)
+    print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if arguments.json else found)
+    return 0
+
+
+def run_calibrate(arguments: argparse.Namespace) -> int:
+    """Run `alih rag calibrate`."""
+    from alih.rag.calibrate import calibrate
+    from alih.rag.evaluate.measure import Reader
+    from alih.rag.evaluate.questions import read_questions
+
+    questions = read_questions(arguments.questions)
+    library = open_library(arguments)
+    found = calibrate(
+        library,
+        questions,
+        reader=Reader(arguments.access, arguments.tag),
+        generator=generator_of(arguments),
+        seed=arguments.seed,
+    )
+    if not arguments.dry_run and found.better:
+        library.configure(weights=found.weights, threshold=found.threshold)
+    print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if arguments.json else found)
+    return 0
+
+
+def _sizes(told: str | None) -> list[int] | None:
+    if told is None:
+        return None
+    try:
+        return [int(one) for one in told.split(",") if one.strip()]
+    except ValueError as error:
+        raise OptionError(f"--chunk-sizes {told}: numbers of tokens with commas, as in 90,180.") from error

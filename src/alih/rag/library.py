@@ -77,9 +77,28 @@ class Library(Opened):
             self._check(model, store, chunks, language)
 
     def configure(self, **changes: Any) -> None:
-        """Change fields of the settings that may change: `retrieval`, `threshold`."""
+        """Change fields of the settings that may change: `retrieval`, `threshold`, `weights`."""
         with held(self.folder, self.name):
             self._put(replace(self.settings, **changes))
+
+    def rechunk(self, chunks: ChunkOptions) -> SyncReport:
+        """Cut all documents anew, and embed the chunks that were not there before.
+
+        Raises:
+            DataError: a folder is not there any more.
+            OptionError: the embedding model cannot read so much at once.
+            RunError: another process is writing the library.
+        """
+        if chunks.size > self._room:
+            raise OptionError(
+                f"--chunk-size {chunks.size}: {self.settings.model} reads at most {self._room} beside the headings."
+            )
+        self._check_roots()
+        with held(self.folder, self.name):
+            # First what makes every document look changed: stopped in between, the next sync goes on from here.
+            self.catalogue.touch(replace(one, digest="", size=-1) for one in self.catalogue.documents().values())
+            self._put(replace(self.settings, chunks=chunks))
+        return self.sync()
 
     def add(
         self,
@@ -132,14 +151,7 @@ class Library(Opened):
             DataError: a folder is not there any more; the message says how to go on.
         """
         _ = self.settings
-        roots = self.catalogue.roots()
-        for root in roots:
-            if root.path and not Path(root.path).is_dir():
-                raise DataError(
-                    f"{root.path}: is not there any more. If it was moved: "
-                    f"alih rag index NEW_PLACE --library {self.name}; if its documents shall go: "
-                    f"alih rag delete {root.label} --library {self.name}"
-                )
+        roots = self._check_roots()
         with self._writing(lambda: iter(()), acknowledge) as indexer:
             for root in roots:
                 if not root.path:
@@ -276,6 +288,23 @@ class Library(Opened):
             self.close()
         shutil.rmtree(self.folder)
 
+    def _check_roots(self) -> list[Root]:
+        """The folders that were given, which all have to be there."""
+        roots = self.catalogue.roots()
+        for root in roots:
+            if root.path and not Path(root.path).is_dir():
+                raise DataError(
+                    f"{root.path}: is not there any more. If it was moved: "
+                    f"alih rag index NEW_PLACE --library {self.name}; if its documents shall go: "
+                    f"alih rag delete {root.label} --library {self.name}"
+                )
+        return roots
+
+    @property
+    def _room(self) -> int:
+        """Tokens of a chunk that the embedding model can read beside the headings and the special tokens."""
+        return max(self.embedder.max_length - 60, 16)
+
     @contextmanager
     def _writing(self, samples: Any, acknowledge: Acknowledge | None) -> Iterator[Indexer]:
         """Hold the library, make it where it is missing, and repair what a crash left."""
@@ -310,13 +339,12 @@ class Library(Opened):
         embedder = self.embedder
         table = new_table(self.name)
         open_store(store, self.folder, table, embedder.dimension).close()
-        room = embedder.max_length - 60  # for the headings and the special tokens
-        if chunks.size > max(room, 16):
+        if chunks.size > self._room:
             if chunks != ChunkOptions():
                 raise OptionError(
-                    f"--chunk-size {chunks.size}: {model} reads {embedder.max_length} tokens; at most {room}."
+                    f"--chunk-size {chunks.size}: {model} reads {embedder.max_length} tokens; at most {self._room}."
                 )
-            chunks = ChunkOptions(max(room, 16))
+            chunks = ChunkOptions(self._room)
         self._put(
             Settings(
                 self.name,
