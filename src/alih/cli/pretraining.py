@@ -25,6 +25,13 @@ def add_commands(commands: Commands) -> None:
     lm.add_argument("--seed", type=int, default=0)
     lm.add_argument("--steps", type=int, help="training steps (default: the recipe's)")
     lm.set_defaults(run=run_lm)
+    translator = recipes.add_parser("translator", help="a small translator of everyday sentences, English–Indonesian")
+    translator.add_argument(
+        "-o", "--output", type=Path, default=Path("translator"), help="folder to write (default: translator)"
+    )
+    translator.add_argument("--seed", type=int, default=0)
+    translator.add_argument("--steps", type=int, help="training steps (default: the recipe's)")
+    translator.set_defaults(run=run_translator)
 
 
 def run_glyphs(arguments: argparse.Namespace) -> int:
@@ -58,6 +65,20 @@ def run_lm(arguments: argparse.Namespace) -> int:
     with quiet():
         figures = pretrain_lm(arguments.output, seed=arguments.seed, steps=arguments.steps, progress=Progress())
     del figures["curve"]
+    return _told(figures, arguments.output)
+
+
+def run_translator(arguments: argparse.Namespace) -> int:
+    """Run `alih pretrain translator`."""
+    from alih.errors import OptionError
+    from alih.pretrained.quiet import quiet
+    from alih.progress import Progress
+    from alih.translation.small.pretrain import pretrain_translator
+
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise OptionError(f"--output {arguments.output}: is a file. Name a folder.")
+    with quiet():
+        figures = pretrain_translator(arguments.output, seed=arguments.seed, steps=arguments.steps, progress=Progress())
     return _told(figures, arguments.output)
 
 

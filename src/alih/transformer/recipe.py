@@ -25,7 +25,8 @@ from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import Pair, collate, token_batches
 from alih.transformer.vocabulary import train_vocabulary
 
-_STATE = "training.pt"
+#: The run in progress, in its folder.
+STATE = "training.pt"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def train_translator(
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
+    markers: Sequence[str] = (),
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -109,6 +111,7 @@ def train_translator(
         folder: where model, tokenizer and state are kept; made if missing.
         recipe: sizes and lengths; the default one if None.
         seed: of weights, dropout and the order of batches.
+        markers: words of the sources that are one token each, as ">>id<<" for the language to translate into.
         max_seconds: of training over all resumed runs; None = until all steps are made.
         progress: where to report.
 
@@ -118,14 +121,14 @@ def train_translator(
     """
     recipe, progress = recipe or Recipe(), progress or Progress(quiet=True)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(pairs, folder, recipe)
+    tokenizer = _tokenizer(pairs, folder, recipe, markers)
     encoded = _encode(pairs, tokenizer, recipe.longest)
     if not encoded:
         raise DataError(
             f"none of {len(pairs)} pairs can be trained on: each is empty on one side or longer than "
             f"{recipe.longest} tokens; check the columns, or raise longest"
         )
-    run = _Run(encoded, len(tokenizer), recipe, folder / _STATE, seed, _fingerprint(pairs, recipe, seed))
+    run = _Run(encoded, len(tokenizer), recipe, folder / STATE, seed, _fingerprint(pairs, recipe, seed))
     run.train(max_seconds, progress)
     model = run.finish()
     model.save_pretrained(folder)
@@ -134,9 +137,11 @@ def train_translator(
     return Trained(model, tokenizer, run.step, run.seconds, run.processor_seconds, left_out, run.curve)
 
 
-def _tokenizer(pairs: Sequence[tuple[str, str]], folder: Path, recipe: Recipe) -> PreTrainedTokenizerFast:
+def _tokenizer(
+    pairs: Sequence[tuple[str, str]], folder: Path, recipe: Recipe, markers: Sequence[str]
+) -> PreTrainedTokenizerFast:
     """The vocabulary of these pairs: trained afresh, which is the same each time and takes seconds."""
-    tokenizer = train_vocabulary((text for pair in pairs for text in pair), recipe.vocabulary)
+    tokenizer = train_vocabulary((text for pair in pairs for text in pair), recipe.vocabulary, markers)
     tokenizer.save_pretrained(folder)
     return tokenizer
 

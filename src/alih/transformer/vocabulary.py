@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -16,7 +16,7 @@ SPECIAL = (PAD, BOS, EOS, UNK)
 SMALLEST = 256 + len(SPECIAL)
 
 
-def train_vocabulary(texts: Iterable[str], size: int = 8000) -> PreTrainedTokenizerFast:
+def train_vocabulary(texts: Iterable[str], size: int = 8000, markers: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """Learn byte-pair merges (Sennrich et al. 2016, arXiv 1508.07909) over bytes.
 
     Every byte is a token, so no character is unknown: what was never seen falls apart into bytes, and decoding gives
@@ -25,6 +25,7 @@ def train_vocabulary(texts: Iterable[str], size: int = 8000) -> PreTrainedTokeni
     Args:
         texts: sentences of both languages.
         size: most tokens, the special ones included.
+        markers: one token each wherever they stand in a text, as ">>id<<" for "into Indonesian".
 
     Raises:
         DataError: a size that has no room for the bytes.
@@ -37,7 +38,7 @@ def train_vocabulary(texts: Iterable[str], size: int = 8000) -> PreTrainedTokeni
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL),
+        special_tokens=[*SPECIAL, *markers],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -51,6 +52,7 @@ def train_vocabulary(texts: Iterable[str], size: int = 8000) -> PreTrainedTokeni
         bos_token=BOS,
         eos_token=EOS,
         unk_token=UNK,
+        additional_special_tokens=list(markers),
         padding_side="right",
         clean_up_tokenization_spaces=False,
     )
