@@ -159,7 +159,7 @@ def test_where_everything_is_over_the_limits_the_nearest_is_taken_and_said() -> 
     candidates = [candidate("large", 5, 1, memory=900), candidate("small", 60, 5, memory=600)]
     found = decide(TWO, "accuracy", candidates, LABELS, limits=Limits(memory_bytes=500))
     assert found.chosen == "small"
-    assert any("Every variant is over your limits" in words for words in found.words)
+    assert any("Every variant measured is over your limits" in words for words in found.words)
 
 
 @pytest.mark.parametrize(("prefer", "chosen"), [("cheap", "cheap"), ("balanced", "dear"), ("best", "dear")])
@@ -204,8 +204,13 @@ def test_every_reason_is_said_in_both_languages() -> None:
         assert gaps[0] == gaps[1], key
 
 
+def test_the_only_one_measured_says_that_it_is_over_the_limits() -> None:
+    found = decide(TWO, "accuracy", [candidate("alone", 5, 1)], LABELS, limits=Limits(memory_bytes=0.5))
+    assert any("over your limits" in words for words in found.words)
+
+
 def test_what_stopped_and_what_there_was_no_time_for_are_told_apart() -> None:
     found = decide(TWO, "accuracy", [candidate("good", 5, 1)], LABELS, stopped=["slow"], unmeasured=["late"])
     assert found.words[0].startswith("Take good")
-    assert any("By the learning curves" in words and words.endswith("slow.") for words in found.words)
+    assert any("out of the running by their learning curves: slow." in words for words in found.words)
     assert any("Not measured on all examples" in words and words.endswith("late.") for words in found.words)

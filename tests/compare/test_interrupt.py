@@ -74,7 +74,9 @@ def test_ctrl_c_keeps_the_trials_hands_over_the_best_and_exits_with_130(
     assert len(run.trials()) >= 4
     assert run.report["interrupted"] is True
     assert run.report["handed_over"]["agrees_with_memory"]
-    assert not run.weights.exists()
+    assert run.report["handed_over"]["test"] is None, "kept for the end"
+    assert "kept for the end" in " ".join(output.split())
+    assert list(run.weights.iterdir()), "what goes on needs them"
     assert Adapted.open(tmp_path / "runs" / "last").predict(["good"])
 
 

@@ -111,7 +111,12 @@ def test_after_ctrl_c_it_goes_on_too(
         patch.setattr(RunFolder, "append", append)
         stopped = compare(reviews_csv, options(tiny_bert, tmp_path), QUIET)
     assert stopped.interrupted
-    assert content(resume(stopped.folder.path, progress=QUIET).folder) == content(whole.folder)
+    assert stopped.report["handed_over"]["test"] is None, "the test split is not looked at before the end"
+    found = resume(stopped.folder.path, progress=QUIET)
+    assert content(found.folder) == content(whole.folder)
+    names = [json.loads(line)["id"] for line in (found.folder.path / "trials.jsonl").read_text().splitlines()]
+    assert len(names) == len(set(names)), "no trial was run and written twice"
+    assert found.seconds > stopped.seconds
 
 
 def test_a_complete_run_is_left_alone(whole: Comparison, capsys: pytest.CaptureFixture[str]) -> None:

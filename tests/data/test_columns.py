@@ -86,6 +86,14 @@ def test_a_split_column_is_found_when_it_names_splits() -> None:
     assert choose(table(text=prose, label=two, set=two), text=None, label=None, group=None).split is None
 
 
+def test_a_split_that_is_none_is_refused_with_its_row_and_an_empty_one_is_said() -> None:
+    odd = table(text=prose, label=two, split=lambda n: ["train", "test", "banana"][n % 3])
+    with pytest.raises(DataError, match=r'row .*: column "split" says "banana", which is no split'):
+        choose(odd, text=None, label=None, group=None)
+    gaps = table(text=prose, label=two, split=lambda n: ["train", "test", ""][n % 3])
+    assert "without one: train)" in choose(gaps, text=None, label=None, group=None).note
+
+
 def test_pictures_are_found_by_their_suffix_and_in_memory() -> None:
     by_path = choose(table(file=lambda n: f"p/{n}.JPG", label=two), text=None, label=None, group=None)
     assert (by_path.modality, by_path.inputs) == (Modality.IMAGE, ("file",))

@@ -49,6 +49,7 @@ class Campaign:
         efforts: how long each variant trains.
         budget: the time there is.
         progress: where to report.
+        earlier_seconds: spent before the comparison was resumed.
 
     `contenders` holds every variant that was tried, `skipped` the trials that were not run, `notes` what one should
     know to read the numbers.
@@ -62,6 +63,7 @@ class Campaign:
     efforts: Efforts
     budget: Budget
     progress: Progress
+    earlier_seconds: float = 0.0
     contenders: list[Contender] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -128,11 +130,7 @@ class Campaign:
     def _within_limits(self, contender: Contender) -> bool:
         costs = [trial.costs for trial in (*contender.curve, *contender.full)]
         limits = Limits(self.options.max_memory, self.options.max_latency)
-        return all(
-            (limits.memory_bytes is None or one.peak_memory_bytes <= limits.memory_bytes)
-            and (limits.latency_ms is None or one.latency_ms is None or one.latency_ms <= limits.latency_ms)
-            for one in costs
-        )
+        return all(limits.excess(one) <= 1 for one in costs)
 
     def _worth_another_seed(self, seed: int) -> list[Contender]:
         """Those whose place more seeds could change; heads alone always, since they cost next to nothing."""

@@ -121,7 +121,16 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
     bench = job.bench()
     with folder:
         progress.say(f"Going on with {len(folder.trials())} trials in {folder.path}")
-        return job.run(bench, folder)
+        return job.run(bench, folder, earlier_seconds=_spent(folder))
+
+
+def _spent(folder: RunFolder) -> float:
+    """Seconds of the parts before: as reported after Ctrl-C; those of the trials where a killed run left no report."""
+    trials = sum(trial.costs.seconds for trial in folder.trials())
+    try:
+        return max(float(folder.report["seconds"]), trials)
+    except (RunError, KeyError):
+        return trials
 
 
 def _run(
@@ -245,7 +254,7 @@ class Job:
         efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.dataset.train))
         return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
-    def run(self, bench: Bench, folder: RunFolder) -> Comparison:
+    def run(self, bench: Bench, folder: RunFolder, *, earlier_seconds: float = 0.0) -> Comparison:
         """Run the trials that the folder does not hold yet, decide, and hand over."""
         options, anatomy = self.options, bench.pretrained.anatomy
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
@@ -254,6 +263,7 @@ class Job:
         efforts = Efforts(anatomy, options, len(order))
         runner = Runner(bench, folder, bench.metric)
         campaign = Campaign(bench, runner, options, bench.metric, order, efforts, self.budget, self.progress)
+        campaign.earlier_seconds = earlier_seconds
         for one in self.unsuited:
             self.progress.say(f"  skipped {one}")
         campaign.skipped.extend(self.unsuited)

@@ -99,7 +99,7 @@ class Comparison:
         enough = {c.label: enough_examples(c, folder, task, metric, validation) for c in contenders}
         predictions = {c.label: predicted(curves[c.label], size) for c in contenders}
         try:
-            handed_over = hand_over(bench, chosen, folder, metric)
+            handed_over = hand_over(bench, chosen, folder, metric, test=not interrupted)
         except KeyboardInterrupt:
             handed_over, interrupted = None, True
         shown = _evidence(campaign, folder, handed_over, curves)
@@ -111,14 +111,15 @@ class Comparison:
             tuple(campaign.skipped),
             (*_stopped(contenders), *campaign.notes),
             handed_over,
-            campaign.budget.elapsed,
+            campaign.budget.elapsed + campaign.earlier_seconds,
             interrupted,
             shown,
         )
         folder.write_report(comparison.report)
         folder.write_page(comparison.html())
         folder.become_last()
-        folder.drop_weights()
+        if not interrupted:  # what goes on needs them
+            folder.drop_weights()
         return comparison
 
     @property
@@ -152,7 +153,7 @@ class Comparison:
             if told is None
             else {
                 "validation": told.validation.as_dict(),
-                "test": told.test.as_dict(),
+                "test": None if told.test is None else told.test.as_dict(),
                 "largest_difference_from_memory": told.largest_difference,
                 "agrees_with_memory": told.agrees,
                 "disk_bytes": told.disk_bytes,
@@ -220,11 +221,15 @@ class Comparison:
         said += _skipped(self.skipped)
         if self.handed_over is not None:
             told, metric = self.handed_over, self.decision.metric
-            test = told.test.interval
-            said.append(
-                f"The model on disk ({size_of(told.disk_bytes)}) scores {metric} {test.point:.3f} on "
-                f"{told.test.examples:,} test examples ({test.low:.3f} to {test.high:.3f}), looked at this once."
-            )
+            on_disk = f"The model on disk ({size_of(told.disk_bytes)})"
+            if told.test is None:
+                said.append(f"{on_disk} is the best so far. The test split is kept for the end: alih resume.")
+            else:
+                test = told.test.interval
+                said.append(
+                    f"{on_disk} scores {metric} {test.point:.3f} on {told.test.examples:,} test examples "
+                    f"({test.low:.3f} to {test.high:.3f}), looked at this once."
+                )
             if not told.agrees:
                 said.append(
                     f"Do not use it: its outputs are up to {told.largest_difference:.3g} off those before saving."

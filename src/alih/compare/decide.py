@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.reasons import Reason
+from alih.compare.trial import Costs
 from alih.evaluate.bootstrap import Bootstrap, Difference, Interval
 from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
 from alih.task import Task
@@ -53,11 +54,11 @@ class Limits:
     memory_bytes: float | None = None
     latency_ms: float | None = None
 
-    def excess(self, candidate: Candidate) -> float:
-        """By what factor the candidate is over the limit it breaks most; at most 1 within all of them."""
+    def excess(self, costs: Candidate | Costs) -> float:
+        """By what factor the costs are over the limit they break most; at most 1 within all of them."""
         used = [
-            (candidate.peak_memory_bytes, self.memory_bytes),
-            (candidate.latency_ms, self.latency_ms),
+            (costs.peak_memory_bytes, self.memory_bytes),
+            (costs.latency_ms, self.latency_ms),
         ]
         return max((value / limit for value, limit in used if value is not None and limit), default=0.0)
 
@@ -201,16 +202,19 @@ def _reasons(
         "high": f"{mine.high:.3f}",
         "seconds": f"{chosen.seconds:.1f}",
     }
+    over = [c.label for c in candidates if limits.excess(c) > 1]
+    breaks = [
+        Reason("all_over_limit") if len(over) == len(candidates) else Reason("over_limit", {"told": over}),
+    ][: len(over)]
     if len(candidates) == 1:
-        return [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
+        single = [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
+        return [*single, *breaks]
     found = [Reason("take", told)]
     if chosen is best:
         found.append(Reason("preferred" if prefer == "best" else "best"))
     elif verdict.behind[chosen.label].low <= 0:
         found += _cheaper(verdict, chosen, best, examples)
-    over = [c.label for c in candidates if limits.excess(c) > 1]
-    if over:
-        found.append(Reason("all_over_limit") if len(over) == len(candidates) else Reason("over_limit", {"told": over}))
+    found += breaks
     behind = verdict.behind
     worse = [c for c in candidates if c.label in behind and behind[c.label].low > 0 and c is not chosen]
     if any(c.complete for c in worse):

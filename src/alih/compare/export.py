@@ -30,7 +30,7 @@ class HandedOver:
     Args:
         adapted: the model, opened from the run folder.
         validation: scores on the validation split, from disk.
-        test: scores on the test split: the only time it is touched.
+        test: scores on the test split: the only time it is touched; None while the comparison can still go on.
         logits: from disk, on the validation split.
         largest_difference: largest absolute difference between the logits from disk and those in memory.
         agrees: the logits from disk equal those in memory, to 1e-3 of their size.
@@ -39,15 +39,15 @@ class HandedOver:
 
     adapted: Adapted
     validation: Scores
-    test: Scores
+    test: Scores | None
     logits: NDArray[np.float32]
     largest_difference: float
     agrees: bool
     disk_bytes: int
 
 
-def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str) -> HandedOver:
-    """Write the best weights of `contender`, open them from disk, score validation, then test."""
+def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str, *, test: bool = True) -> HandedOver:
+    """Write the best weights of `contender`, open them from disk, score validation, then `test` if it is the end."""
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
     pretrained = bench.fresh(kept.trial.seed, random_weights=contender.variant.random_weights)
@@ -67,7 +67,7 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     return HandedOver(
         adapted,
         adapted.score(dataset.validation, from_disk, metric=metric),
-        adapted.evaluate(dataset.test, metric=metric),
+        adapted.evaluate(dataset.test, metric=metric) if test else None,
         from_disk,
         float(np.abs(from_disk - in_memory).max()),
         bool(np.allclose(from_disk, in_memory, rtol=_TOLERANCE, atol=_TOLERANCE * np.abs(in_memory).max())),

@@ -15,7 +15,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "alone": "{chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
         "adapted in {seconds} s.",
         "nothing_compared": "Nothing was compared: it is the only variant that was measured.",
-        "others_stopped": "By the learning curves, no other variant would be taken over it on all examples: {told}.",
+        "others_stopped": "Stopped early, out of the running by their learning curves: {told}.",
         "unmeasured": "Not measured on all examples, so that nothing is known of how they would do: {told}.",
         "best": "Its score is the best one measured, and nothing as good was cheaper.",
         "preferred": "Its score is the best one measured, which is what was asked for.",
@@ -24,7 +24,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "worse": "Worse beyond chance: {told}.",
         "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
         "over_limit": "Not to be chosen, being over your limits: {told}.",
-        "all_over_limit": "Every variant is over your limits; this one is the least over them.",
+        "all_over_limit": "Every variant measured is over your limits; this one is the least over them.",
         "flip_examples": "If that gap is real, about {examples} validation examples would show it, and {best} would be "
         "taken.",
         "flip_margin": "What would flip it: {other}, which is cheaper, would be taken if it scored {margin} more.",
@@ -69,7 +69,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "alone": "{chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
         "diadaptasi dalam {seconds} detik.",
         "nothing_compared": "Tidak ada yang dibandingkan: hanya varian ini yang diukur.",
-        "others_stopped": "Menurut kurva belajar, tidak ada varian lain yang akan mengunggulinya: {told}.",
+        "others_stopped": "Dihentikan lebih awal karena menurut kurva belajarnya tidak akan terpilih: {told}.",
         "unmeasured": "Tidak diukur pada semua contoh, sehingga kemampuannya tidak diketahui: {told}.",
         "best": "Skornya yang terbaik di antara yang diukur, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
         "preferred": "Skornya yang terbaik di antara yang diukur, sesuai permintaan.",
@@ -78,7 +78,8 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "worse": "Lebih buruk, bukan karena kebetulan: {told}.",
         "cut_short": "Terpotong oleh batas waktu, dan mungkin lebih baik daripada yang terukur: {told}.",
         "over_limit": "Tidak dapat dipilih karena melewati batas yang Anda tentukan: {told}.",
-        "all_over_limit": "Semua varian melewati batas yang Anda tentukan; varian ini yang paling sedikit melewatinya.",
+        "all_over_limit": "Semua varian yang diukur melewati batas yang Anda tentukan; varian ini yang paling "
+        "sedikit melewatinya.",
         "flip_examples": "Jika selisih itu nyata, sekitar {examples} contoh validasi akan memperlihatkannya, dan "
         "{best} yang akan dipilih.",
         "flip_margin": "Yang akan mengubah keputusan: {other}, lebih murah, akan dipilih jika skornya {margin} lebih "

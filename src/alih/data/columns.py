@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alih.data.examples import Columns
-from alih.data.messages import did_you_mean, quoted
+from alih.data.messages import counted, did_you_mean, excerpt, quoted
 from alih.data.profile import Profile, profile
 from alih.data.table import Table, is_missing
 from alih.data.vocabulary import IMAGE, LABEL_LIKELY, LABEL_SURE, PAIRS, SPLIT_COLUMN, TEXT, normal, split_of, words
@@ -216,10 +216,16 @@ def _split_column(table: Table, taken: set[str]) -> str | None:
     for name, cells in table.columns.items():
         if name in taken or normal(name) not in SPLIT_COLUMN:
             continue
-        values = {str(cell) for cell in cells if not is_missing(cell)}
-        splits = {split_of(value) for value in values}
-        if "train" in splits and None not in splits:
-            return name
+        splits = [None if is_missing(cell) else split_of(str(cell)) for cell in cells]
+        if "train" not in splits:
+            continue
+        for cell, split, origin in zip(cells, splits, table.origins, strict=True):
+            if split is None and not is_missing(cell):
+                raise DataError(
+                    f'{origin}: column "{name}" says "{excerpt(str(cell))}", which is no split, while other rows say '
+                    f"train. Write train, validation or test there, or rename the column if it is none of splits."
+                )
+        return name
     return None
 
 
@@ -232,7 +238,9 @@ def _sentence(table: Table, chosen: Chosen) -> str:
     if chosen.group:
         parts.append(f"{chosen.group} as group")
     if chosen.split:
-        parts.append(f"{chosen.split} as split")
+        nowhere = sum(map(is_missing, table.columns[chosen.split]))
+        rest = f" ({counted(nowhere, 'row')} without one: train)" if nowhere else ""
+        parts.append(f"{chosen.split} as split{rest}")
     start = "" if table.header else "no header line: "
     left = [name for name in table.columns if name not in (*chosen.inputs, *chosen.labels, chosen.group, chosen.split)]
     rest = f"; not used: {', '.join(left[:8])}{', …' if len(left) > 8 else ''}" if left else ""
