@@ -136,13 +136,13 @@ def _references(library: Any, questions: Sequence[Any]) -> dict[str, Any]:
     return {name: float(np.mean(each)) for name, each in scores.items()}
 
 
-def idk_mrc(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
+def idk_mrc(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Retrieval, answers and abstention on Indonesian questions; the curve before and after calibration."""
     from sklearn.metrics import roc_auc_score
 
     from alih.rag.calibrate import best_threshold, fit
     from alih.rag.confidence import DEFAULT_WEIGHTS, confidence
-    from alih.rag.evaluate.evaluation import checked, evaluate
+    from alih.rag.evaluate.evaluation import checked, configurations, evaluate
     from alih.rag.evaluate.measure import measure
     from alih.rag.evaluate.questions import Question
     from alih.rag.evaluate.remember import Remembering
@@ -162,9 +162,16 @@ def idk_mrc(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
                 for text, answers, number in asked
             ],
         )
-    found = evaluate(library, splits["test"], progress=_progress())
-    told: dict[str, Any] = {"chunks": library.catalogue.counts()["chunks"], **found.as_dict()}
     options = library.settings.retrieval
+    four = configurations(options)
+    reranked = {name: four.pop(name) for name in ("hybrid+rerank",)}
+    found = evaluate(library, splits["test"], four, progress=_progress())
+    told: dict[str, Any] = {"chunks": library.catalogue.counts()["chunks"], **found.as_dict()}
+    if arguments.reranked:
+        some = splits["test"][: arguments.reranked]
+        again = evaluate(library, some, {"hybrid": four["hybrid"], **reranked}, progress=_progress())
+        gap = {name: vars(again.difference(name, "hybrid+rerank", "hybrid")) for name in ("ndcg@10", "mrr", "holds")}
+        told["reranked"] = {**again.as_dict(), "rerank_minus_hybrid": gap}
     asked_of = {
         split: measure(Remembering(library), "", options, questions, depth=1, threshold=0.0)
         for split, questions in splits.items()
@@ -202,6 +209,49 @@ def _point(cut: float, sure: Any, right: Any, has: Any) -> dict[str, float]:
         "right_of_answered": float(right[told].mean()) if told.any() else float("nan"),
         "none_precision": float((~has)[~told].mean()) if (~told).any() else float("nan"),
         "none_recall": float((~told)[~has].mean()),
+    }
+
+
+def defaults(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
+    """The weights of the confidence that Alih comes with, from questions in benchmarks/questions, half without answer.
+
+    Each set is measured with weights from the other one, too: another language, other documents.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    from alih.rag.calibrate import fit
+    from alih.rag.confidence import DEFAULT_WEIGHTS, confidence
+    from alih.rag.library import Library
+
+    place = Path(__file__).parent / "questions"
+    signals, has = {}, {}
+    for name in ("kantor", "stdlib"):
+        library = Library(name, work)
+        if not library.exists:
+            library.add(place / "kantor.md") if name == "kantor" else library.add_stdlib()
+        asked = [json.loads(line) for line in (place / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+        signals[name] = [library.ask(one["question"], threshold=0.0).signals for one in asked]
+        has[name] = np.array([one["answerable"] for one in asked])
+
+    def learnt(*names: str) -> tuple[float, ...]:
+        rows = np.array([one.values() for name in names for one in signals[name]])
+        return fit(rows, np.concatenate([has[name] for name in names]), [0.0] * len(DEFAULT_WEIGHTS))
+
+    def judged(name: str, weights: Sequence[float]) -> dict[str, float]:
+        sure = np.array([confidence(one, weights) for one in signals[name]])
+        return {
+            "auroc": float(roc_auc_score(has[name], sure)),
+            "right_at_one_half": float(((sure >= 0.5) == has[name]).mean()),
+            "brier": float(np.mean((sure - has[name]) ** 2)),
+        }
+
+    other = {"kantor": "stdlib", "stdlib": "kantor"}
+    return {
+        "weights": list(learnt("kantor", "stdlib")),
+        "questions": {name: {"all": len(each), "with_answer": int(each.sum())} for name, each in has.items()},
+        "in_sample": {name: judged(name, learnt("kantor", "stdlib")) for name in has},
+        "from_the_other_set": {name: judged(name, learnt(other[name])) for name in has},
+        "as_it_comes": {name: judged(name, DEFAULT_WEIGHTS) for name in has},
     }
 
 
@@ -354,6 +404,7 @@ def _progress() -> Any:
 PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
     "cranfield": cranfield,
     "idk_mrc": idk_mrc,
+    "defaults": defaults,
     "ingest": ingest,
     "latency": latency,
     "reindex": reindex,
@@ -395,6 +446,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--work", type=Path, help="folder for the libraries; kept, so that a second run is quick")
     parser.add_argument("--llamaindex", metavar="PYTHON", help="interpreter that has LlamaIndex")
+    parser.add_argument("--reranked", type=int, default=200, help="questions of IDK-MRC to rerank for (default: 200)")
     parser.add_argument("--repeats", type=int, default=1, help="of the ingest (default: 1)")
     parser.add_argument("--prepare", action="store_true", help="only make the large library of --only latency")
     parser.add_argument("--output", type=Path, default=RESULTS)

@@ -28,8 +28,9 @@ class Signals:
         return self.passage, self.sentence, self.shared, self.together
 
 
-#: Logistic regression of "the documents hold the answer" on the four signals; see `alih.rag.calibrate`.
-DEFAULT_WEIGHTS = (-3.2, 2.6, 1.9, 2.6, 0.6)
+#: Logistic regression of "the documents hold the answer" on the four signals, fitted by `alih.rag.calibrate.fit` on 200
+#: English and Indonesian questions, half of them without an answer (`python benchmarks/rag.py --only defaults`).
+DEFAULT_WEIGHTS = (-6.15, 2.80, 2.74, 3.29, 2.72)
 
 
 def confidence(signals: Signals, weights: Sequence[float] = DEFAULT_WEIGHTS) -> float:
