@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
 from alih.pretrained.lazy import install as _teach_auto_classes
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from alih.pretrained.source import Pretrained
     from alih.rag.library import Library
     from alih.task import Task
+    from alih.translation.result import Translation
+    from alih.translation.translator import Translator
 
 # Threads that spin while they wait make a computer with one busy core tens of times slower; read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -77,25 +79,74 @@ def compare(data: str | Path | Dataset, model: str | None = None, **options: Any
     return run(data, model, **options)
 
 
-def adapt(data: str | Path | Dataset, model: str | None = None, *, route: str = "transfer", **options: Any) -> Adapted:
-    """Run one route and return the adapted model; options as for `compare`."""
+@overload
+def adapt(
+    data: str | Path | Dataset,
+    model: str | None = None,
+    *,
+    route: str | None = None,
+    task: None = None,
+    **options: Any,
+) -> Adapted: ...
+
+
+@overload
+def adapt(
+    data: str | Path,
+    model: str | None = None,
+    *,
+    route: str | None = None,
+    task: Literal["translation"],
+    **options: Any,
+) -> Translator: ...
+
+
+def adapt(
+    data: str | Path | Dataset,
+    model: str | None = None,
+    *,
+    route: str | None = None,
+    task: Literal["translation"] | None = None,
+    **options: Any,
+) -> Adapted | Translator:
+    """Run one route (transfer, if none is named) and return the adapted model; options as for `compare`.
+
+    With `task="translation"` the data are pairs of sentences, the options are the fields of
+    `alih.translation.options.TranslationOptions`, and what is returned has `translate(["…"])` and `evaluate(pairs)`.
+    """
+    if task == "translation":
+        from alih.translation.adapt import adapt_by_name
+
+        return adapt_by_name(data, {"model": model, "route": route, **options})
+    if task is not None:
+        raise OptionError(f"task: {task!r} is unknown. Write task='translation', or leave it out: the labels tell.")
     from alih.compare.compare import adapt as run
     from alih.compare.options import Options
 
-    return run(data, route, Options.from_mapping({"model": model, **options})).best
+    return run(data, route or "transfer", Options.from_mapping({"model": model, **options})).best
 
 
-def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison:
-    """Go on with a comparison that was stopped; `data` where it was not given as a path, or has been moved."""
+def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison | Translation:
+    """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
+    from alih.compare.runfolder import RunFolder
+    from alih.translation.adapt import is_translation
+    from alih.translation.adapt import resume as translate
 
+    if is_translation(RunFolder.open(path).spec):
+        return translate(path, data)
     return run(path, data)
 
 
-def open(path: str | Path) -> Adapted:
-    """Open an adapted model: a run folder ("runs/last") or the model's own folder."""
+def open(path: str | Path) -> Adapted | Translator:
+    """Open an adapted model: a run folder ("runs/last") or the model's own folder, also a translator's."""
     from alih.compare.adapted import Adapted
+    from alih.translation.opened import is_translator
 
+    if is_translator(path):
+        from alih.translation.translator import Translator
+
+        return Translator.open(path)
     return Adapted.open(path)
 
 

@@ -351,3 +351,12 @@ def test_kill_9_loses_no_acknowledged_trial(folder: RunFolder) -> None:
         assert [one.seed for one in found][: len(acknowledged)] == acknowledged
         for one in found:
             assert (folder.predictions(one) == one.seed).all()
+
+
+def test_a_run_opened_as_the_last_one_does_not_point_to_itself(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "reviews")
+    folder.write_spec({"versions": {"alih": "0"}})
+    folder.become_last()
+    again = RunFolder.open(tmp_path / "last")
+    again.become_last()
+    assert (tmp_path / "last").resolve() == folder.path.resolve()

@@ -6,6 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands, add_options, given
+from alih.cli.translating import (
+    adapt_translation,
+    add_translation_options,
+    is_translation,
+    refuse_translation_options,
+    resume_translation,
+)
 from alih.compare.options import Options
 
 if TYPE_CHECKING:
@@ -44,8 +51,14 @@ def add_commands(commands: Commands) -> None:
 
     adapt = commands.add_parser("adapt", help="run one route, without comparing")
     adapt.add_argument("data", help=_DATA_HELP)
-    adapt.add_argument("--route", default="transfer", help="the route (default: transfer)")
+    adapt.add_argument(
+        "--route", help="the route (default: transfer; a translation: finetune with --model, scratch without)"
+    )
+    adapt.add_argument(
+        "--task", choices=("translation",), help="translation: pairs of sentences (default: by the labels)"
+    )
     add_options(adapt, (*_MODEL, "blocks", *_ADAPTERS, *_PROMPTS, *_DATA, *_TRAINING, "max_time", *_FOLDERS))
+    add_translation_options(adapt)
     adapt.set_defaults(run=run_adapt)
 
     resume = commands.add_parser("resume", help="go on with a comparison that was stopped")
@@ -69,9 +82,12 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: a comparison of one candidate, with one seed."""
+    if arguments.task == "translation":
+        return adapt_translation(arguments)
+    refuse_translation_options(arguments)
     from alih.compare.compare import adapt
 
-    return _show(adapt(arguments.data, arguments.route, Options.from_mapping(given(arguments))))
+    return _show(adapt(arguments.data, arguments.route or "transfer", Options.from_mapping(given(arguments))))
 
 
 def run_resume(arguments: argparse.Namespace) -> int:
@@ -80,6 +96,8 @@ def run_resume(arguments: argparse.Namespace) -> int:
     from alih.compare.runfolder import newest_unfinished
 
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
+    if is_translation(folder):
+        return resume_translation(folder, arguments.data)
     return _show(resume(folder, arguments.data))
 
 

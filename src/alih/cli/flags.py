@@ -12,20 +12,20 @@ from alih.compare.options import Options
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add_options(parser: argparse.ArgumentParser, names: Collection[str]) -> None:
-    """Give `parser` a flag for each named field of `Options`."""
-    known = {option.name: option for option in fields(Options)}
+def add_options(parser: argparse._ActionsContainer, names: Collection[str], of: Any = Options) -> None:
+    """Give `parser` a flag for each named field of `Options`, or of another such dataclass."""
+    known = {option.name: option for option in fields(of)}
     for name in names:
         _add(parser, known[name])
 
 
-def given(arguments: argparse.Namespace) -> dict[str, Any]:
+def given(arguments: argparse.Namespace, of: Any = Options) -> dict[str, Any]:
     """Return the options that the user typed (those left out keep the dataclass's defaults)."""
-    known = {option.name for option in fields(Options)}
+    known = {option.name for option in fields(of)}
     return {name: value for name, value in vars(arguments).items() if name in known and value is not None}
 
 
-def _add(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
+def _add(parser: argparse._ActionsContainer, option: Field[Any]) -> None:
     flag = "--" + option.name.replace("_", "-")
     help_text = option.metadata["help"]
     if option.type == "bool":

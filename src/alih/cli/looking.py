@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alih.cli.flags import Commands
+from alih.cli.translating import inspect_translator, is_translation
 
 
 def add_commands(commands: Commands) -> None:
@@ -42,6 +43,8 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     from alih.pretrained.source import load
 
     check(arguments.batch_size, arguments.length, arguments.memory)
+    if not arguments.config_only and is_translation(arguments.model):
+        return inspect_translator(arguments)
     if arguments.config_only or not has_weights(arguments.model):
         if arguments.allow_pickle:
             raise OptionError("--allow-pickle: no weights are opened here; leave it out.")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from alih.cli.flags import Commands
+from alih.cli.translating import add_evaluation_options, evaluate_translation, is_translation, refuse_translator
 
 
 def add_commands(commands: Commands) -> None:
@@ -29,11 +30,13 @@ def add_commands(commands: Commands) -> None:
     evaluate.add_argument("--label", help="column of the label (default: the one of the training data)")
     evaluate.add_argument("--metric", help="the metric to give an interval for (default: by the kind of label)")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
+    add_evaluation_options(evaluate)
     evaluate.set_defaults(run=run_evaluate)
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
+    refuse_translator(arguments.adapted)
     from alih.compare.adapted import Adapted
     from alih.compare.predictions import check_output, render, rows, write
     from alih.data.examples import Damage
@@ -58,6 +61,8 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
+    if is_translation(arguments.adapted):
+        return evaluate_translation(arguments)
     from alih.compare.adapted import Adapted
 
     scores = Adapted.open(arguments.adapted).evaluate(

@@ -115,7 +115,8 @@ class RunFolder:
 
     def become_last(self) -> None:
         """Let `last`, beside this folder, point to it: once it holds what the user came for."""
-        _point(self.path.parent, self.path)
+        path = self.path.resolve()  # opened as runs/last, it would point to itself
+        _point(path.parent, path)
 
     def write_spec(self, told: dict[str, Any]) -> None:
         """Write `spec.json`."""

@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 from alih.errors import ModelError
 from alih.pretrained.resolve import Source, suggestions
 
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md", "LICENSE*"]
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "README.md", "LICENSE*"]
 _UNWANTED = ["*/*.safetensors", "*/*.bin", "consolidated*", "*.fp16.*", "onnx/*", "openvino/*", "*data_config.json"]
 
 

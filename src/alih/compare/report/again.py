@@ -20,6 +20,8 @@ def command_again(spec: Mapping[str, Any]) -> str:
     Args:
         spec: from `spec.json`.
     """
+    if "command_line" in spec:  # a task with options of its own
+        return str(spec["command_line"])
     adapts = spec.get("command") == "adapt"
     parts = ["alih", "adapt" if adapts else "compare", str(spec["data"]["source"])]
     if adapts and spec.get("routes"):

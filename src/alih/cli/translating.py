@@ -1,0 +1,233 @@
+"""Translation at the command line: `alih translate`, and what adapt, resume and evaluate do for a translator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alih.cli.flags import Commands, add_options, given
+from alih.compare.options import Options
+from alih.errors import AlihError, DataError, OptionError
+from alih.translation.options import TranslationOptions
+
+if TYPE_CHECKING:
+    from alih.translation.result import Translation
+    from alih.translation.translator import Translator
+
+#: Options of `alih adapt` that only a translation has.
+_OWN = tuple(
+    option.name
+    for option in fields(TranslationOptions)
+    if option.name not in {"route", *(shared.name for shared in fields(Options))}
+)
+#: Lines that are translated, and written, at a time.
+_LINES = 1000
+
+
+def add_commands(commands: Commands) -> None:
+    """Add translate."""
+    translate = commands.add_parser("translate", help="translate sentences, or a file of them, with a translator")
+    translate.add_argument("model", metavar="MODEL", help="run (runs/last), model folder, built-in name or Hub id")
+    translate.add_argument(
+        "inputs", nargs="*", metavar="TEXT", help="sentences, or one file with a sentence a line (default: stdin)"
+    )
+    translate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the translations, a line each")
+    translate.add_argument("--from", dest="source", metavar="CODE", help="language of the sentences: en, eng_Latn")
+    translate.add_argument("--to", dest="target", metavar="CODE", help="language to translate into: id, ind_Latn")
+    translate.add_argument("--prefix", help='words before every sentence, as T5 wants: "translate English to German: "')
+    translate.add_argument("--beam", type=int, metavar="N", help="hypotheses that beam search keeps (default: 4)")
+    translate.add_argument("--json", action="store_true", help="print one JSON object a line")
+    translate.add_argument("--revision", help="revision of a model on the Hub")
+    translate.add_argument("--allow-pickle", action="store_true", help="also read pickled weights (tensors only)")
+    translate.set_defaults(run=run_translate)
+
+
+def add_translation_options(parser: argparse.ArgumentParser) -> None:
+    """Add to `alih adapt` what --task translation reads."""
+    add_options(parser.add_argument_group("with --task translation"), _OWN, TranslationOptions)
+
+
+def add_evaluation_options(parser: argparse.ArgumentParser) -> None:
+    """Add to `alih evaluate` what a translator reads."""
+    group = parser.add_argument_group("of a translator")
+    group.add_argument("--source", metavar="NAME", help="column, or ending of the files, of the sentences")
+    group.add_argument("--target", metavar="NAME", help="column, or ending of the files, of their translations")
+    group.add_argument("--beam", type=int, metavar="N", help="hypotheses that beam search keeps (default: 4)")
+
+
+def refuse_translation_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of a translation where something else is adapted.
+
+    Raises:
+        OptionError: one was typed.
+    """
+    for name in _OWN:
+        if getattr(arguments, name) is not None:
+            raise OptionError(f"--{name.replace('_', '-')}: is for --task translation; add that, or leave it out.")
+
+
+def adapt_translation(arguments: argparse.Namespace) -> int:
+    """Run `alih adapt --task translation`."""
+    typed = {**given(arguments), **given(arguments, TranslationOptions)}
+    options = TranslationOptions.from_mapping(typed)
+    from alih.translation.adapt import adapt
+
+    return _show(adapt(arguments.data, options))
+
+
+def resume_translation(folder: str | Path, data: str | None) -> int:
+    """Run `alih resume` on a translation."""
+    from alih.translation.adapt import resume
+
+    return _show(resume(folder, data))
+
+
+def is_translation(name: str | Path) -> bool:
+    """Whether a run, finished or not, or a model is a translation's."""
+    from alih.compare.runfolder import RunFolder
+
+    try:
+        return bool((RunFolder.open(name).spec.get("task") or {}).get("modality") == "translation")
+    except AlihError:
+        pass
+    from alih.translation.opened import is_translator
+
+    return is_translator(name)
+
+
+def refuse_translator(name: str) -> None:
+    """Send who wants to predict with a translator to `alih translate`.
+
+    Raises:
+        OptionError: the model translates.
+    """
+    if is_translation(name):
+        raise OptionError(f'{name} translates; it predicts no labels. Use: alih translate {name} "a sentence"')
+
+
+def inspect_translator(arguments: argparse.Namespace) -> int:
+    """Run `alih inspect` on a translator.
+
+    Raises:
+        OptionError: memory was asked about, which is not foreseen for translators.
+    """
+    for flag in ("memory", "length"):
+        if getattr(arguments, flag) is not None:
+            raise OptionError(f"--{flag}: what a translator needs is not foreseen; leave it out.")
+    from alih.translation.describe import describe, render
+
+    told = describe(arguments.model, revision=arguments.revision, allow_pickle=arguments.allow_pickle)
+    print(json.dumps(told, indent=2) if arguments.json else render(told))
+    return 0
+
+
+def run_translate(arguments: argparse.Namespace) -> int:
+    """Run `alih translate`."""
+    if arguments.beam is not None and arguments.beam < 1:
+        raise OptionError(f"--beam: must be at least 1, not {arguments.beam}.")
+    _check_output(arguments)
+    texts, what = _sentences(arguments.inputs)
+    from alih.translation.translator import Translator
+
+    translator = Translator.open(
+        arguments.model,
+        arguments.source,
+        arguments.target,
+        prefix=arguments.prefix,
+        revision=arguments.revision,
+        allow_pickle=arguments.allow_pickle,
+    )
+    if arguments.output is None:
+        _print(translator, texts, what, arguments)
+        return 0
+    part = arguments.output.with_name(f".{arguments.output.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            for start in range(0, len(texts), _LINES):
+                some = texts[start : start + _LINES]
+                for text, said in zip(some, _translate(translator, some, what, start, arguments.beam), strict=True):
+                    file.write(f"{_line(text, said, arguments.json)}\n")
+        part.replace(arguments.output)
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{len(texts):,} lines written to {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def evaluate_translation(arguments: argparse.Namespace) -> int:
+    """Run `alih evaluate` on a translator."""
+    for flag, name in (("--text", "--source"), ("--label", "--target")):
+        if getattr(arguments, flag[2:]) is not None:
+            raise OptionError(f"{flag}: a translator's columns are named with --source and --target; use {name}.")
+    if arguments.metric is not None:
+        raise OptionError("--metric: a translator is scored by BLEU and chrF, both; leave it out.")
+    if arguments.beam is not None and arguments.beam < 1:
+        raise OptionError(f"--beam: must be at least 1, not {arguments.beam}.")
+    from alih.translation.opened import seq2seq_config
+    from alih.translation.translator import Translator, read_pairs_like, read_told
+
+    told = read_told(seq2seq_config(arguments.adapted).path)
+    pairs = read_pairs_like(arguments.data, told, arguments.source, arguments.target)
+    for note in pairs.notes:
+        print(note, file=sys.stderr)
+    languages = () if told.target_language else (arguments.source, arguments.target)
+    scores = Translator.open(arguments.adapted, *languages).evaluate(pairs, beam=arguments.beam)
+    print(json.dumps(scores.as_dict(), indent=2) if arguments.json else scores)
+    return 0
+
+
+def _print(translator: Translator, texts: list[str], what: str, arguments: argparse.Namespace) -> None:
+    for start in range(0, len(texts), _LINES):
+        some = texts[start : start + _LINES]
+        for text, said in zip(some, _translate(translator, some, what, start, arguments.beam), strict=True):
+            print(_line(text, said, arguments.json), flush=True)
+
+
+def _translate(translator: Translator, texts: list[str], what: str, start: int, beam: int | None) -> list[str]:
+    said, notes = translator.translate_lines(texts, beam=beam, what=what, first=start + 1)
+    for note in notes:
+        print(f"alih: {note}", file=sys.stderr)
+    return said
+
+
+def _line(text: str, said: str, as_json: bool) -> str:
+    return json.dumps({"source": text, "translation": said}, ensure_ascii=False) if as_json else said
+
+
+def _sentences(inputs: list[str]) -> tuple[list[str], str]:
+    """What was typed, or the lines of a file or of standard input, and what one of them is called."""
+    from alih.translation.lines import is_file_name, lines_of, read_lines
+
+    if not inputs or inputs == ["-"]:
+        if sys.stdin.isatty():
+            print("Type sentences, one a line; end with Ctrl-D.", file=sys.stderr)
+        return lines_of(sys.stdin.buffer.read(), "standard input"), "line"
+    if len(inputs) == 1 and is_file_name(inputs[0]):
+        return read_lines(Path(inputs[0]).expanduser()), "line"
+    for text in inputs:
+        if is_file_name(text):
+            raise OptionError(f"{text}: is a file. Name one file at a time, without sentences beside it.")
+    if not any(text.strip() for text in inputs):
+        raise DataError("the sentence is empty. Give a sentence, a file, or sentences on standard input.")
+    return inputs, "input"
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    path: Path | None = arguments.output
+    if path is None:
+        return
+    if path.is_dir():
+        raise OptionError(f"--output {path}: is a folder. Name a file.")
+    if not path.parent.is_dir():
+        raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
+    if any(Path(text) == path for text in arguments.inputs):
+        raise OptionError(f"--output {path}: is the file that is read. Name another one.")
+
+
+def _show(result: Translation) -> int:
+    print(result)
+    return 130 if result.interrupted else 0

@@ -1,0 +1,98 @@
+"""Sentences to token ids: sources with what the model must be told, targets by the target side's vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from alih.transformer.token_batches import Pair
+from alih.translation.languages import Direction
+from alih.translation.pairs import Pairs
+
+#: Characters a token has at most on the average; what is beyond is not even looked at, so that a book costs nothing.
+_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Token ids of pairs, and the rows that were too long.
+
+    Args:
+        pairs: (source, target) ids, end tokens included.
+        left_out: rows of the pairs that are longer than the limit.
+    """
+
+    pairs: list[Pair]
+    left_out: list[int]
+
+
+def encode_pairs(tokenizer: PreTrainedTokenizerBase, pairs: Pairs, direction: Direction, longest: int) -> EncodedPairs:
+    """Encode both sides; pairs with a side of more than `longest` tokens are left out."""
+    if not len(pairs):
+        return EncodedPairs([], [])
+    sources: list[list[int]] = tokenizer([direction.prefix + text for text in pairs.sources]).input_ids
+    targets: list[list[int]] = tokenizer(text_target=list(pairs.targets)).input_ids
+    kept: list[Pair] = []
+    left_out: list[int] = []
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        if max(len(source), len(target)) > longest:
+            left_out.append(row)
+        else:
+            kept.append((source, target))
+    return EncodedPairs(kept, left_out)
+
+
+@dataclass(frozen=True)
+class EncodedSources:
+    """Token ids of sentences, and what is to be said of them.
+
+    Args:
+        ids: of each sentence, end token included.
+        cut: rows whose end was cut off.
+        unknown: characters that the vocabulary does not know, by row.
+    """
+
+    ids: list[list[int]]
+    cut: list[int]
+    unknown: dict[int, str]
+
+
+def encode_sources(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], direction: Direction, longest: int
+) -> EncodedSources:
+    """Encode sentences to translate, cut to `longest` tokens."""
+    rough = [direction.prefix + text[: longest * _CHARACTERS] for text in texts]
+    whole: list[list[int]] = tokenizer(rough, verbose=False).input_ids if rough else []
+    ids: list[list[int]] = []
+    cut = []
+    for row, (text, tokens) in enumerate(zip(texts, whole, strict=True)):
+        if len(tokens) > longest:
+            ids.append(_shortened(tokenizer, rough[row], longest))
+            cut.append(row)
+        else:
+            ids.append(tokens)
+            if len(text) > longest * _CHARACTERS:
+                cut.append(row)
+    unknown = {}
+    if tokenizer.unk_token_id is not None:
+        for row, tokens in enumerate(ids):
+            if tokenizer.unk_token_id in tokens:
+                unknown[row] = _unknown(tokenizer, texts[row])
+    return EncodedSources(ids, cut, unknown)
+
+
+def _shortened(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> list[int]:
+    """The first tokens of a text, its end token kept."""
+    ids: list[int] = tokenizer(text, truncation=True, max_length=longest).input_ids
+    return ids
+
+
+def _unknown(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """The characters of a text that the vocabulary does not know, each once."""
+    characters = [one for one in dict.fromkeys(text) if not one.isspace()]
+    options: dict[str, Any] = {"add_special_tokens": False}
+    found = [one for one in characters if tokenizer.unk_token_id in tokenizer(one, **options).input_ids]
+    return "".join(found)

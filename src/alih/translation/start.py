@@ -1,0 +1,179 @@
+"""What a translator's training starts from: random weights and a new vocabulary, or a pre-trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alih.errors import DataError
+from alih.training.precision import Precision
+from alih.transformer.configuration import AlihTransformerConfig
+from alih.transformer.model import AlihTransformerForConditionalGeneration
+from alih.transformer.recipe import Recipe
+from alih.transformer.token_batches import Pair
+from alih.transformer.vocabulary import train_vocabulary
+from alih.translation import routes
+from alih.translation.corpus import Corpus
+from alih.translation.languages import Direction, direction_of
+from alih.translation.opened import Opened, open_seq2seq
+from alih.translation.options import TranslationOptions
+from alih.translation.sizes import recipe_for, size_for, steps_for
+from alih.translation.training import Settings, batches_an_epoch
+
+#: Checkpoints without a better validation loss that end a training whose length the user left open.
+_PATIENCE = 8
+#: Of a pre-trained model: epochs and bounds of the steps, looks at the validation pairs, tokens of a batch.
+_EPOCHS, _LEAST_STEPS, _MOST_STEPS, _LOOKS, _BATCH_TOKENS = 3, 100, 20_000, 10, 1000
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model that can be trained, and how.
+
+    Args:
+        opened: the model and its tokenizer.
+        direction: what the model must be told.
+        label: the route in words.
+        model: what it is, in words.
+        max_tokens: longest sentence in tokens.
+        prefix: words before every sentence, as the user gave them.
+        settings: from encoded pairs, options and compute type to how to train.
+        prepare: lets the route's parameters train; returns PEFT's model for adapters.
+        merge: writes adapters to a folder and returns the model with them in its weights.
+    """
+
+    opened: Opened
+    direction: Direction
+    label: str
+    model: str
+    max_tokens: int
+    prefix: str | None
+    settings: Callable[[Sequence[Pair], TranslationOptions, Precision], Settings]
+    prepare: Callable[[], Any]
+    merge: Callable[[Any, Path], Any]
+
+    @staticmethod
+    def peak(settings: Settings) -> float:
+        """The highest learning rate."""
+        if settings.schedule == "linear":
+            return settings.rate
+        return float(settings.rate * (settings.width * settings.warmup) ** -0.5)
+
+
+def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
+    """The paper's Transformer with random weights, its vocabulary learnt from the training pairs.
+
+    Raises:
+        DataError: too few pairs.
+    """
+    size = options.size or size_for(len(corpus.train))
+    recipe = recipe_for(size, options.max_tokens, options.batch_tokens, options.learning_rate)
+    tokenizer = train_vocabulary((*corpus.train.sources, *corpus.train.targets), recipe.vocabulary)
+    tokenizer.model_max_length = options.max_tokens
+    torch.manual_seed(options.seed)
+    config = AlihTransformerConfig(
+        vocab_size=len(tokenizer),
+        d_model=recipe.d_model,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        d_ff=recipe.d_ff,
+        dropout=recipe.dropout,
+        norm_first=recipe.norm_first,
+        label_smoothing=recipe.label_smoothing,
+    )
+    model = AlihTransformerForConditionalGeneration(config)
+
+    def settings(train: Sequence[Pair], options: TranslationOptions, precision: Precision) -> Settings:
+        return _paper(train, options, recipe, precision)
+
+    return Start(
+        Opened(size, Path(size), model, tokenizer, options.max_tokens),
+        Direction(options.source_language or corpus.source, options.target_language or corpus.target),
+        "scratch",
+        f"the paper's Transformer, {size}",
+        options.max_tokens,
+        None,
+        settings,
+        lambda: None,
+        lambda adapters, _folder: adapters,
+    )
+
+
+def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
+    """A pre-trained model with what the route trains.
+
+    Raises:
+        ModelError: it cannot be opened, or does not translate.
+        OptionError: it needs a language, or more blocks were asked for than it has.
+    """
+    assert options.model is not None
+    opened = open_seq2seq(options.model, options.revision, allow_pickle=options.allow_pickle)
+    direction = direction_of(
+        opened.tokenizer,
+        options.source_language or corpus.source,
+        options.target_language or corpus.target,
+        options.prefix,
+        flags=("--source-language", "--target-language"),
+    )
+    label = routes.label(opened, options)
+    longest = min(options.max_tokens, opened.max_length or options.max_tokens)
+    if longest < 4:
+        raise DataError(f"{opened.name}: takes at most {longest} tokens, too few for a sentence.")
+    return Start(
+        opened,
+        direction,
+        label,
+        opened.name,
+        longest,
+        options.prefix,
+        _linear,
+        lambda: routes.prepare(opened, options),
+        lambda adapters, folder: routes.merged(adapters, folder, opened.name),
+    )
+
+
+def _paper(train: Sequence[Pair], options: TranslationOptions, recipe: Recipe, precision: Precision) -> Settings:
+    batches = batches_an_epoch(train, recipe.most_tokens)
+    open_ended = options.steps is None and options.epochs is None
+    steps = options.steps or (options.epochs * batches if options.epochs is not None else steps_for(batches))
+    return Settings(
+        steps=steps,
+        most_tokens=recipe.most_tokens,
+        checkpoint_every=max(1, min(recipe.checkpoint_every, steps // 5)),
+        averaged=recipe.averaged,
+        patience=_PATIENCE if open_ended else None,
+        schedule="paper",
+        rate=recipe.rate_scale,
+        warmup=recipe.warmup,
+        width=recipe.d_model,
+        clip=None,
+        seed=options.seed,
+        precision=precision,
+    )
+
+
+def _linear(train: Sequence[Pair], options: TranslationOptions, precision: Precision) -> Settings:
+    most_tokens = options.batch_tokens or _BATCH_TOKENS
+    batches = batches_an_epoch(train, most_tokens)
+    epochs = options.epochs or _EPOCHS
+    steps = options.steps or (
+        epochs * batches if options.epochs is not None else min(_MOST_STEPS, max(_LEAST_STEPS, epochs * batches))
+    )
+    return Settings(
+        steps=steps,
+        most_tokens=most_tokens,
+        checkpoint_every=max(1, -(-steps // _LOOKS)),
+        averaged=1,
+        patience=None,
+        schedule="linear",
+        rate=options.learning_rate or routes.RATES[options.chosen_route],
+        warmup=max(1, steps // 10),
+        width=1,
+        clip=1.0,
+        seed=options.seed,
+        precision=precision,
+    )
