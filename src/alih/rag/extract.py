@@ -81,8 +81,11 @@ def extract(
     order = sorted(range(len(found)), key=lambda row: -found[row].score)
     best = found[order[0]]
     chosen = [found[row] for row in order[:most] if found[row].score >= _NEAR * best.score]
+    dense = [one.scores["dense"] for one in passages if "dense" in one.scores]
+    if not dense and vector is not None:  # lexical search alone: nobody has compared the vectors yet
+        dense = [float(one.mean @ vector) / length for one in passages if len(one.spans)]
     return chosen, Signals(
-        passage=max((one.scores.get("dense", 0.0) for one in passages), default=0.0),
+        passage=max(dense, default=0.0),
         sentence=max(cosine for cosine, _ in signals),
         shared=max(support.coverage(asked, one.terms) for one in passages),
         together=signals[order[0]][1],

@@ -121,3 +121,10 @@ def test_questions_of_which_nothing_is_known_are_refused(handbook: Library) -> N
         evaluate(handbook, [Question("?")])
     with pytest.raises(DataError, match="no document of the library"):
         evaluate(handbook, [replace(QUESTIONS[0], relevant={"x.md": 1})])
+
+
+def test_confidence_does_not_depend_on_which_search_found_the_passage(handbook: Library) -> None:
+    hybrid, lexical = (
+        handbook.ask("When are taxi receipts refunded?", mode=mode).signals for mode in ("hybrid", "lexical")
+    )
+    assert lexical.passage == pytest.approx(hybrid.passage, abs=0.05)
