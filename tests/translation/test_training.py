@@ -125,6 +125,8 @@ def test_the_best_weights_are_kept(tmp_path: Path) -> None:
 def test_what_does_not_get_better_ends(tmp_path: Path) -> None:
     settings = replace(LINEAR, steps=400, rate=0.5, patience=2)
     outcome = fit(model(), TRAIN, HELD, settings, tmp_path / "state.pt", progress=QUIET)
+    again = fit(model(), TRAIN, HELD, settings, tmp_path / "state.pt", progress=QUIET)  # killed after its last step
+    assert (again.stopped, again.steps, again.best_step) == ("patience", outcome.steps, outcome.best_step)
     assert outcome.stopped == "patience"
     assert outcome.steps < 400
     assert len(outcome.curve) - 1 - [p.step for p in outcome.curve].index(outcome.best_step) == 2

@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alih.cli.flags import Commands, add_options, given
 from alih.compare.options import Options
@@ -28,9 +28,26 @@ _OWN = tuple(
 _LINES = 1000
 
 
+class _Intermixed(argparse.ArgumentParser):
+    """Options may stand between the model and the sentences; argparse would see no sentences there (bpo-14191)."""
+
+    _inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As `argparse.ArgumentParser.parse_known_intermixed_args`, which calls this in turn."""
+        if self._inside:
+            return super().parse_known_args(args, namespace)
+        self._inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._inside = False
+
+
 def add_commands(commands: Commands) -> None:
     """Add translate."""
     translate = commands.add_parser("translate", help="translate sentences, or a file of them, with a translator")
+    translate.__class__ = _Intermixed
     translate.add_argument("model", metavar="MODEL", help="run (runs/last), model folder, built-in name or Hub id")
     translate.add_argument(
         "inputs", nargs="*", metavar="TEXT", help="sentences, or one file with a sentence a line (default: stdin)"

@@ -52,7 +52,7 @@ class EncodedSources:
     Args:
         ids: of each sentence, end token included.
         cut: rows whose end was cut off.
-        unknown: characters that the vocabulary does not know, by row.
+        unknown: what the vocabulary does not know, by row.
     """
 
     ids: list[list[int]]
@@ -91,8 +91,15 @@ def _shortened(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> l
 
 
 def _unknown(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
-    """The characters of a text that the vocabulary does not know, each once."""
-    characters = [one for one in dict.fromkeys(text) if not one.isspace()]
+    """What the vocabulary does not know in a text: words or characters, each once."""
     options: dict[str, Any] = {"add_special_tokens": False}
-    found = [one for one in characters if tokenizer.unk_token_id in tokenizer(one, **options).input_ids]
-    return "".join(found)
+    unknown = tokenizer.unk_token_id
+    if tokenizer.is_fast:
+        encoded = tokenizer(text, return_offsets_mapping=True, **options)
+        spans = [
+            span for number, span in zip(encoded.input_ids, encoded.offset_mapping, strict=True) if number == unknown
+        ]
+        found = [text[start:end].strip() for start, end in spans]
+    else:
+        found = [one for one in text if not one.isspace() and unknown in tokenizer(one, **options).input_ids]
+    return " ".join(dict.fromkeys(one for one in found if one))

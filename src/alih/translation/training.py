@@ -209,7 +209,7 @@ class _Run:
         if settings.schedule == "linear" and not self.curve:
             self._look([])  # what the model can do before it learns
         self._model.train()
-        stopped: Literal["patience", "deadline", "interrupted"] | None = None
+        stopped: Literal["patience", "deadline", "interrupted"] | None = "patience" if self._is_stuck() else None
         with progress.step("training the translator", settings.steps - self.step, "steps") as advance:
             while self.step < settings.steps and not stopped:
                 if self._batch == len(batches):

@@ -182,18 +182,18 @@ class Translator:
     def _notes(self, encoded: EncodedSources, texts: Sequence[str], origins: Sequence[str]) -> list[str]:
         notes = []
         for row in encoded.cut[:5]:
-            words = len(texts[row].split())
+            count = counted(len(texts[row].split()), "word")
             notes.append(
-                f"{origins[row]}: {counted(words, 'word')}, cut after {self.max_tokens} tokens; what is beyond is not "
+                f"{origins[row]}: {count}, cut after {self.max_tokens} tokens; what is beyond is not "
                 "translated. Give a sentence a line."
             )
         if len(encoded.cut) > 5:
             notes.append(f"{len(encoded.cut):,} sentences in all were cut after {self.max_tokens} tokens.")
         if encoded.unknown:
-            characters = "".join(dict.fromkeys("".join(encoded.unknown.values())))
+            words = list(dict.fromkeys(" ".join(encoded.unknown.values()).split()))
             which = listed((origins[row] for row in encoded.unknown), 5)
             notes.append(
-                f"{which}: the model does not know {' '.join(characters[:20]) or 'some words'}; it reads "
+                f"{which}: the model does not know {listed(words, 8) or 'some words'}; it reads "
                 f"{self.tokenizer.unk_token} there."
             )
         return notes
