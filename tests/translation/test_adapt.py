@@ -14,7 +14,7 @@ from alih.compare.runfolder import RunFolder
 from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.translation import adapt as module
-from alih.translation import training
+from alih.translation import rates, training
 from alih.translation.adapt import adapt, resume
 from alih.translation.options import TranslationOptions
 from alih.translation.result import Translation
@@ -150,6 +150,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"model": str(place / "marian"), "target_language": "id", "steps": 20, "route": "lora"}
+    options["learning_rate"] = 1e-3
     whole = run(place, tmp_path / "whole", **options)
     old = training._Run._update
 
@@ -251,3 +252,19 @@ def test_long_pairs_are_left_out_and_said(tmp_path: Path) -> None:
     assert sum(result.sizes.values()) <= 61
     texts = " ".join(told["notes"])
     assert "of more than 20 tokens left out" in texts or "cut after 20 tokens" in texts
+
+
+def test_the_learning_rate_is_searched_and_kept(place: Path, tmp_path: Path) -> None:
+    options = {"model": str(place / "marian"), "target_language": "id", "steps": 40, "route": "lora"}
+    result = run(place, tmp_path, **options)
+    told = dict(json.loads((tmp_path / "last" / "rates.json").read_text()))
+    assert list(told) == list(rates.RATES["lora"])
+    assert result.rate == min(told, key=lambda rate: told[rate])
+    given = run(place, tmp_path / "given", **options, learning_rate=result.rate)
+    assert [p.validation_loss for p in given.outcome.curve] == [p.validation_loss for p in result.outcome.curve]
+
+
+def test_a_rate_that_diverges_is_not_taken(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rates.RATES, "finetune", (1e-3, 1e30))
+    monkeypatch.setattr("alih.translation.start._CLIP", None)
+    assert run(place, tmp_path, model=str(place / "marian"), target_language="id", steps=20).rate == 1e-3

@@ -7,7 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from alih.translation.loss import loss_of_pairs
 from alih.translation.opened import seq2seq_config
 from alih.translation.options import TranslationOptions
 from alih.translation.pairs import Pairs
+from alih.translation.rates import search
 from alih.translation.result import Example, Translation
 from alih.translation.scores import score
 from alih.translation.start import Start, from_model, from_scratch
@@ -164,12 +165,19 @@ def _run(
     before = None if options.model is None else _before(folder, begin, corpus.test, progress)
     precision = precision_for(device(), options.precision, progress)
     settings = begin.settings(train.pairs, options, precision)
-    progress.say(f"{begin.label}: {begin.model}, {direction.label}, at most {settings.steps:,} steps.")
+    way = f", {direction.label}" if direction.label else ""
+    progress.say(f"{begin.label}: {begin.model}{way}, at most {settings.steps:,} steps.")
     with measure() as cost:
         adapters = begin.prepare()
         model = begin.opened.model
         trainable = sum(value.numel() for value in model.parameters() if value.requires_grad)
         state = folder.path / _STATE
+        if settings.rate == 0:
+            route = options.chosen_route
+            rate = search(
+                route, model, train.pairs, held.pairs, settings, folder.path, deadline=deadline, progress=progress
+            )
+            settings = replace(settings, rate=rate)
         outcome = fit(model, train.pairs, held.pairs, settings, state, deadline=deadline, progress=progress)
     if outcome.stopped == "interrupted":
         progress.say("Stopped. The best model so far is handed over; Ctrl-C again leaves without one.")

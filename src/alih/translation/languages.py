@@ -37,8 +37,10 @@ class Direction:
 
     @property
     def label(self) -> str:
-        """The direction in words: "en → id"."""
-        return " → ".join(part for part in (self.source, self.target) if part) or "as trained"
+        """The direction in words: "en → id"; empty where no language was named."""
+        if self.source is None and self.target is not None:
+            return f"into {self.target}"
+        return " → ".join(part for part in (self.source, self.target) if part)
 
 
 def direction_of(

@@ -76,7 +76,7 @@ class Translation:
             "high": self.validation.bleu.high,
         }
         best = next(point for point in self.outcome.curve if point.step == self.outcome.best_step)
-        words = _words(self)
+        words = [*_words(self), *(f"Test: {line}" for line in str(self.test).splitlines())]
         return {
             "interrupted": self.interrupted,
             "seconds": self.seconds,
@@ -164,7 +164,7 @@ def _words(result: Translation) -> list[str]:
     best = next(point for point in outcome.curve if point.step == outcome.best_step)
     share = "" if result.trainable == result.parameters else f", {result.trainable:,} of them trained"
     lines = [
-        f"{result.label}: {result.model}, {result.translator.direction.label}, "
+        f"{result.label}: {', '.join(part for part in (result.model, result.translator.direction.label) if part)}, "
         f"{result.parameters:,} parameters{share}.",
         f"{counted(result.sizes['train'], 'training pair')}; {counted(outcome.steps, 'step')} in "
         f"{duration(outcome.seconds)}, {_ENDS[outcome.stopped]}; at most {size_of(result.peak_memory)} of memory.",

@@ -14,9 +14,6 @@ from alih.pretrained.quiet import quiet
 from alih.translation.opened import Opened
 from alih.translation.options import TranslationOptions
 
-#: Peak learning rates where the user names none: adapters start at zero and want about ten times more.
-RATES = {"finetune": 1e-4, "lora": 1e-3}
-
 
 def prepare(opened: Opened, options: TranslationOptions) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.

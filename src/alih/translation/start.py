@@ -28,6 +28,8 @@ from alih.translation.training import Settings, batches_an_epoch
 _PATIENCE = 8
 #: Of a pre-trained model: epochs and bounds of the steps, looks at the validation pairs, tokens of a batch.
 _EPOCHS, _LEAST_STEPS, _MOST_STEPS, _LOOKS, _BATCH_TOKENS = 3, 100, 20_000, 10, 1000
+#: Length that a pre-trained model's gradients are scaled down to.
+_CLIP: float | None = 1.0
 
 
 @dataclass(frozen=True)
@@ -170,10 +172,10 @@ def _linear(train: Sequence[Pair], options: TranslationOptions, precision: Preci
         averaged=1,
         patience=None,
         schedule="linear",
-        rate=options.learning_rate or routes.RATES[options.chosen_route],
+        rate=options.learning_rate or 0.0,  # found by short runs; see `rates.search`
         warmup=max(1, steps // 10),
         width=1,
-        clip=1.0,
+        clip=_CLIP,
         seed=options.seed,
         precision=precision,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +242,6 @@ def _check_direction(told: Told, target: str | None, direction: Direction, opene
     known = told.target_language
     if target is not None and not direction.prefix and direction.first_token is None and target != known:
         raise OptionError(
-            f"--to {target}: {opened.name} translates one way ({replace(direction, target=known).label}); leave --to "
-            "out, or take a model of several languages."
+            f"--to {target}: {opened.name} translates one way{f', into {known}' if known else ''}; leave --to out, or "
+            "take a model of several languages."
         )
