@@ -102,16 +102,6 @@ def cosine_head(vectors: NDArray[np.float32], centre: NDArray[np.float32], lengt
     return weight.float(), -(weight @ torch.from_numpy(centre).double()).float()
 
 
-def distance_head(vectors: NDArray[np.float32], length: float) -> tuple[Tensor, Tensor]:
-    """Weight and bias whose logits are −SCALE / (2 length²) · |f − v|², up to a term that all classes share.
-
-    |f − v|² = |f|² − 2 f·v + |v|²: nearest class mean as a linear layer (Snell et al. 2017, arXiv 1703.05175, eq. 8).
-    """
-    inside = torch.from_numpy(vectors).double()
-    factor = SCALE / length**2
-    return (factor * inside).float(), (-factor / 2 * inside.square().sum(dim=1)).float()
-
-
 def fold(pretrained: Pretrained, weight: Tensor, bias: Tensor) -> None:
     """Write class vectors into the model's head; a head without bias takes the weight alone."""
     (layer,) = (m for m in head_modules(pretrained.model, pretrained.anatomy).modules() if isinstance(m, nn.Linear))

@@ -124,6 +124,7 @@ def choose_shots(
         taken = [int(to_mean.argmin())]
         nearest = np.linalg.norm(inside - inside[taken[0]], axis=1)
         while len(taken) < min(shots, len(own)):
+            nearest[taken] = -1.0  # among equal rows, none is taken twice
             taken.append(int(nearest.argmax()))
             nearest = np.minimum(nearest, np.linalg.norm(inside - inside[taken[-1]], axis=1))
         found += own[taken].tolist()
