@@ -25,6 +25,7 @@ import numpy as np
 
 from machine import machine
 
+sys.path.pop(0)  # this folder, whose peft.py would hide the library of that name
 SHARED = Path(os.environ.get("ALIH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 RESULTS = Path(__file__).parent / "results" / "rag.json"
 #: Chunks of the library whose latency is measured, at least.
@@ -257,7 +258,10 @@ def defaults(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
 
 def ingest(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Texts a second: a library, the embedding model alone on the same chunks, and LlamaIndex."""
+    from alih.pretrained.resolve import resolve
+
     folder = _written(work / "ingest", _cranfield()[0], "")
+    weights = {"MINILM": str(resolve("alih/minilm").path)}
     arms = ["library", "embedding"] + (["llamaindex"] if arguments.llamaindex else [])
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
     for _ in range(arguments.repeats):
@@ -265,7 +269,7 @@ def ingest(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             python = arguments.llamaindex if arm == "llamaindex" else sys.executable
             with tempfile.TemporaryDirectory() as place:
                 command = [python, __file__, "--arm", arm, "--texts", str(folder), "--work", place]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | weights)
             if done.returncode:
                 sys.exit(done.stderr)
             runs[arm].append(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -315,9 +319,7 @@ def arm_llamaindex(folder: Path, work: Path) -> dict[str, float]:
     from llama_index.core.node_parser import SentenceSplitter
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
-    from alih.pretrained.resolve import resolve
-
-    model = HuggingFaceEmbedding(model_name=str(resolve("alih/minilm").path), embed_batch_size=32, device="cpu")
+    model = HuggingFaceEmbedding(model_name=os.environ["MINILM"], embed_batch_size=32, device="cpu")
     model.get_query_embedding("warm up")
     tokenizer = model._model.tokenizer
     splitter = SentenceSplitter(

@@ -83,7 +83,7 @@ class Options:
     seeds: int = _option(3, "repeat each route at full size with so many seeds")
     seed: int = _option(0, "the first seed; everything random follows from it")
     max_time: float | None = _option(
-        None, "stop trying more after this long: 90s, 20m, 1h (what was measured is reported)", duration=True
+        None, "stop trying more after this long: 90s, 20m, 1h (the first head is always finished)", duration=True
     )
     max_memory: float | None = _option(
         None, "most memory that adapting may take: 8GB, 500MB (variants over it are not chosen)", metavar="SIZE"
