@@ -104,3 +104,11 @@ def test_options_of_reading_are_refused_where_the_data_was_read_before(reviews_c
     dataset = read(reviews_csv)
     with pytest.raises(OptionError, match=r"max_examples.*alih\.read"):
         compare(dataset, Options(model=str(tiny_bert), max_examples=20), Progress(quiet=True))
+
+
+def test_what_breaks_the_limits_stops_nobody_and_is_said(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": RATES, "epochs": 1, "seeds": 1}
+    found = compare(reviews_csv, Options.from_mapping({**wanted, "max_latency": 1e-6}), Progress(quiet=True))
+    full = {trial.label for trial in found.trials if trial.purpose == "full"}
+    assert full == {record["label"] for record in found.records}, "all were measured on all examples"
+    assert any("Every variant measured is over your limits" in words for words in found.decision.words)
