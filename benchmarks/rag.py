@@ -260,7 +260,7 @@ def ingest(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Texts a second: a library, the embedding model alone on the same chunks, and LlamaIndex."""
     from alih.pretrained.resolve import resolve
 
-    folder = _written(work / "ingest", _cranfield()[0], "")
+    folder = _written(work / "ingest", _cranfield()[0][: arguments.documents], "")
     weights = {"MINILM": str(resolve("alih/minilm").path)}
     arms = ["library", "embedding"] + (["llamaindex"] if arguments.llamaindex else [])
     runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
@@ -274,15 +274,26 @@ def ingest(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
                 sys.exit(done.stderr)
             runs[arm].append(json.loads(done.stdout.strip().splitlines()[-1]))
             print(f"{arm:12} {runs[arm][-1]}", file=sys.stderr, flush=True)
-    rate = {arm: float(np.median([one["chunks"] / one["seconds"] for one in each])) for arm, each in runs.items()}
-    spent = {arm: float(np.median([one["seconds"] for one in each])) for arm, each in runs.items()}
-    return {
-        "documents": len(list(folder.iterdir())),
-        "runs": runs,
-        "chunks_a_second": rate,
-        "library_over_embedding": rate["library"] / rate["embedding"],
-        "library_over_llamaindex": spent["llamaindex"] / spent["library"] if "llamaindex" in arms else None,
-    }
+    told: dict[str, Any] = {"documents": len(list(folder.iterdir())), "runs": runs}
+    for clock in ("seconds", "processor_seconds"):
+        spent = {arm: float(np.median([one[clock] for one in each])) for arm, each in runs.items()}
+        rate = {arm: runs[arm][0]["chunks"] / spent[arm] for arm in arms}
+        suffix = "" if clock == "seconds" else "_by_processor_time"
+        told["library_over_embedding" + suffix] = rate["library"] / rate["embedding"]
+        if "llamaindex" in arms:
+            told["library_over_llamaindex" + suffix] = spent["llamaindex"] / spent["library"]
+    return told
+
+
+class _Clock:
+    """Seconds that passed, and seconds that this process worked: on a shared machine the second one is the steadier."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        wall, worked = self._start
+        return {"seconds": time.perf_counter() - wall, "processor_seconds": time.process_time() - worked}
 
 
 def arm_library(folder: Path, work: Path) -> dict[str, float]:
@@ -291,9 +302,9 @@ def arm_library(folder: Path, work: Path) -> dict[str, float]:
 
     library = Library("ingest", work)
     library.embedder.query("warm up")
-    start = time.perf_counter()
+    clock = _Clock()
     report = library.add(folder)
-    return {"seconds": time.perf_counter() - start, "chunks": report.embedded}
+    return {**clock.read(), "chunks": report.embedded}
 
 
 def arm_embedding(folder: Path, _work: Path) -> dict[str, float]:
@@ -308,9 +319,9 @@ def arm_embedding(folder: Path, _work: Path) -> dict[str, float]:
     texts = [one.embedded for document in documents if hasattr(document, "blocks")
              for one in chunk(document, ChunkOptions(), model.count)]  # fmt: skip
     texts = list(dict.fromkeys(texts))
-    start = time.perf_counter()
+    clock = _Clock()
     model.passages(texts)
-    return {"seconds": time.perf_counter() - start, "chunks": len(texts)}
+    return {**clock.read(), "chunks": len(texts)}
 
 
 def arm_llamaindex(folder: Path, work: Path) -> dict[str, float]:
@@ -325,13 +336,13 @@ def arm_llamaindex(folder: Path, work: Path) -> dict[str, float]:
     splitter = SentenceSplitter(
         chunk_size=200, chunk_overlap=0, tokenizer=lambda text: tokenizer.encode(text, add_special_tokens=False)
     )  # its chunk size counts the metadata (the file's name and path) along with the text
-    start = time.perf_counter()
+    clock = _Clock()
     documents = SimpleDirectoryReader(str(folder)).load_data()
     for one in documents:
         one.metadata = {}
     index = VectorStoreIndex.from_documents(documents, transformations=[splitter], embed_model=model)
     index.storage_context.persist(str(work / "index"))
-    return {"seconds": time.perf_counter() - start, "chunks": len(index.docstore.docs)}
+    return {**clock.read(), "chunks": len(index.docstore.docs)}
 
 
 def latency(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -431,7 +442,15 @@ def render(report: dict[str, Any]) -> str:
         for name, one in report["parts"]["idk_mrc"]["abstention"].items():
             lines.append(f"{name}: AUROC {one['auroc']:.3f}; {json.dumps(one['at_threshold'])}")
     for name, ratios in (
-        ("ingest", {"library_over_embedding": "≥ 0.9", "library_over_llamaindex": "≥ 1.5"}),
+        (
+            "ingest",
+            {
+                "library_over_embedding": "≥ 0.9",
+                "library_over_embedding_by_processor_time": "≥ 0.9",
+                "library_over_llamaindex": "≥ 1.5",
+                "library_over_llamaindex_by_processor_time": "≥ 1.5",
+            },
+        ),
         ("latency", {"ask_over_embedding": "≤ 2"}),
         ("reindex", {"again_over_first": "≤ 0.02"}),
     ):
@@ -449,6 +468,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for the libraries; kept, so that a second run is quick")
     parser.add_argument("--llamaindex", metavar="PYTHON", help="interpreter that has LlamaIndex")
     parser.add_argument("--reranked", type=int, default=200, help="questions of IDK-MRC to rerank for (default: 200)")
+    parser.add_argument("--documents", type=int, default=1400, help="to ingest (default: 1400)")
     parser.add_argument("--repeats", type=int, default=1, help="of the ingest (default: 1)")
     parser.add_argument("--prepare", action="store_true", help="only make the large library of --only latency")
     parser.add_argument("--output", type=Path, default=RESULTS)
