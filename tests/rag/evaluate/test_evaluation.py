@@ -116,6 +116,11 @@ def test_latency_has_every_stage(handbook: Library) -> None:
     assert found["all"] >= found["embed"]
 
 
+def test_a_verbatim_answer_is_looked_for_in_its_source(handbook: Library) -> None:
+    asked = [QUESTIONS[0], replace(QUESTIONS[0], answers=("a dozen days",)), QUESTIONS[2], QUESTIONS[3]]
+    assert [one.verbatim for one in checked(handbook, asked)] == [True, False, False, False]
+
+
 def test_questions_of_which_nothing_is_known_are_refused(handbook: Library) -> None:
     with pytest.raises(DataError, match="nothing can be measured"):
         evaluate(handbook, [Question("?")])

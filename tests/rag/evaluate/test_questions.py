@@ -106,3 +106,9 @@ def test_pages_are_ranked_where_a_page_is_asked_for() -> None:
 def test_without_sources_the_first_passage_with_the_answer_counts() -> None:
     found = [passage("a", text="no"), passage("b", text="yes"), passage("c", text="yes")]
     assert grades(Question("?", ("yes",)), found, lambda text: text == "yes") == ([0, 1, 0], [1])
+
+
+def test_with_a_verbatim_answer_the_passage_is_to_be_found_not_just_its_document() -> None:
+    found = [passage("a", text="no"), passage("b", text="yes"), passage("a", text="yes"), passage("a", text="yes")]
+    question = Question("?", ("yes",), {"a": 1}, verbatim=True)
+    assert grades(question, found, lambda text: text == "yes") == ([0, 0, 1, 0], [1])

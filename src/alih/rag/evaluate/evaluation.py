@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from alih.data.messages import counted
 from alih.errors import DataError
 from alih.evaluate.bootstrap import Difference
 from alih.progress import Progress
-from alih.rag.evaluate.grounding import GroundingError, grounding_error
+from alih.rag.evaluate.grounding import GroundingError, grounding_error, texts_of
 from alih.rag.evaluate.intervals import difference
+from alih.rag.evaluate.matching import holds
 from alih.rag.evaluate.measure import ABSTENTION, ANSWERS, RANKING, Measured, Reader, latency, measure
 from alih.rag.evaluate.questions import Question, resolve
 from alih.rag.evaluate.remember import Remembering
@@ -185,7 +186,15 @@ def checked(library: Opened, questions: Sequence[Question]) -> list[Question]:
     """
     if not any(one.ranked or one.answers is not None for one in questions):
         raise DataError('no question has an "answer" or a "source", so nothing can be measured. Add one of them.')
-    return resolve(questions, library.catalogue.roots(), library.catalogue.documents())
+    known = resolve(questions, library.catalogue.roots(), library.catalogue.documents())
+    return [replace(one, verbatim=_stands(library, one)) for one in known]
+
+
+def _stands(library: Opened, question: Question) -> bool:
+    """Whether an answer stands word for word in a passage of a source."""
+    if not question.answers or question.page is not None:
+        return False
+    return any(holds(text, question.answers) for name in question.relevant for text in texts_of(library, name))
 
 
 def _table(title: str, measures: Sequence[str], measured: Sequence[Measured]) -> list[str]:

@@ -46,7 +46,7 @@ def grounding_error(library: Opened, questions: Sequence[Question]) -> Grounding
     usable = [one for one in questions if one.answers and one.relevant]
     for number, one in enumerate(usable):
         answers = one.answers or ()
-        texts = [text for document in one.relevant for _, text in library.catalogue.neighbours(document, 0, _MANY)]
+        texts = [text for document in one.relevant for text in texts_of(library, document)]
         passage = next((text for text in texts if holds(text, answers)), None)
         if passage is None:
             continue
@@ -59,3 +59,8 @@ def grounding_error(library: Opened, questions: Sequence[Question]) -> Grounding
     if not true or not false:
         return None
     return GroundingError(1 - sum(true) / len(true), sum(false) / len(false), len(true), len(false))
+
+
+def texts_of(library: Opened, document: str) -> list[str]:
+    """The passages of a document, in order."""
+    return [text for _, text in library.catalogue.neighbours(document, 0, _MANY)]

@@ -49,7 +49,7 @@ class Measured:
 
     Each measure is (questions,), NaN where it says nothing about a question:
 
-    * recall@k, mrr, ndcg@10: of documents (or pages) with the answer; see `alih.rag.evaluate.questions.grades`.
+    * recall@k, mrr, ndcg@10: of passages, pages or documents; see `alih.rag.evaluate.questions.grades`.
     * exact, f1, holds: the answer against the right ones, 0 where none was given; `holds` where it has one
       of them word for word.
     * score: f1 of questions that have an answer; of those that have none, 1 where none was given.

@@ -27,12 +27,15 @@ class Question:
         answers: each of them right; empty where there is none in the documents; None where none was given.
         relevant: name of each document that holds the answer, and how relevant it is (1 unless graded).
         page: of the document, where only one counts.
+        verbatim: an answer stands word for word in a passage of a source, so that this passage is to be found, not just
+            any of the document; found out by `alih.rag.evaluate.evaluation.checked`.
     """
 
     text: str
     answers: tuple[str, ...] | None = None
     relevant: Mapping[str, float] = field(default_factory=dict)
     page: int | None = None
+    verbatim: bool = False
 
     @property
     def unanswerable(self) -> bool:
@@ -153,8 +156,9 @@ def _named(told: str, question: Question, roots: Sequence[Root], known: Collecti
 def grades(question: Question, passages: Sequence[Passage], holds: Any) -> tuple[list[float], list[float]]:
     """How relevant what was found is, best first, and how relevant everything relevant is.
 
-    With sources the documents (or their pages) are ranked, each at its first passage. Without, passages count that hold
-    an answer word for word; since nobody knows how many there are, the first one counts for all.
+    Where an answer stands word for word in a source, passages of the sources that hold it count; where there are no
+    sources, all passages that hold it. Nobody knows how many there are, so the first one counts for all. Otherwise the
+    documents (or their pages) are ranked, each at its first passage.
 
     Args:
         question: with resolved sources.
@@ -164,8 +168,12 @@ def grades(question: Question, passages: Sequence[Passage], holds: Any) -> tuple
     Returns:
         a grade for each place of the ranking, and the grades of all relevant documents.
     """
-    if not question.relevant:
-        hits = [bool(holds(one.text)) for one in passages]
+    if question.verbatim or not question.relevant:
+        hits = [
+            bool(holds(one.text))
+            and (not question.relevant or any(row.document in question.relevant for row in one.sources))
+            for one in passages
+        ]
         first = hits.index(True) if True in hits else None
         return [1.0 if place == first else 0.0 for place in range(len(hits))], [1.0]
     found: list[float] = []
