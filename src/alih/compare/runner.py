@@ -233,7 +233,8 @@ def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:
     """Parameters that trained, of all: the model's, however few bits they are held in, and the adapters'."""
     added = sum(p.numel() for name, p in adaptation.pretrained.model.named_parameters() if "lora_" in name)
     total = sum(p.numel() for p in bench.pretrained.model.parameters()) + added
-    return Scope(variant.scope, sum(parameter.numel() for parameter in _trained(adaptation)), total)
+    trained = 0 if variant.prompt is not None else sum(parameter.numel() for parameter in _trained(adaptation))
+    return Scope(variant.scope, trained, total)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
