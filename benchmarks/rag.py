@@ -334,12 +334,12 @@ def arm_llamaindex(folder: Path, work: Path) -> dict[str, float]:
     model.get_query_embedding("warm up")
     tokenizer = model._model.tokenizer
     splitter = SentenceSplitter(
-        chunk_size=200, chunk_overlap=0, tokenizer=lambda text: tokenizer.encode(text, add_special_tokens=False)
-    )  # its chunk size counts the metadata (the file's name and path) along with the text
+        chunk_size=180, chunk_overlap=0, tokenizer=lambda text: tokenizer.encode(text, add_special_tokens=False)
+    )
     clock = _Clock()
     documents = SimpleDirectoryReader(str(folder)).load_data()
     for one in documents:
-        one.metadata = {}
+        one.metadata = {}  # file names would count as text, and be embedded with every chunk
     index = VectorStoreIndex.from_documents(documents, transformations=[splitter], embed_model=model)
     index.storage_context.persist(str(work / "index"))
     return {**clock.read(), "chunks": len(index.docstore.docs)}

@@ -297,3 +297,13 @@ def test_a_streamed_answer_is_checked_sentence_by_sentence(run: Run, server: str
     Server.told = told
     code, out, _ = run("ask", "Berapa hari cuti tahunan?", "--server", server, "--model", "any")
     assert (code, out) == (0, shown)
+
+
+def test_written_answers_are_measured_like_quoted_ones(run: Run, server: str, tmp_path: Path) -> None:
+    Server.told = "Setiap pegawai berhak atas 12 hari cuti tahunan. [1] Cuti juga bisa dijual kepada negara. [1]"
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"question": "Berapa hari cuti tahunan?", "answer": "12 hari", "source": "handbook.md"}\n')
+    found = json.loads(run("rag", "eval", str(file), "--server", server, "--model", "any", "--only-own", "--json")[1])
+    measures = found["configurations"][0]["measures"]
+    assert found["generator"] == "any"
+    assert (measures["holds"]["mean"], measures["grounded"]["mean"]) == (1.0, 0.5)
