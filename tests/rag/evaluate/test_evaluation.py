@@ -121,6 +121,15 @@ def test_a_verbatim_answer_is_looked_for_in_its_source(handbook: Library) -> Non
     assert [one.verbatim for one in checked(handbook, asked)] == [True, False, False, False]
 
 
+@pytest.mark.filterwarnings("error")
+def test_questions_without_answers_alone_measure_abstention(handbook: Library) -> None:
+    options = {"bm25": Retrieval("lexical"), "dense": Retrieval("dense"), "hybrid": Retrieval()}
+    shown = str(evaluate(handbook, [Question("Who is the king?", ())], options))
+    assert "none: recall" in shown
+    assert "nDCG" not in shown
+    assert "nan" not in shown
+
+
 def test_questions_of_which_nothing_is_known_are_refused(handbook: Library) -> None:
     with pytest.raises(DataError, match="nothing can be measured"):
         evaluate(handbook, [Question("?")])

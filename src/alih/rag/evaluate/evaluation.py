@@ -99,7 +99,7 @@ class Evaluation:
                 f"{100 * self.grounding.accepted:.0f} % of {self.grounding.false_claims} false ones."
             )
         parts = {one.name: one for one in self.measured}
-        if {"bm25", "dense", "hybrid"} <= parts.keys():
+        if {"bm25", "dense", "hybrid"} <= parts.keys() and not np.isnan(parts["hybrid"].values["ndcg@10"]).all():
             better = max(("bm25", "dense"), key=lambda name: float(np.nanmean(parts[name].values["ndcg@10"])))
             gap = self.difference("ndcg@10", "hybrid", better)
             verdict = "worse than" if gap.high < 0 else "better than" if gap.low > 0 else "not to be told from"
