@@ -57,3 +57,32 @@ def test_a_loss_that_is_no_number_never_wins() -> None:
     choice, better = offered([np.full((40, 2), np.nan, dtype=np.float32)], labels)
     assert better == [False]
     assert not np.isfinite(choice.loss)
+
+
+def test_no_group_chooses_and_is_scored() -> None:
+    labels = np.arange(60) % 2
+    groups = [f"customer {row % 7}" for row in range(60)]
+    good = 3 * np.eye(2, dtype=np.float32)[labels]
+    choosing: list[set[str]] = []
+
+    def seen(found: np.ndarray, rows: np.ndarray) -> float:
+        if len(rows) < 60:
+            choosing.append({groups[row] for row in rows})
+        return wrong(found, labels[rows])
+
+    choice = EpochChoice(TWO, torch.from_numpy(labels), seen, groups)
+    choice.offer(good)
+    one, other = choosing
+    assert one | other == set(groups)
+    assert not one & other
+    assert min(len(one), len(other)) >= 3, "about half each"
+
+
+def test_one_group_alone_is_not_halved() -> None:
+    labels = np.arange(40) % 2
+    good = 3 * np.eye(2, dtype=np.float32)[labels]
+    choice = EpochChoice(TWO, torch.from_numpy(labels), None, ["one"] * 40)
+    assert choice.offer(-good)
+    assert choice.offer(good)
+    assert choice.held_out is not None
+    assert np.array_equal(choice.held_out, good)

@@ -375,6 +375,7 @@ class Stage:
             progress=self.bench.progress,
             deadline=deadline,
             criterion=None if isinstance(self.module, HeadModel) else self._badness,
+            groups=self.bench.parts["validation"].examples.groups,
             what=what,
         )
 

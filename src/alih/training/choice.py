@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,17 +34,21 @@ class EpochChoice:
         task: decides the loss.
         labels: of the validation rows.
         criterion: what the best epoch minimises, ties going to the lower loss; None = the loss.
+        groups: of the validation rows; those of one group never stand in both halves. None = every row by itself.
     """
 
-    def __init__(self, task: Task, labels: Tensor, criterion: Criterion | None) -> None:
+    def __init__(
+        self, task: Task, labels: Tensor, criterion: Criterion | None, groups: Sequence[str] | None = None
+    ) -> None:
         self._task, self._labels, self._criterion = task, labels, criterion
         everything = np.arange(len(labels), dtype=np.int64)
         self._everything = everything
-        mixed = np.random.default_rng(0).permutation(everything)
-        halves = (np.sort(mixed[::2]), np.sort(mixed[1::2]))
+        halves = _halves(everything if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1])
         #: (rows that choose, rows that are scored, best value so far)
         self._folds: list[tuple[Rows, Rows]] = (
-            [(halves[0], halves[1]), (halves[1], halves[0])] if len(labels) >= _LEAST_TO_HALVE else []
+            [(halves[0], halves[1]), (halves[1], halves[0])]
+            if len(labels) >= _LEAST_TO_HALVE and min(map(len, halves))
+            else []
         )
         self._fold_best = [(math.inf, math.inf)] * len(self._folds)
         self._best = (math.inf, math.inf)
@@ -80,3 +84,17 @@ class EpochChoice:
         if not math.isfinite(loss):
             return math.inf, math.inf
         return (loss if self._criterion is None else self._criterion(chosen, rows)), loss
+
+
+def _halves(group: Rows) -> tuple[Rows, Rows]:
+    """Rows in two parts, no group in both: groups in a fixed random order, each to the smaller part."""
+    halves: tuple[list[Rows], list[Rows]] = ([], [])
+    sizes = [0, 0]
+    rows = np.argsort(group, kind="stable")
+    by_group = np.split(rows, np.flatnonzero(np.diff(group[rows])) + 1)
+    for index in np.random.default_rng(0).permutation(len(by_group)):
+        half = int(sizes[1] < sizes[0])
+        halves[half].append(by_group[index])
+        sizes[half] += len(by_group[index])
+    empty = np.empty(0, dtype=np.int64)
+    return np.sort(np.concatenate([empty, *halves[0]])), np.sort(np.concatenate([empty, *halves[1]]))

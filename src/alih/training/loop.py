@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -97,6 +98,7 @@ def fit(
     progress: Progress,
     deadline: float | None = None,
     criterion: Criterion | None = None,
+    groups: Sequence[str] | None = None,
     what: str = "training",
 ) -> FitResult:
     """Train the parameters of `module` that require gradients; leave it in evaluation mode with its best weights.
@@ -115,6 +117,7 @@ def fit(
         progress: where to report.
         deadline: `time.monotonic()` after which no further step is made.
         criterion: maps logits (n, outputs) of some validation rows, and these rows, to what the best epoch minimises.
+        groups: of the validation examples; those of one group choose together, or are scored together.
         what: what is trained, for the progress.
 
     Raises:
@@ -131,7 +134,7 @@ def fit(
         try:
             total = settings.epochs * len(train)
             with progress.step(what, total, "examples") as advance:
-                return _epochs(run, best, validation, task, criterion, advance)
+                return _epochs(run, best, validation, task, criterion, groups, advance)
         finally:
             best.restore()
             for parameter in module.parameters():
@@ -235,6 +238,7 @@ def _epochs(
     validation: Feed | None,
     task: Task,
     criterion: Criterion | None,
+    groups: Sequence[str] | None,
     advance: Advance,
 ) -> FitResult:
     settings = run.settings
@@ -243,7 +247,7 @@ def _epochs(
     choice = None
     if validation is not None:
         assert validation.labels is not None
-        choice = EpochChoice(task, validation.labels, criterion)
+        choice = EpochChoice(task, validation.labels, criterion, groups)
     stopped: Literal["patience", "deadline"] | None = None
     for epoch in range(1, settings.epochs + 1):
         train_loss, complete = _epoch(run, epoch, task, advance)
