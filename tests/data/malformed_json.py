@@ -32,6 +32,12 @@ JSON = [
         "reviews.json",
     ),
     Case(
+        "JSON with its splits one level too deep",
+        file('{"data": {"train": [{"text": "a", "label": "b"}]}}', "reviews.json"),
+        ("reviews.json", '"data" holds "train"', "files of their own"),
+        "reviews.json",
+    ),
+    Case(
         "a JSON list of strings",
         file('["a", "b"]', "reviews.json"),
         ("reviews.json, row 1", "no columns", '{"text"'),

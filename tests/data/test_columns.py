@@ -105,3 +105,12 @@ def test_a_missing_header_is_said() -> None:
     found = replace(table(**{"column 1": prose, "column 2": two}), name="t.tsv", header=False)
     note = choose(found, text=None, label=None, group=None).note
     assert note == "t.tsv: no header line: took column 1 as text, column 2 as label"
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("Ya", "Tidak"), ("true", "false"), ("0", "1")])
+def test_several_columns_of_yes_and_no_may_be_classes_and_the_advice_says_so(words: tuple[str, str]) -> None:
+    def cell(n: int) -> str:
+        return words[n % 2]
+
+    with pytest.raises(DataError, match='or --label "p,q,r" if each is one class of several'):
+        choose(table(text=prose, p=cell, q=cell, r=cell), text=None, label=None, group=None)

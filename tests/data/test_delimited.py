@@ -67,6 +67,20 @@ def test_blank_lines_count_but_hold_nothing(tmp_path: Path) -> None:
     assert table.origins == ["table.csv, row 3", "table.csv, row 6"]
 
 
+@pytest.mark.parametrize("mark", [";", "\t", ","])
+def test_the_delimiter_that_excel_names_is_taken_and_rows_keep_their_numbers(tmp_path: Path, mark: str) -> None:
+    table = read_delimited(write(tmp_path, f"sep={mark}\r\ntext{mark}label\r\none{mark}a\r\ntwo{mark}b\r\n"))
+    assert table.columns == {"text": ["one", "two"], "label": ["a", "b"]}
+    assert table.origins == ["table.csv, row 3", "table.csv, row 4"]
+
+
+def test_lines_of_comment_above_the_header_are_left_out_and_said(tmp_path: Path) -> None:
+    table = read_delimited(write(tmp_path, "# export of May\n# two rows\ntext,label\n#one,a\ntwo,b\n"))
+    assert table.columns == {"text": ["#one", "two"], "label": ["a", "b"]}
+    assert table.origins == ["table.csv, row 4", "table.csv, row 5"]
+    assert table.notes == ("table.csv: left out 2 lines at the top that begin with #",)
+
+
 def test_commas_in_texts_do_not_hide_the_semicolon(tmp_path: Path) -> None:
     table = read_delimited(write(tmp_path, "text;label\none, two, three;a\nfour, five;b\nsix;a\n"))
     assert table.columns["text"] == ["one, two, three", "four, five", "six"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,13 +42,21 @@ def read_delimited(path: Path, expected: Collection[str] = (), progress: Progres
         DataError: wrong encoding, nothing in it, or two columns of one name.
     """
     lines = io.StringIO(read_text(path), newline="").readlines()
-    delimiter = _delimiter(lines, path.suffix.lower())
+    # Excel's own first line, sep=; names the delimiter; it stays a line, so that rows keep their numbers.
+    told = re.fullmatch(r"\ufeff?sep=(.)\s*", lines[0], re.IGNORECASE) if lines else None
+    if told and told[1] in _DELIMITERS:
+        lines[0] = "\n"
+    delimiter = told[1] if told and told[1] in _DELIMITERS else _delimiter(lines, path.suffix.lower())
     with (progress or Progress(quiet=True)).step(f"Reading {path.name}", len(lines), "line") as advance:
         records, damaged, notes = _parse(path.name, lines, delimiter, advance)
     if not records:
         first = f" {damaged[0].origin}: {damaged[0].reason}." if damaged else ""
         raise DataError(f"{path.name}: no readable row.{first} Export the file again as CSV UTF-8.")
     width = _width(records)
+    comments = sum(1 for _ in itertools.takewhile(lambda one: _is_comment(one[1], width), records))
+    if comments:
+        notes = (*notes, f"{path.name}: left out {counted(comments, 'line')} at the top that begin with #")
+        records = records[comments:]
     header = has_header([cells for _, cells, _ in records[: _SAMPLE + 1]], expected)
     if header:
         names = _names(path.name, records[0], width)
@@ -75,6 +85,10 @@ def read_delimited(path: Path, expected: Collection[str] = (), progress: Progres
         damaged=tuple(damaged),
         notes=notes,
     )
+
+
+def _is_comment(cells: Sequence[str], width: int) -> bool:
+    return len(cells) < width and cells[0].lstrip("\ufeff ").startswith("#")
 
 
 def has_header(rows: Sequence[Sequence[str]], expected: Collection[str] = ()) -> bool:

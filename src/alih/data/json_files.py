@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alih.data.decoding import read_text
 from alih.data.examples import Damage
+from alih.data.messages import quoted
 from alih.data.table import Cell, Table
 from alih.errors import DataError
 from alih.progress import Progress
@@ -91,14 +92,26 @@ def _table(path: Path, document: Cell) -> Table:
         if not objects:
             raise DataError(f"{path.name}, row 1: a list of plain values has no columns. Write {_SHAPES}.")
         return _from_objects(path, objects, origins, damaged)
-    if isinstance(document, dict) and document:
+    if isinstance(document, dict) and document and not _is_nested(document):
         # pandas writes {column: {"0": …, "1": …}} unless told otherwise.
         columns = {
             str(name): list(cells.values()) if isinstance(cells, dict) else cells for name, cells in document.items()
         }
         if all(isinstance(cells, list) for cells in columns.values()):
             return _from_columns(path, columns)
+    if isinstance(document, dict) and isinstance(nested := document.get("data"), dict):
+        raise DataError(
+            f'{path.name}: "data" holds {quoted(map(str, nested))} in place of rows. Write {_SHAPES}; '
+            "put splits into files of their own (train.json, test.json in one folder)."
+        )
     raise DataError(f"{path.name}: the JSON is not a table. Write {_SHAPES}.")
+
+
+def _is_nested(document: dict[str, Cell]) -> bool:
+    """Whether rows stand one level too deep: {"data": {"train": [{…}, …]}}."""
+    inner = document.get("data") if len(document) == 1 else None
+    deeper = list(inner.values()) if isinstance(inner, dict) else []
+    return any(isinstance(rows, list) for rows in deeper)
 
 
 def _from_objects(path: Path, objects: list[dict[str, Cell]], origins: list[str], damaged: list[Damage]) -> Table:

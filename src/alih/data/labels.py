@@ -116,6 +116,11 @@ def number(cell: Cell, decimal_comma: bool = False) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def is_yes_or_no(cell: str) -> bool:
+    """Whether a cell says that a class holds, or that it does not: 1, true, yes, ya; 0, false, no, tidak."""
+    return cell.strip().casefold() in _YES | _NO - {""}
+
+
 #: How other programs write a cell that holds nothing; here it may be a class that is called so.
 _LIKE_MISSING = frozenset({"nan", "na", "n/a", "#n/a", "null", "none", "<na>"})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alih.data.images import is_image_name
-from alih.data.labels import as_list, number
+from alih.data.labels import as_list, is_yes_or_no, number
 from alih.data.table import Cell, is_missing
 from alih.data.vocabulary import ID, normal, words
 
@@ -31,7 +31,7 @@ class Profile:
         pictures: share of the cells that are pictures or names of picture files.
         lists: share of the cells that are lists.
         objects: share of the cells that are objects.
-        binary: every cell is 0 or 1.
+        binary: every cell says yes or no.
     """
 
     name: str
@@ -101,7 +101,7 @@ def profile(name: str, cells: Sequence[Cell]) -> Profile:
         pictures=sum(map(_is_picture, present)) / whole,
         lists=sum(not isinstance(cell, np.ndarray) and as_list(cell) is not None for cell in present) / whole,
         objects=sum(isinstance(cell, (dict, bytes)) and not _is_picture(cell) for cell in present) / whole,
-        binary=bool(present) and set(texts) <= {"0", "1", "0.0", "1.0", "True", "False"},
+        binary=bool(present) and all(map(is_yes_or_no, set(texts))),
     )
 
 
