@@ -22,7 +22,7 @@ from alih.compare.runfolder import RunFolder
 from alih.errors import RunError
 from alih.progress import Progress
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 200
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from alih import interrupt
 from alih.cli import asking, comparing, explaining, looking, pretraining, ragging, reporting, tokens, translating, using
 from alih.errors import AlihError
 from alih.version import VERSION
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no "–" must not stop a run
+    interrupt.listen()
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"alih: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        interrupt.answered()
         print("alih: stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from alih import interrupt
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
 from alih.compare.decide import Limits
@@ -260,6 +261,7 @@ class Campaign:
         return (-1 if higher_is_better(self.metric) else 1) * trial.metrics[self.metric] + _TIE * loss
 
     def _trial(self, contender: Contender, size: int, seed: int, purpose: Purpose, *, compulsory: bool = False) -> None:
+        interrupt.check()
         if any((t.purpose, t.examples, t.seed) == (purpose, size, seed) for t in contender.trials):
             return
         if contender.settings is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alih.compare.adapted import model_folder
+from alih import interrupt
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
@@ -281,6 +282,7 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
     try:
         campaign.run(variants, sizes)
     except KeyboardInterrupt:
+        interrupt.answered()
         campaign.progress.say(
             f"Stopped. {len(folder.trials())} trials are kept in {folder.path}; go on with: alih resume {folder.path}"
         )

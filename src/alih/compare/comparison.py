@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alih import interrupt
 from alih.compare import plots
 from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign
@@ -101,6 +102,7 @@ class Comparison:
         try:
             handed_over = hand_over(bench, chosen, folder, metric, test=not interrupted)
         except KeyboardInterrupt:
+            interrupt.answered()
             handed_over, interrupted = None, True
         shown = _evidence(campaign, folder, handed_over, curves)
         comparison = cls(
