@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih.data.messages import counted
+
 #: Resamples, as in sacrebleu.
 _RESAMPLES = 1000
 
@@ -72,7 +74,7 @@ class Scores:
         return asdict(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.sentences:,} sentences"]
+        lines = [counted(self.sentences, "sentence")]
         for name, score in (("BLEU", self.bleu), ("chrF", self.chrf)):
             lines.append(f"{name}  {score.point:5.1f}   95 % interval {score.low:.1f} to {score.high:.1f}")
         if self.gain is not None:
