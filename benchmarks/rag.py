@@ -86,8 +86,8 @@ def cranfield(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
     names = library.catalogue.documents()
     missing = sum(name not in names for one in questions for name in one.relevant)
     questions = [Question(one.text, None, {n: g for n, g in one.relevant.items() if n in names}) for one in questions]
-    weighted = {"hybrid, scores": Retrieval(fusion="weighted")}
-    found = evaluate(library, questions, configurations(Retrieval()) | weighted, depth=100, progress=_progress())
+    ranks = {"hybrid, ranks": Retrieval(fusion="rrf", dense_weight=0.5)}
+    found = evaluate(library, questions, configurations(Retrieval()) | ranks, depth=100, progress=_progress())
     return {
         **found.as_dict(),
         "documents": len(names),
@@ -95,7 +95,7 @@ def cranfield(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
         "chunks": library.catalogue.counts()["chunks"],
         "hybrid_minus": {
             one: {measure: vars(found.difference(measure, "hybrid", one)) for measure in ("ndcg@10", "recall@100")}
-            for one in ("bm25", "dense", "hybrid, scores", "hybrid+rerank")
+            for one in ("bm25", "dense", "hybrid, ranks", "hybrid+rerank")
         },
         "references": _references(library, questions),
     }
@@ -211,6 +211,50 @@ def _point(cut: float, sure: Any, right: Any, has: Any) -> dict[str, float]:
         "none_precision": float((~has)[~told].mean()) if (~told).any() else float("nan"),
         "none_recall": float((~told)[~has].mean()),
     }
+
+
+def fusion(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
+    """nDCG@10 of mixtures of both searches: the default is chosen on the first two sets and checked on the third."""
+    from alih.rag.evaluate.evaluation import checked
+    from alih.rag.evaluate.intervals import difference
+    from alih.rag.evaluate.measure import measure
+    from alih.rag.evaluate.questions import Question
+    from alih.rag.evaluate.remember import Remembering
+    from alih.rag.library import Library
+    from alih.rag.settings import Retrieval
+
+    _, queries, relevant = _cranfield()
+    cran, idk = Library("cranfield", work), Library("idk", work)  # made by the parts of their names
+    names = cran.catalogue.documents()
+    sets: dict[str, tuple[Any, Any]] = {"cranfield": (cran, [])}
+    for query, known in zip(queries, relevant, strict=True):
+        there = {f"cran/{number}.txt": 1.0 for number in known}
+        sets["cranfield"][1].append(Question(query, None, {name: 1.0 for name in there if name in names}))
+    for split in ("valid", "test"):
+        asked = [
+            Question(text, None, {f"{split}/{number}.txt": 1.0}) for text, told, number in _idk_mrc(split)[1] if told
+        ]
+        sets[f"idk_mrc {split}"] = idk, checked(idk, asked)
+    options = {
+        "bm25": Retrieval("lexical"),
+        "dense": Retrieval("dense"),
+        **{f"ranks, vectors {weight}": Retrieval(fusion="rrf", dense_weight=weight) for weight in (0.3, 0.5)},
+        **{f"scores, vectors {weight}": Retrieval(dense_weight=weight) for weight in (0.2, 0.3, 0.4, 0.5, 0.6)},
+    }
+    told: dict[str, Any] = {}
+    for name, (library, questions) in sets.items():
+        again = Remembering(library)
+        found = {label: measure(again, label, one, questions).values["ndcg@10"] for label, one in options.items()}
+        better = max(("bm25", "dense"), key=lambda one: float(np.nanmean(found[one])))
+        told[name] = {
+            "ndcg@10": {label: float(np.nanmean(values)) for label, values in found.items()},
+            "default_minus_better_part": {
+                "part": better,
+                **vars(difference(found[f"scores, vectors {Retrieval().dense_weight}"], found[better])),
+            },
+        }
+        print(name, told[name], file=sys.stderr, flush=True)
+    return {"sets": told}
 
 
 def defaults(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
@@ -417,6 +461,7 @@ def _progress() -> Any:
 PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
     "cranfield": cranfield,
     "idk_mrc": idk_mrc,
+    "fusion": fusion,
     "defaults": defaults,
     "ingest": ingest,
     "latency": latency,

@@ -46,8 +46,8 @@ class Retrieval:
 
     mode: Mode = "hybrid"
     k: int = 5
-    dense_weight: float = 0.5
-    fusion: Fusion = "rrf"
+    dense_weight: float = 0.4
+    fusion: Fusion = "weighted"
     rerank: str = ""
     diversity: float = 0.0
     neighbours: int = 0

@@ -30,7 +30,7 @@ from alih.rag.evaluate.measure import Reader, measure
 from alih.rag.evaluate.questions import Question
 from alih.rag.evaluate.remember import Remembering
 from alih.rag.library import Library
-from alih.rag.settings import Retrieval
+from alih.rag.settings import Fusion, Retrieval
 from alih.rag.store.open import DEFAULT
 
 Values = NDArray[np.float64]
@@ -38,7 +38,11 @@ Values = NDArray[np.float64]
 LEAST = 40
 #: Chunks up to which other chunk sizes are tried without being asked for: each embeds the whole library once.
 REBUILT = 5_000
-_WEIGHTS = (0.3, 0.7)
+_PLAIN = Retrieval()
+_MIXTURES: tuple[tuple[Fusion, float], ...] = (
+    *(("weighted", 0.2), ("weighted", 0.6), ("weighted", 0.8)),
+    *(("rrf", 0.3), ("rrf", 0.5), ("rrf", 0.7)),
+)
 _COUNTS = (3, 5, 10)
 _TEMPORARY = ".tune-"
 
@@ -70,7 +74,7 @@ class Candidate:
         """In words."""
         one = self.options
         mode = {"lexical": "bm25", "dense": "dense", "hybrid": "hybrid"}[one.mode]
-        if one.mode == "hybrid" and (one.dense_weight, one.fusion) != (0.5, "rrf"):
+        if one.mode == "hybrid" and not _is_plain(one):
             mode += f" ({one.fusion}, vectors {one.dense_weight:g})"
         rerank = f" + {one.rerank} reranking" if one.rerank else ""
         return f"{mode}{rerank}, k {one.k}, chunks of {self.chunks.size}"
@@ -78,7 +82,7 @@ class Candidate:
     def simplicity(self, now: ChunkOptions) -> tuple[Any, ...]:
         """Smaller is simpler: no reranker, no new index, one search, plain weights, few passages."""
         one = self.options
-        tuned = one.mode == "hybrid" and (one.dense_weight, one.fusion) != (0.5, "rrf")
+        tuned = one.mode == "hybrid" and not _is_plain(one)
         return bool(one.rerank), self.chunks != now, one.mode == "hybrid", tuned, one.k
 
 
@@ -254,7 +258,7 @@ class _Search:
         """Stage by stage: each search, then a reranker on the best, then how many passages."""
         remembering = Remembering(library)
         now = self._settings.retrieval
-        plain = now.but(rerank="", dense_weight=0.5, fusion="rrf")
+        plain = now.but(rerank="", dense_weight=_PLAIN.dense_weight, fusion=_PLAIN.fusion)
         if chunks == self._settings.chunks:
             self._measure(remembering, chunks, [now])
         single = [
@@ -262,8 +266,7 @@ class _Search:
             self._measure(remembering, chunks, [plain.but(mode="dense")]),
             self._measure(remembering, chunks, [plain.but(mode="hybrid")]),
         ]
-        mixed = [plain.but(mode="hybrid", dense_weight=weight) for weight in _WEIGHTS]
-        mixed += [plain.but(mode="hybrid", dense_weight=w, fusion="weighted") for w in (_WEIGHTS[0], 0.5, _WEIGHTS[1])]
+        mixed = [plain.but(mode="hybrid", fusion=fusion, dense_weight=weight) for fusion, weight in _MIXTURES]
         best = max([*single, self._measure(remembering, chunks, mixed)], key=self._score)
         if self._rerank:
             again = self._measure(remembering, chunks, [best.options.but(rerank=self._rerank)])
@@ -352,6 +355,11 @@ def _cut(library: Library, chunks: ChunkOptions) -> Iterator[Library]:
             yield copy
         finally:
             copy.close()
+
+
+def _is_plain(one: Retrieval) -> bool:
+    """Mixed as libraries are unless told otherwise."""
+    return (one.dense_weight, one.fusion) == (_PLAIN.dense_weight, _PLAIN.fusion)
 
 
 def _shown(value: float) -> str:
