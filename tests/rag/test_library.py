@@ -242,6 +242,25 @@ def test_a_second_writer_is_told_who_holds_the_library(docs: Path, tiny_bert: Pa
     assert library.sync().embedded == 0  # and afterwards it is free again
 
 
+def test_two_ingests_at_once_finish_or_say_who_holds_the_library(docs: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    library = Library("a", tmp_path, model=str(tiny_bert))
+    library.add(docs / "0.txt")
+    library.close()
+    code = (
+        "import sys; from alih.rag.library import Library; from alih.errors import AlihError\n"
+        "try: Library('a', sys.argv[1]).add(sys.argv[2]); print('finished')\n"
+        "except AlihError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path, docs]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [one.communicate(timeout=300)[0] for one in both]
+    assert any("finished" in one for one in told)
+    assert all("finished" in one or "is writing this library" in one for one in told)
+    after = Library("a", tmp_path)
+    assert len(after.catalogue.documents()) == 12
+    assert is_sound(after)
+
+
 INGEST = """
 import sys
 from alih.rag import sync
@@ -283,7 +302,11 @@ def kill_trials(tmp_path: Path, docs: Path, model: Path, trials: int) -> None:
 
 @pytest.mark.slow
 def test_killing_an_ingest_loses_nothing_that_was_acknowledged(docs: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    kill_trials(tmp_path, docs, tiny_bert, 10)
+    kill_trials(tmp_path, docs, tiny_bert, 50)
+
+
+def test_a_killed_ingest_is_completed_by_the_next(docs: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    kill_trials(tmp_path, docs, tiny_bert, 3)
 
 
 def test_an_error_in_between_leaves_the_library_sound(

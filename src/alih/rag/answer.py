@@ -26,6 +26,9 @@ _MAX_TOKENS = 300
 NOT_FOUND = {"en": "Not in the documents.", "id": "Tidak ada dalam dokumen."}
 _NOT_FOUND_WRITTEN = re.compile(r"not in the (?:documents|passages)|tidak ada dalam (?:dokumen|kutipan)", re.IGNORECASE)
 _CITED = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+#: Citations after a full stop, and one that is not closed yet.
+_MARKS = re.compile(r"(?:\s*\[[\d\s,]+\])*")
+_BEGUN = re.compile(r"\[[\d\s,]*$")
 _SYSTEM = (
     "Answer the question from the passages alone, in the language of the question, in at most three sentences. "
     "After each sentence put the number of its passage in brackets, as in [1]. If the passages do not hold the answer, "
@@ -265,11 +268,14 @@ def prompt(question: str, passages: Sequence[Passage], special: Sequence[str] = 
 
 def _written(library: Opened, base: Answer, question: str, generator: Generator) -> Iterator[Sentence]:
     """What the model writes, cut into sentences, each cleaned and checked before anybody sees it."""
-    passages = [one.context or one.text for one in base.passages]
+    read = [one.context or one.text for one in base.passages]
+    quotable = [
+        one.text for one in base.passages
+    ]  # a citation quotes the passage, so that alone can support a sentence
     pieces = generator.stream(prompt(question, base.passages, generator.special), max_tokens=_MAX_TOKENS)
     support = library.support
     for told in _whole_sentences(pieces):
-        made = _checked(told, passages, support)
+        made = _checked(told, quotable, support, read)
         if made is not None:
             yield made
 
@@ -279,24 +285,35 @@ def _whole_sentences(pieces: Iterator[str]) -> Iterator[str]:
     waiting = ""
     for piece in pieces:
         waiting += piece
-        spans = sentence_spans(waiting)
-        # The last but one is whole only when the next begins with a word: "… leave. [1]" may be cut before its "]".
-        while len(spans) > 2 or (len(spans) == 2 and re.match(r"[^\s\[]", waiting[spans[1][0] :])):
-            cut = spans[1][0]
-            if waiting[cut] == "[":
-                closing = waiting.find("]", cut)
-                cut = closing + 1 if closing >= 0 else cut
+        while cut := _end_of_first(waiting):
             yield waiting[:cut]
             waiting = waiting[cut:]
-            spans = sentence_spans(waiting)
     if waiting.strip():
         yield waiting
 
 
-def _checked(told: str, passages: Sequence[str], support: Support) -> Sentence | None:
-    """Give a written sentence the citations that are true; None where nothing is left of it."""
+def _end_of_first(text: str) -> int:
+    """Where the first sentence ends, its citations with it; 0 while more of it may come."""
+    spans = sentence_spans(text)
+    if len(spans) < 2:
+        return 0
+    marks = _MARKS.match(text, spans[1][0])
+    end = marks.end() if marks else spans[1][0]
+    rest = text[end:].lstrip()
+    return end if rest and not _BEGUN.match(rest) else 0
+
+
+def _checked(told: str, passages: Sequence[str], support: Support, read: Sequence[str]) -> Sentence | None:
+    """Give a written sentence the citations that are true; None where nothing is left of it.
+
+    Args:
+        told: as it was written.
+        passages: that can be cited.
+        support: of the library.
+        read: what the model was given: the passages with their neighbours; links in them may stay.
+    """
     cited = [int(number) for group in _CITED.findall(told) for number in group.split(",")]
-    plain = " ".join(clean_answer(_CITED.sub("", told), passages).split())
+    plain = " ".join(clean_answer(_CITED.sub("", told), read).split())
     if not re.search(r"\w", plain):
         return None
     real = [number for number in dict.fromkeys(cited) if 1 <= number <= len(passages)]

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 _IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])?")
 _LINK = re.compile(r"\[([^\]]*)\]\(\s*<?([^)\s>]*)>?[^)]*\)")
 _TAG = re.compile(r"<(?=[a-zA-Z/!])[^>]*>?")
 _REFERENCE = re.compile(r"^\s*\[[^\]]+\]:\s*\S+.*$", re.MULTILINE)
-_ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:mailto|javascript|data):)[^\s<>\"')\]]+", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*://|(?<![\w:/])//(?=\w)|\bwww\.|\b(?:mailto|javascript|data):)[^\s<>\"')\]]+", re.IGNORECASE
+)
 #: Tokens by which chat models tell speakers apart; none of them is ever part of a text.
 _SPEAKERS = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>", re.IGNORECASE)
 _MARK = re.compile(r"</?\s*(?:passage|passages|question|system|user|assistant)\b[^>]*>?", re.IGNORECASE)
@@ -35,17 +37,17 @@ def clean_answer(text: str, passages: Iterable[str]) -> str:
     allowed: set[str] = set()
     for passage in passages:
         allowed |= addresses(passage)
-    plain = _invisible_away(text)
+    # Marks go first: taking one out of the middle could close up a link.
+    plain = _until_still(lambda told: _TAG.sub("", _SPEAKERS.sub("", told)), _invisible_away(text))
     plain = _REFERENCE.sub("", _IMAGE.sub(lambda found: found.group(1), plain))
     plain = _LINK.sub(lambda found: _linked(found.group(1), found.group(2), allowed), plain)
-    plain = _SPEAKERS.sub("", plain)
-    plain = _TAG.sub("", plain)
-    return _ADDRESS.sub(lambda found: found.group() if _bare(found.group()) in allowed else "[link removed]", plain)
+    plain = _ADDRESS.sub(lambda found: found.group() if _bare(found.group()) in allowed else "[link removed]", plain)
+    return _inert(plain)
 
 
 def quoted(text: str) -> str:
     """A verbatim quotation as it may be shown: pictures become their description, which no viewer fetches."""
-    return _IMAGE.sub(lambda found: found.group(1), _invisible_away(text))
+    return _IMAGE.sub(lambda found: found.group(1), _invisible_away(text)).replace("![", "[")
 
 
 def as_data(text: str, special: Sequence[str] = ()) -> str:
@@ -55,11 +57,23 @@ def as_data(text: str, special: Sequence[str] = ()) -> str:
         text: of the passage (or the question).
         special: further tokens that the model takes as more than text.
     """
-    plain = _MARK.sub(" ", _SPEAKERS.sub(" ", _invisible_away(text)))
+    plain = _until_still(lambda told: _MARK.sub(" ", _SPEAKERS.sub(" ", told)), _invisible_away(text))
     for token in sorted(special, key=len, reverse=True):
         if token.strip():
             plain = plain.replace(token, " ")
     return plain
+
+
+def _inert(text: str) -> str:
+    """Leave no Markdown link or picture: brackets in brackets escape the patterns above, not this."""
+    return text.replace("![", "[").replace("](", "] (").replace("][", "] [")
+
+
+def _until_still(change: Callable[[str], str], text: str) -> str:
+    """Apply a change until it changes nothing: what is inside a mark may be another one."""
+    while (changed := change(text)) != text:
+        text = changed
+    return text
 
 
 def _linked(words: str, address: str, allowed: set[str]) -> str:

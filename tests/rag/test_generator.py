@@ -1,0 +1,158 @@
+"""Generators speak one protocol; what they write is cited, checked, or "not in the documents"."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from alih.errors import ModelError, OptionError
+from alih.rag.answer import NOT_FOUND, Answer, Sentence, stream
+from alih.rag.generator import Messages, ServerGenerator
+from alih.rag.library import Library
+
+TAXI = "Until when are taxi receipts refunded?"
+
+
+class Says:
+    """A model that writes given pieces."""
+
+    name = "says"
+    special: Sequence[str] = ()
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+
+    def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
+        yield from self.pieces
+
+
+class Server:
+    """An OpenAI-compatible server on loopback that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.lines = ['data: {"choices":[{"delta":{"content":"Hel"}}]}', "", ": ping", "data: {bad", "data: {}"]
+        self.lines += ['data: {"choices":[{"delta":{"content":"lo"}}]}', "data: [DONE]", "data: after"]
+        self.wait = 0.0
+        self.bodies: list[dict[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._send(json.dumps({"data": [{"id": "first-model"}]}))
+
+            def do_POST(self) -> None:
+                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                time.sleep(outer.wait)
+                self._send("\n".join(outer.lines) + "\n")
+
+            def _send(self, text: str) -> None:
+                self.send_response(outer.status)
+                if outer.status == 302:
+                    self.send_header("Location", "http://localhost:1/elsewhere")
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_arguments: Any) -> None:
+                return None
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+def test_a_server_streams_what_it_writes_and_nothing_else(server: Server) -> None:
+    made = ServerGenerator(server.address)
+    assert list(made.stream([{"role": "user", "content": "x"}], max_tokens=7)) == ["Hel", "lo"]
+    assert made.name == "first-model"
+    assert server.bodies[0]["model"] == "first-model"
+    assert (server.bodies[0]["max_tokens"], server.bodies[0]["temperature"]) == (7, 0)
+
+
+@pytest.mark.parametrize("status", [302, 401, 500])
+def test_errors_of_a_server_are_told(server: Server, status: int) -> None:
+    server.status = status
+    with pytest.raises(ModelError, match=str(status)):
+        list(ServerGenerator(server.address, "m").stream([], max_tokens=1))
+
+
+def test_a_silent_server_and_none_at_all_are_told(server: Server) -> None:
+    server.wait = 2
+    with pytest.raises(ModelError, match="no answer"):
+        list(ServerGenerator(server.address, "m", timeout=0.2).stream([], max_tokens=1))
+    with pytest.raises(ModelError, match="Is it running"):
+        list(ServerGenerator("http://127.0.0.1:1/v1", "m").stream([], max_tokens=1))
+
+
+@pytest.mark.parametrize("address", ["ftp://localhost", "localhost:80", "http://192.0.2.1/v1"])
+def test_other_machines_and_no_addresses_are_refused(address: str) -> None:
+    with pytest.raises(OptionError, match="--server"):
+        ServerGenerator(address)
+
+
+def test_without_a_generator_sentences_are_verbatim_and_cited_at_their_characters(handbook: Library) -> None:
+    made = handbook.ask(TAXI)
+    assert made.found
+    for sentence in made.sentences:
+        (number,) = sentence.citations
+        citation = made.citations[number - 1]
+        assert " ".join(citation.quote.split()) == sentence.text
+        place = citation.place
+        around = handbook.catalogue.neighbours(place.document, 0, 999)
+        assert any(
+            text[place.start - source.start : place.end - source.start] == citation.quote
+            for source, text in around
+            if source.start <= place.start and place.end <= source.end
+        )
+
+
+def test_written_sentences_carry_true_citations_and_others_are_marked(handbook: Library) -> None:
+    written = Says(
+        "Taxi receipts are refunded within 30 d", "ays. [", "1] Taxi receipts are refunded within 99 days [1]."
+    )
+    made = handbook.ask(TAXI, generator=written)
+    assert [one.supported for one in made.sentences] == [True, False]
+    assert "within 30 days" in made.citations[made.sentences[0].citations[0] - 1].quote
+    assert made.text.endswith("[unsupported]")
+
+
+def test_a_wrong_number_is_put_right(handbook: Library) -> None:
+    made = handbook.ask(TAXI, generator=Says("Taxi receipts are refunded within 30 days [97]."))
+    assert "30 days" in made.citations[made.sentences[0].citations[0] - 1].quote
+
+
+@pytest.mark.parametrize("told", ["Not in the documents.", "Tidak ada dalam dokumen.", "", " [1] "])
+def test_a_model_that_finds_nothing_says_so(handbook: Library, told: str) -> None:
+    made = handbook.ask(TAXI, generator=Says(told))
+    assert (made.found, made.citations, made.text) == (False, (), NOT_FOUND["en"])
+
+
+def test_below_the_threshold_nobody_is_asked(handbook: Library) -> None:
+    made = handbook.ask("Siapa presiden pertama Mongolia?", threshold=1.0, generator=Says("Someone."))
+    assert (made.found, made.sentences, made.text) == (False, (), NOT_FOUND["id"])
+
+
+def test_streaming_gives_the_same_answer_sentence_by_sentence(handbook: Library) -> None:
+    written = Says(*"Taxi receipts are refunded within 30 days. [1] Meals up to 25 euros a day are refunded [1].")
+    *sentences, last = stream(handbook, TAXI, handbook.settings.retrieval, written)
+    assert isinstance(last, Answer)
+    assert all(isinstance(one, Sentence) for one in sentences)
+    assert [one.text for one in last.sentences] == [one.text for one in sentences if isinstance(one, Sentence)]
+    assert last.sentences == handbook.ask(TAXI, generator=written).sentences
