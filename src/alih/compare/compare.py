@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alih.compare.adapted import model_folder
 from alih import interrupt
+from alih.compare.adapted import model_folder
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
