@@ -81,6 +81,11 @@ BUILT_IN: dict[str, BuiltIn] = {
         f"{_OWN} lm",
         _shipped_folder("lm-small", "lm"),
     ),
+    "alih/translator": BuiltIn(
+        "translator of everyday sentences, English–Indonesian (the paper's Transformer, 2.7M parameters)",
+        f"{_OWN} translator",
+        _shipped_folder("translator", "translator"),
+    ),
 }
 
 # Verdicts of this process, by (path, modification time, size): a file is hashed once, and again only if it changed.

@@ -18,7 +18,7 @@ tags: [small, translation]
 The Transformer of "Attention Is All You Need" in small: {parameters:,} parameters ({layers} + {layers} blocks, width
 {width}, {heads} heads, vocabulary {vocabulary:,}), English to Indonesian and back, trained from nothing on {pairs:,}
 pairs of **generated everyday sentences**: people, animals, things and food; where they are, what they do, did, will do;
-feelings, weather, times, prices, illness, questions, requests. It knows some 700 words. It is for trying out and
+feelings, weather, times, prices, illness, questions, requests. It is for trying out and
 looking into (`alih explain`), and a start for your own pairs (`alih adapt`): no translator for real texts.
 
 ```python
@@ -43,10 +43,11 @@ trained on:
 | English → Indonesian | {bleu_en_id} | {chrf_en_id} |
 | Indonesian → English | {bleu_id_en} | {chrf_id_en} |
 
-Sentences from outside its grammar it translates badly; docs/BENCHMARKS.md of the project has its score on real ones.
+These sentences are of the grammar that it was trained on, so they say nothing about real texts; docs/BENCHMARKS.md of the
+project has its score on some.
 
 ## How it was made
-`alih pretrain translator --seed {seed}`: {steps:,} updates in {minutes:.0f} minutes on one processor core, the mean of
+`alih pretrain translator --seed {seed}`: {steps:,} updates in {minutes:.0f} minutes of one processor core, the mean of
 the last five checkpoints. The grammar is `alih/translation/small/grammar.py`. All figures: `figures.json`.
 """
 
@@ -59,7 +60,7 @@ def write_card(folder: Path, figures: dict[str, Any]) -> None:
         width=recipe["d_model"],
         heads=recipe["heads"],
         vocabulary=recipe["vocabulary"],
-        minutes=figures["seconds"] / 60,
+        minutes=figures["processor_seconds"] / 60,
         **{name: value for name, value in figures.items() if name != "recipe"},
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
