@@ -43,8 +43,8 @@ trained on:
 | English → Indonesian | {bleu_en_id} | {chrf_en_id} |
 | Indonesian → English | {bleu_id_en} | {chrf_id_en} |
 
-These sentences are of the grammar that it was trained on, so they say nothing about real texts; docs/BENCHMARKS.md of the
-project has its score on some.
+These sentences are of the grammar that it was trained on, so they say nothing about real texts; docs/BENCHMARKS.md of
+the project has its score on some.
 
 ## How it was made
 `alih pretrain translator --seed {seed}`: {steps:,} updates in {minutes:.0f} minutes of one processor core, the mean of
