@@ -104,3 +104,33 @@ def test_flags_that_do_not_fit_are_refused_before_anything_runs(
         adapt(reviews_csv, route, options(tiny_bert, tmp_path / "runs", **given), QUIET)
     assert words in str(caught.value)
     assert not (tmp_path / "runs").exists()
+
+
+def test_calibrated_rounding_is_handed_over_as_it_was_trained(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for rounding in ("nearest", "calibrated"):
+        wanted = options(tiny_bert, tmp_path, bits=2, rounding=rounding, learning_rate={"qalora": 1e-2})
+        run = adapt(reviews_csv, "qalora", wanted, QUIET)
+        assert run.handed_over is not None
+        assert run.handed_over.agrees
+        found[rounding] = run.handed_over.logits
+    assert not np.allclose(found["nearest"], found["calibrated"], atol=1e-6)
+
+
+def test_what_is_merged_into_nf4_again_has_sixteen_values_a_block(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    wanted = options(tiny_bert, tmp_path, merge="nf4", learning_rate={"qlora": 1e-2})
+    run = adapt(reviews_csv, "qlora", wanted, QUIET)
+    assert run.handed_over is not None
+    assert run.handed_over.agrees
+    merged = run.trials[-1].merged
+    assert merged is not None
+    assert merged.nf4 == merged.metrics
+    layer = load(run.folder.model).model.get_submodule("bert.encoder.layer.0.attention.self.query")
+    weight = layer.weight.detach().flatten()
+    for block in weight.split(64):
+        assert len(block.unique()) <= 16

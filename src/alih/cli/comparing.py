@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length", "shifted")
 _MODEL = ("model", "pooling", "revision", "allow_pickle", "precision")
 _TRAINING = ("epochs", "learning_rate", "batch_size", "seed", "metric")
-_ADAPTERS = ("rank", "alpha", "lora_targets", "rslora", "dora", "bits", "group_size")
+_ADAPTERS = ("rank", "alpha", "lora_targets", "rslora", "dora", "bits", "group_size", "rounding", "merge")
 _PROMPTS = ("template", "shots", "shots_by")
 _LIMITS = ("max_memory", "max_latency", "prefer")
 _FOLDERS = ("cache_limit", "runs", "name")

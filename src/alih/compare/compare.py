@@ -333,9 +333,11 @@ _READERS: dict[str, tuple[str, ...]] = {
     "alpha": ADAPTERS,
     "lora_targets": ADAPTERS,
     "rslora": ADAPTERS,
-    "dora": ("lora",),
+    "dora": ("lora", "qlora"),
     "bits": ("qalora",),
     "group_size": ("qalora",),
+    "rounding": ("qalora",),
+    "merge": ("qlora",),
     "blocks": ("finetune", *ADAPTERS),
     "template": PROMPTED,
     "shots": ("few-shot",),
@@ -356,6 +358,10 @@ def _check_used(options: Options, routes: tuple[str, ...]) -> None:
                 f"--{name.replace('_', '-')}: is for {one} {', '.join(readers)}, but only {', '.join(routes)} runs; "
                 "leave it out."
             )
+    if options.dora and "qalora" in routes:
+        raise OptionError(
+            "--dora: qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
+        )
     if isinstance(options.learning_rate, float) and len(routes) > 1:
         raise OptionError(
             f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
@@ -379,14 +385,12 @@ def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> li
         options.dora,
         options.bits,
         options.group_size,
+        options.rounding,
+        options.merge,
     )
-    plain = replace(form, dora=False)
     prompt = PromptForm(options.template, options.shots, options.shots_by)
     found = [replace(variant, prompt=prompt) if variant.prompt else variant for variant in found]
-    return [
-        replace(variant, adapter=form if variant.route == "lora" else plain) if variant.adapter else variant
-        for variant in found
-    ]
+    return [replace(variant, adapter=form) if variant.adapter else variant for variant in found]
 
 
 def _suited(variants: list[Variant], pretrained: Pretrained, options: Options) -> tuple[list[Variant], list[str]]:

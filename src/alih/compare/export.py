@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +53,14 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     pretrained = bench.fresh(kept.trial.seed, random_weights=contender.variant.random_weights)
     variant = contender.variant
     if variant.adapter is not None:
-        attach(pretrained, variant, kept.trial.seed, device())
+        # However the weights were rounded, the codes are among what was kept, and are put back.
+        form = replace(variant.adapter, rounding="nearest")
+        attach(pretrained, replace(variant, adapter=form), kept.trial.seed, device())
     put_back(pretrained.model, kept)
     bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
     if variant.adapter is not None:
         save_adapter(pretrained, variant, folder.path / ADAPTER)
-        merge(pretrained.model)
+        merge(pretrained.model, into_nf4=variant.adapter.merge == "nf4")
     dataset = bench.dataset
     save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
     write_fingerprints(folder.path / FINGERPRINTS, dataset.train)

@@ -65,9 +65,19 @@ class Options:
         metavar="NAMES",
     )
     rslora: bool = _option(False, "scale adapters by alpha / √rank (rsLoRA)")
-    dora: bool = _option(False, "train the norms of the weights' rows, too (DoRA; route lora)")
+    dora: bool = _option(False, "train the norms of the weights' rows, too (DoRA; lora, qlora)")
     bits: int = _option(4, "bits of a weight in the route qalora: 2, 3, 4 or 8 (qlora is NF4, 4 bits)")
     group_size: int = _option(32, "inputs that share a scale and a zero point in the route qalora")
+    rounding: Literal["nearest", "calibrated"] = _option(
+        "nearest",
+        "how the route qalora rounds: nearest, or calibrated on 128 training examples (GPTQ)",
+        choices=("nearest", "calibrated"),
+    )
+    merge: Literal["32-bit", "nf4"] = _option(
+        "32-bit",
+        "weights of the merged model of the route qlora: 32-bit, or rounded to NF4 again (stored in 32 bits)",
+        choices=("32-bit", "nf4"),
+    )
     template: str | None = _option(
         None,
         "Jinja file that describes a class by its {{ label }} (zero-shot, few-shot; kept in the run)",

@@ -16,8 +16,8 @@ from alih.compare.runfolder import Prediction, RunFolder
 from alih.compare.state import Kept, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
 from alih.evaluate.metrics import higher_is_better, metrics
-from alih.routes.adapters import merge
-from alih.routes.base import Adaptation, Variant
+from alih.routes.adapters import lora_layers, merge, round_to_nf4
+from alih.routes.base import Adaptation, AdapterForm, Variant
 from alih.routes.bench import Bench, PartName
 from alih.routes.registry import route
 from alih.training.boundary import FullModel
@@ -129,7 +129,7 @@ class Runner:
         scope, trained_bytes = _scope(adaptation, variant, self.bench), _bytes(_trained(adaptation))
         counted = scored and variant.route != "qlora"  # the kernels of NF4 cannot be counted; its merged model can
         operations = self._flops(adaptation, rows, variant) if counted else None
-        merged = self._merge(adaptation) if full and variant.adapter is not None else None
+        merged = self._merge(adaptation, variant.adapter) if full and variant.adapter is not None else None
         operations = self._flops(adaptation, rows, variant) if full and not counted else operations
         latency = self._latency_ms(adaptation) if scored else (None, None)
         shares_frozen = adaptation.uses_frozen_outputs
@@ -174,16 +174,26 @@ class Runner:
         self._known[name] = trial
         return Outcome(trial, kept)
 
-    def _merge(self, adaptation: Adaptation) -> Merged:
+    def _merge(self, adaptation: Adaptation, form: AdapterForm) -> Merged:
         """Merge the adapters: what is measured from here on is the model that would be handed over."""
+        model, again = adaptation.pretrained.model, adaptation.variant.route == "qlora"
         before = self._finite(adaptation.stage.logits("validation"))
-        merge(adaptation.pretrained.model)
-        after = self._finite(adaptation.stage.logits("validation"))
+        layers = lora_layers(model)
+        merge(model)
+        after, nf4 = self._finite(adaptation.stage.logits("validation")), None
+        if again:
+            exact = round_to_nf4(model, layers)
+            nf4 = self._metrics("validation", rounded := self._finite(adaptation.stage.logits("validation")))
+            if form.merge == "nf4":
+                after = rounded
+            else:
+                model.load_state_dict(exact, strict=False)
         return Merged(
             self._metrics("validation", after),
             self._metrics("validation", before),
             float(np.abs(after - before).max()),
-            _bytes(adaptation.pretrained.model.state_dict().values()),
+            _bytes(model.state_dict().values()),
+            nf4,
         )
 
     def _score(self, adaptation: Adaptation, name: PartName, rows: NDArray[np.int64] | None = None) -> dict[str, float]:

@@ -183,6 +183,16 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 if any(r.get("merged") for r in records)
                 else []
             ),
+            *(
+                [
+                    (
+                        "merged, in NF4 again",
+                        each(lambda r: _merged(r, lambda m: f"{m['nf4'][metric]:.3f}" if m.get("nf4") else "–")),
+                    )
+                ]
+                if any((r.get("merged") or {}).get("nf4") for r in records)
+                else []
+            ),
             ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['unshifted']:+.3f})")),
             *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(records)),
             *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in records) else []),

@@ -84,12 +84,14 @@ class Merged:
         before: the same with the adapters beside it.
         largest_difference: largest absolute difference of a logit.
         model_bytes: of the merged model's weights as they are written.
+        nf4: on the validation split, of QLoRA's merged weights rounded to NF4 again; None for other routes.
     """
 
     metrics: dict[str, float]
     before: dict[str, float]
     largest_difference: float
     model_bytes: int
+    nf4: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from alih.errors import ModelError, OptionError
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
 from alih.quantize.adapter import save_adapter as save_qalora_adapter
+from alih.quantize.calibration import Batches
 from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, quantize_model
 from alih.quantize.targets import replace
 from alih.routes import nf4
@@ -77,14 +79,23 @@ def has_linear(model: nn.Module, anatomy: Anatomy) -> bool:
     return bool(_in_blocks(model, anatomy, 0, nn.Linear | Conv1D))
 
 
-def attach(pretrained: Pretrained, variant: Variant, seed: int, device: torch.device) -> None:
+def attach(
+    pretrained: Pretrained, variant: Variant, seed: int, device: torch.device, batches: Batches | None = None
+) -> None:
     """Put untrained adapters on a model, in place: what trains afterwards is they and the head.
 
     For `qlora` and `qalora` the adapted layers are quantised first. Everything random follows from the seed.
 
+    Args:
+        pretrained: the model.
+        variant: its route and the form of the adapters.
+        seed: of the adapters' random numbers.
+        device: where NF4 weights live.
+        batches: inputs of the model, for calibrated rounding.
+
     Raises:
         ModelError: a weight that cannot be quantised, or a model without layers to adapt.
-        OptionError: targets that the model does not have.
+        OptionError: targets that the model does not have, or calibrated rounding without batches.
     """
     model, anatomy, form = pretrained.model, pretrained.anatomy, variant.adapter
     assert form is not None
@@ -92,7 +103,14 @@ def attach(pretrained: Pretrained, variant: Variant, seed: int, device: torch.de
     if variant.route == "qlora":
         nf4.quantize(model, names, device)
     if variant.route == "qalora":
-        quantize_model(model, bits=form.bits, group_size=form.group_size, targets=names)
+        quantize_model(
+            model,
+            bits=form.bits,
+            group_size=form.group_size,
+            method=form.rounding,
+            targets=names,
+            calibration_batches=batches if form.rounding == "calibrated" else None,
+        )
     torch.manual_seed(seed)
     if variant.route == "qalora":
         add_qalora(model, rank=form.rank, alpha=form.scale, targets=names, rslora=form.rslora)
@@ -134,11 +152,16 @@ def save_adapter(pretrained: Pretrained, variant: Variant, folder: Path) -> int:
 
 
 @torch.no_grad()
-def merge(model: nn.Module) -> None:
+def merge(model: nn.Module, *, into_nf4: bool = False) -> None:
     """Merge every adapter into its layer, in place: what is left is a plain Hugging Face model (QA-LoRA: quantised).
 
     LoRA adds s · B A to the weight; QLoRA adds it to the dequantised weight, and leaves it in 32 bits; QA-LoRA goes
-    into the zero points.
+    into the zero points. DoRA scales the rows of the sum as well.
+
+    Args:
+        model: the model.
+        into_nf4: round what QLoRA merged to NF4 and back: the weights that a merged model held in NF4 computes with, in
+            32 bits. That is a second rounding, which the adapters were not trained for.
 
     Raises:
         ModelError: an adapter holds NaN.
@@ -148,9 +171,9 @@ def merge(model: nn.Module) -> None:
     for name, layer in lora_layers(model).items():
         base = layer.get_base_layer()
         if nf4.is_quantized(base):
-            delta = layer.get_delta_weight(_NAME).float()
-            _refuse_nan(name, delta)
-            replace(model, name, nf4.dense(base, delta))
+            weight = _merged_nf4(layer)
+            _refuse_nan(name, weight)
+            replace(model, name, nf4.dense(base, nf4.round_trip(weight) if into_nf4 else weight))
             continue
         try:
             layer.merge(safe_merge=True)
@@ -159,6 +182,19 @@ def merge(model: nn.Module) -> None:
         replace(model, name, base)
     if hasattr(model, "peft_config"):
         del model.peft_config
+
+
+@torch.no_grad()
+def round_to_nf4(model: nn.Module, names: Iterable[str]) -> dict[str, Tensor]:
+    """Round the merged weights of these layers as `merge` does into NF4, in place; return what they were, by name."""
+    were: dict[str, Tensor] = {}
+    for name in names:
+        layer: Any = model.get_submodule(name)
+        were[f"{name}.weight"] = layer.weight.detach().clone()
+        across = isinstance(layer, Conv1D)  # its weight is (inputs, outputs)
+        found = nf4.round_trip(layer.weight.T if across else layer.weight)
+        layer.weight.copy_(found.T if across else found)
+    return were
 
 
 def lora_layers(model: nn.Module) -> dict[str, Any]:
@@ -181,6 +217,17 @@ def _inject(model: nn.Module, names: list[str], form: AdapterForm, *, four_bit: 
             del model.is_loaded_in_4bit
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
+
+
+def _merged_nf4(layer: Any) -> Tensor:
+    """W + s · B A (outputs, inputs) of a layer whose W is in NF4; with DoRA, its rows scaled to the trained norms."""
+    frozen, delta = nf4.weight(layer.get_base_layer()), layer.get_delta_weight(_NAME).float()
+    weight: Tensor = frozen + delta.to(frozen.device)
+    if not layer.use_dora[_NAME]:
+        return weight
+    magnitude: Tensor = layer.lora_magnitude_vector[_NAME].weight.detach().float().to(frozen.device)
+    scaled: Tensor = weight * (magnitude / weight.norm(dim=1)).unsqueeze(1)
+    return scaled
 
 
 def _config(names: list[str], form: AdapterForm) -> Any:

@@ -36,6 +36,8 @@ class AdapterForm:
         dora: train the norms of the weights' rows, too.
         bits: of quantised weights (QA-LoRA).
         group_size: inputs that share a scale and a zero point (QA-LoRA).
+        rounding: to the nearest code, or calibrated on training examples (QA-LoRA; see `alih.quantize.calibrated`).
+        merge: what QLoRA's merged weights are held in: 32 bits, or NF4 again (rounded a second time).
     """
 
     rank: int = 8
@@ -45,6 +47,8 @@ class AdapterForm:
     dora: bool = False
     bits: int = 4
     group_size: int = 32
+    rounding: Literal["nearest", "calibrated"] = "nearest"
+    merge: Literal["32-bit", "nf4"] = "32-bit"
 
     @property
     def scale(self) -> float:

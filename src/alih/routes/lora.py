@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from alih.errors import OptionError
 from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.source import Pretrained
+from alih.quantize.calibration import Batch, Batches
 from alih.routes.adapters import attach
 from alih.routes.base import CONVOLUTIONAL, Adaptation, AdapterForm, Effort, Phase, Variant
 from alih.training.loop import FitSettings
@@ -17,6 +20,10 @@ from alih.training.precision import device
 
 if TYPE_CHECKING:
     from alih.routes.bench import Bench
+
+
+#: Training examples whose inputs calibrated rounding looks at: GPTQ takes 128 (arXiv 2210.17323, section 4).
+CALIBRATION_EXAMPLES = 128
 
 
 class LoRA:
@@ -67,10 +74,22 @@ class LoRA:
         pretrained = bench.fresh(settings.seed)
         head = bench.stage(pretrained, 0)
         first = Phase(head, head.fit(rows, head_settings, deadline, f"{variant.label}: head first"))
-        attach(pretrained, variant, settings.seed, device())
+        attach(pretrained, variant, settings.seed, device(), calibration_batches(bench, pretrained, rows))
         stage = bench.stage(pretrained, variant.trainable_blocks, adapted=True)
         second = Phase(stage, stage.fit(rows, settings, deadline, variant.label))
         return Adaptation(pretrained, (first, second), variant)
+
+
+def calibration_batches(bench: Bench, pretrained: Pretrained, rows: NDArray[np.int64]) -> Batches:
+    """Batches of the first training rows, made when asked for; the model is moved to the device then."""
+    encoded = bench.parts["train"].encoded
+
+    def batches() -> Iterator[Batch]:
+        nn.Module.to(pretrained.model, device())
+        for start in range(0, min(len(rows), CALIBRATION_EXAMPLES), bench.batch_size):
+            yield encoded.collate(rows[start : min(start + bench.batch_size, CALIBRATION_EXAMPLES)])
+
+    return batches
 
 
 class QLoRA(LoRA):

@@ -56,11 +56,23 @@ def is_quantized(layer: nn.Module) -> bool:
     return hasattr(layer, "was_transposed")
 
 
-def dense(layer: Any, delta: Tensor) -> nn.Module:
-    """Return the layer of the kind that was quantised, in fp32, with `delta` (outputs, inputs) added to its weight."""
+def weight(layer: Any) -> Tensor:
+    """Return what the codes of a layer of `quantize` mean: (outputs, inputs), fp32."""
     bnb: Any = importlib.import_module("bitsandbytes")
     found: Tensor = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state).float()
-    weight = found.reshape(layer.out_features, layer.in_features) + delta.to(found.device)
+    return found.reshape(layer.out_features, layer.in_features)
+
+
+def round_trip(weight: Tensor) -> Tensor:
+    """Return a weight (outputs, inputs) as NF4 with double quantisation holds it, in fp32."""
+    bnb: Any = importlib.import_module("bitsandbytes")
+    codes, state = bnb.functional.quantize_4bit(weight.contiguous(), compress_statistics=True, quant_type="nf4")
+    found: Tensor = bnb.functional.dequantize_4bit(codes, state).float()
+    return found.reshape(weight.shape)
+
+
+def dense(layer: Any, weight: Tensor) -> nn.Module:
+    """Return the layer of the kind that was quantised, in fp32, with this weight (outputs, inputs)."""
     has_bias = layer.bias is not None
     new: nn.Module
     if layer.was_transposed:
