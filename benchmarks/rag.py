@@ -25,7 +25,6 @@ import numpy as np
 
 from machine import machine
 
-sys.path.pop(0)  # this folder, whose peft.py would hide the library of that name
 SHARED = Path(os.environ.get("ALIH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 RESULTS = Path(__file__).parent / "results" / "rag.json"
 #: Chunks of the library whose latency is measured, at least.

@@ -1,6 +1,6 @@
 """LoRA, QLoRA and QA-LoRA at 4, 3 and 2 bits on banking77 and SmSA, before and after merging, over seeds.
 
-    python benchmarks/peft_quality.py [--seeds 3] [--only smsa] [--minutes 40]
+    python benchmarks/lora_quality.py [--seeds 3] [--only smsa] [--minutes 40]
 
 Beside them stands what the paper of QA-LoRA (arXiv 2309.14717, section 4) compares with: LoRA merged into its float
 weights, and these quantised afterwards, by nearest and by calibrated rounding. Adapters of rank 8 sit in the top 2 of
@@ -24,7 +24,6 @@ import numpy as np
 
 from machine import machine
 
-sys.path.pop(0)  # this folder, whose peft.py would hide the library of that name
 SHARED = Path(os.environ.get("ALIH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MODEL, BLOCKS, MAX_LENGTH, BATCH, GROUP = "alih/minilm", 2, 32, 32, 32
 EPOCHS, RATE, HEAD_EPOCHS, HEAD_RATE = 4, 2e-3, 20, 1e-2
@@ -152,7 +151,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=tuple(SIZES))
     parser.add_argument("--minutes", type=float, default=40.0, help="start no further seed after so long")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "peft_quality.json")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "lora_quality.json")
     arguments = parser.parse_args()
     from alih.progress import Progress
     from alih.routes.bench import Bench, ModelChoice

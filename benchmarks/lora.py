@@ -1,6 +1,6 @@
 """LoRA against PEFT and Hugging Face Trainer at equal settings, on texts of varied length.
 
-    python benchmarks/peft.py [--texts 2000] [--repeats 1]
+    python benchmarks/lora.py [--texts 2000] [--repeats 1]
 
 Texts, arms and clocks are those of benchmarks/adapt.py: each arm runs in its own process, from tokenising to the last
 score. Both sides put PEFT's own layers (rank 8, alpha 16, all linear layers of the blocks) on the same model, and train
@@ -23,7 +23,6 @@ import numpy as np
 from adapt import BATCH, MAX_LENGTH, MODEL, dataset
 from machine import machine, peak_memory_bytes
 
-sys.path.pop(0)  # this folder, whose peft.py would hide the library of that name
 EPOCHS, LEARNING_RATE = 1, 1e-3
 #: Times as fast as the other side, at least.
 BAR = 1.8
@@ -67,12 +66,12 @@ def run_alih(count: int) -> dict[str, float]:
 
 def run_trainer(count: int) -> dict[str, float]:
     """Their side: `get_peft_model`, trained by Trainer."""
+    from peft import LoraConfig, get_peft_model
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     from alih.pretrained.source import load
     from alih.routes.adapters import adapted_layers
     from alih.routes.base import AdapterForm, Variant
-    from peft import LoraConfig, get_peft_model
 
     data = dataset(count)
     pretrained = load(MODEL, data.task, seed=0)
