@@ -14,7 +14,8 @@ from alih import interrupt
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+    # Started in the background by a shell, tests inherit that the signal is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
     interrupt.answered()
