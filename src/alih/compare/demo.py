@@ -12,8 +12,8 @@ from alih.compare.options import Options
 
 def demos(options: Options) -> list[tuple[str, Callable[[], Comparison]]]:
     """The two comparisons of the demo, each with its title."""
-    images = replace(options, model="alih/resnet-small", max_examples=360, max_time=140.0)
-    texts = replace(options, model="alih/minilm", max_examples=300, max_length=48, epochs=4, seeds=2, max_time=200.0)
+    images = replace(options, model="alih/resnet-small", max_examples=360, max_time=130.0)
+    texts = replace(options, model="alih/minilm", max_examples=300, max_length=48, epochs=4, seeds=2, max_time=170.0)
     return [
         (
             "Images: a ResNet that learnt printed characters, adapted to scanned handwritten digits",
