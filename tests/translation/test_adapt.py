@@ -116,7 +116,6 @@ def test_part_of_a_model_is_trained_and_written_as_a_plain_model(
 
 def test_an_adapter_gives_peft_what_the_merged_model_is(place: Path, tmp_path: Path) -> None:
     import torch
-
     from peft import PeftModel
 
     run(place, tmp_path, model=str(place / "marian"), target_language="id", route="lora", steps=6)
