@@ -6,6 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands, add_options, given
+from alih.cli.generating import (
+    adapt_generation,
+    add_generation_options,
+    is_generation,
+    refuse_generation_options,
+    resume_generation,
+)
 from alih.cli.translating import (
     adapt_translation,
     add_translation_options,
@@ -52,13 +59,17 @@ def add_commands(commands: Commands) -> None:
     adapt = commands.add_parser("adapt", help="run one route, without comparing")
     adapt.add_argument("data", help=_DATA_HELP)
     adapt.add_argument(
-        "--route", help="the route (default: transfer; a translation: finetune with --model, scratch without)"
+        "--route",
+        help="the route (default: transfer; a translation: finetune with --model, scratch without; generation: lora)",
     )
     adapt.add_argument(
-        "--task", choices=("translation",), help="translation: pairs of sentences (default: by the labels)"
+        "--task",
+        choices=("translation", "generation"),
+        help="translation: pairs of sentences; generation: instructions with answers, or texts (default: by labels)",
     )
     add_options(adapt, (*_MODEL, "blocks", *_ADAPTERS, *_PROMPTS, *_DATA, *_TRAINING, "max_time", *_FOLDERS))
     add_translation_options(adapt)
+    add_generation_options(adapt)
     adapt.set_defaults(run=run_adapt)
 
     resume = commands.add_parser("resume", help="go on with a comparison that was stopped")
@@ -82,6 +93,9 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: a comparison of one candidate, with one seed."""
+    if arguments.task == "generation":
+        return adapt_generation(arguments)
+    refuse_generation_options(arguments)
     if arguments.task == "translation":
         return adapt_translation(arguments)
     refuse_translation_options(arguments)
@@ -98,6 +112,8 @@ def run_resume(arguments: argparse.Namespace) -> int:
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
     if is_translation(folder):
         return resume_translation(folder, arguments.data)
+    if is_generation(folder):
+        return resume_generation(folder, arguments.data)
     return _show(resume(folder, arguments.data))
 
 

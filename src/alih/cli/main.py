@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from alih import interrupt
-from alih.cli import asking, comparing, explaining, looking, pretraining, ragging, reporting, tokens, translating, using
+from alih.cli import (
+    asking,
+    comparing,
+    explaining,
+    generating,
+    looking,
+    pretraining,
+    ragging,
+    reporting,
+    tokens,
+    translating,
+    using,
+)
 from alih.errors import AlihError
 from alih.version import VERSION
 
@@ -39,7 +51,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"alih {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (comparing, reporting, using, translating, ragging, asking, looking, explaining, tokens, pretraining):
+    for module in (
+        comparing,
+        reporting,
+        using,
+        generating,
+        translating,
+        ragging,
+        asking,
+        looking,
+        explaining,
+        tokens,
+        pretraining,
+    ):
         module.add_commands(commands)
     return parser
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from alih.cli.flags import Commands
+from alih.cli.generating import evaluate_generation, is_generation, refuse_writer
 from alih.cli.translating import add_evaluation_options, evaluate_translation, is_translation, refuse_translator
 
 
@@ -37,6 +38,7 @@ def add_commands(commands: Commands) -> None:
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
     refuse_translator(arguments.adapted)
+    refuse_writer(arguments.adapted)
     from alih.compare.adapted import Adapted
     from alih.compare.predictions import check_output, render, rows, write
     from alih.data.examples import Damage
@@ -63,6 +65,8 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
     if is_translation(arguments.adapted):
         return evaluate_translation(arguments)
+    if is_generation(arguments.adapted):
+        return evaluate_generation(arguments)
     from alih.compare.adapted import Adapted
 
     scores = Adapted.open(arguments.adapted).evaluate(

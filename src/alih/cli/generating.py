@@ -1,0 +1,248 @@
+"""Text generation at the command line: `alih generate`, and what adapt, resume and evaluate do for a writer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alih.cli.flags import Commands, add_options, given
+from alih.compare.options import Options
+from alih.errors import AlihError, DataError, OptionError
+from alih.instruct.options import GenerationOptions
+from alih.translation.options import TranslationOptions
+
+if TYPE_CHECKING:
+    from alih.instruct.conversation import Turn
+    from alih.instruct.result import Adaptation
+    from alih.instruct.write import Sampling
+    from alih.instruct.writer import Writer
+
+_GENERAL = {option.name for option in fields(Options)} | {"route"}
+_TRANSLATION = {option.name for option in fields(TranslationOptions)} - _GENERAL
+#: Options of `alih adapt` that text generation alone has; `steps` and `batch_tokens` a translation has, too.
+_OWN = tuple(
+    option.name
+    for option in fields(GenerationOptions)
+    if option.name not in _GENERAL and option.name not in _TRANSLATION
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add generate."""
+    generate = commands.add_parser("generate", help="let a language model write: an answer, a conversation, a file")
+    generate.add_argument("model", metavar="MODEL", help="run (runs/last), model folder, built-in name or Hub id")
+    generate.add_argument(
+        "inputs",
+        nargs="*",
+        metavar="PROMPT",
+        help="a prompt, or one file of prompts, a line or row each (default: stdin)",
+    )
+    generate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the answers as JSON Lines")
+    generate.add_argument("--chat", action="store_true", help="a conversation: every line of stdin is answered")
+    generate.add_argument("--raw", action="store_true", help="continue the prompt as it is, without a chat template")
+    generate.add_argument("--max-new-tokens", type=int, metavar="N", help="most tokens of an answer (default: 128)")
+    generate.add_argument(
+        "--temperature", type=float, default=0.0, metavar="X", help="draw tokens: 0.8, say (default: 0, the likeliest)"
+    )
+    generate.add_argument(
+        "--top-p", type=float, default=1.0, metavar="X", help="draw among the likeliest that make up X"
+    )
+    generate.add_argument("--top-k", type=int, default=0, metavar="N", help="draw among the N likeliest")
+    generate.add_argument("--seed", type=int, default=0, metavar="N", help="of drawing (default: 0)")
+    generate.add_argument("--json", action="store_true", help="print one JSON object a line")
+    generate.add_argument("--revision", help="revision of a model on the Hub")
+    generate.add_argument("--allow-pickle", action="store_true", help="also read pickled weights (tensors only)")
+    generate.set_defaults(run=run_generate)
+
+
+def add_generation_options(parser: argparse.ArgumentParser) -> None:
+    """Add to `alih adapt` what --task generation reads."""
+    add_options(parser.add_argument_group("with --task generation"), _OWN, GenerationOptions)
+
+
+def refuse_generation_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of text generation where something else is adapted.
+
+    Raises:
+        OptionError: one was typed.
+    """
+    for name in _OWN:
+        if getattr(arguments, name) is not None:
+            raise OptionError(f"--{name.replace('_', '-')}: is for --task generation; add that, or leave it out.")
+
+
+def adapt_generation(arguments: argparse.Namespace) -> int:
+    """Run `alih adapt --task generation`."""
+    for name in _TRANSLATION - {option.name for option in fields(GenerationOptions)}:
+        if getattr(arguments, name, None) is not None:
+            raise OptionError(f"--{name.replace('_', '-')}: means nothing for text generation; leave it out.")
+    typed = {**given(arguments), **given(arguments, GenerationOptions)}
+    options = GenerationOptions.from_mapping(typed)
+    from alih.instruct.adapt import adapt
+
+    return _show(adapt(arguments.data, options))
+
+
+def resume_generation(folder: str | Path, data: str | None) -> int:
+    """Run `alih resume` on text generation."""
+    from alih.instruct.adapt import resume
+
+    return _show(resume(folder, data))
+
+
+def is_generation(name: str | Path) -> bool:
+    """Whether a run, finished or not, or a model is text generation's."""
+    from alih.compare.runfolder import RunFolder
+
+    try:
+        return bool((RunFolder.open(name).spec.get("task") or {}).get("modality") == "generation")
+    except AlihError:
+        pass
+    from alih.instruct.opened import is_writer
+
+    return is_writer(name)
+
+
+def refuse_writer(name: str) -> None:
+    """Send who wants to predict with a writer to `alih generate`.
+
+    Raises:
+        OptionError: the model writes text.
+    """
+    if is_generation(name):
+        raise OptionError(f'{name} writes text; it predicts no labels. Use: alih generate {name} "a prompt"')
+
+
+def evaluate_generation(arguments: argparse.Namespace) -> int:
+    """Run `alih evaluate` on a model that writes."""
+    for name in ("text", "label", "metric", "source", "target", "beam"):
+        if getattr(arguments, name) is not None:
+            raise OptionError(f"--{name}: a model that writes finds its columns and gives every metric; leave it out.")
+    from alih.instruct.writer import Writer
+
+    scores = Writer.open(arguments.adapted).evaluate_file(arguments.data)
+    print(json.dumps(scores.as_dict(), indent=2) if arguments.json else scores)
+    return 0
+
+
+def run_generate(arguments: argparse.Namespace) -> int:
+    """Run `alih generate`."""
+    from alih.instruct.write import Sampling
+
+    wanted = arguments.max_new_tokens
+    sampling = Sampling(
+        128 if wanted is None else wanted,
+        arguments.temperature,
+        arguments.top_p,
+        arguments.top_k,
+        arguments.seed,
+    )
+    _check(arguments)
+    prompts = None if arguments.chat else _prompts(arguments.inputs)
+    from dataclasses import replace
+
+    from alih.instruct.writer import Writer
+
+    writer = Writer.open(
+        arguments.model, raw=arguments.raw, revision=arguments.revision, allow_pickle=arguments.allow_pickle
+    )
+    if wanted is None:
+        sampling = replace(sampling, max_new_tokens=writer.told.max_new_tokens)
+    if prompts is None:
+        return _chat(writer, sampling)
+    if arguments.output is None and not arguments.json and len(prompts) == 1:
+        _stream(writer, prompts[0], sampling)
+        return 0
+    answers = writer.answer(prompts, sampling)
+    lines = [
+        json.dumps({"prompt": turns[-1].content, "answer": answer}, ensure_ascii=False)
+        for turns, answer in zip(prompts, answers, strict=True)
+    ]
+    if arguments.output is None:
+        print("\n".join(lines if arguments.json else answers))
+        return 0
+    part = arguments.output.with_name(f".{arguments.output.name}.part")
+    try:
+        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        part.replace(arguments.output)
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"{len(lines):,} answers written to {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _chat(writer: Writer, sampling: Sampling) -> int:
+    from alih.instruct.writer import history
+
+    if writer.template.source is None:
+        raise OptionError(f"--chat: {writer.opened.name} has no chat template, so nobody can tell the speakers apart.")
+    terminal = sys.stdin.isatty()
+    if terminal:
+        print("Type a message a line; end with Ctrl-D.", file=sys.stderr)
+    turns: list[Turn] = []
+    while True:
+        if terminal:
+            print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return 0
+        if not line.strip():
+            continue
+        said = _stream(writer, history(turns, line.strip()), sampling)
+        turns = history(turns, line.strip(), said)
+
+
+def _stream(writer: Writer, turns: list[Turn], sampling: Sampling) -> str:
+    pieces: list[str] = []
+
+    def say(text: str) -> None:
+        text = text if pieces else text.lstrip()
+        if text:
+            pieces.append(text)
+            print(text, end="", flush=True)
+
+    said = writer.answer([turns], sampling, say)[0]
+    print(flush=True)
+    return said
+
+
+def _prompts(inputs: list[str]) -> list[list[Turn]]:
+    """What was typed, or the prompts of a file, or all of standard input as one prompt."""
+    from alih.instruct.conversation import USER, Turn
+    from alih.instruct.writer import read_prompts
+    from alih.translation.lines import is_file_name
+
+    if not inputs or inputs == ["-"]:
+        if sys.stdin.isatty():
+            print("Type a prompt; end with Ctrl-D.", file=sys.stderr)
+        inputs = [sys.stdin.read().strip()]
+    elif len(inputs) == 1 and is_file_name(inputs[0]):
+        return read_prompts(Path(inputs[0]).expanduser())
+    if not all(text.strip() for text in inputs):
+        raise DataError("the prompt is empty. Give a prompt, a file, or a prompt on standard input.")
+    return [[Turn(USER, text)] for text in inputs]
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    path: Path | None = arguments.output
+    if arguments.chat and (arguments.inputs or path is not None or arguments.raw or arguments.json):
+        raise OptionError(
+            "--chat: reads standard input and prints answers; leave prompts, files, --raw and --json out."
+        )
+    if path is None:
+        return
+    if path.is_dir():
+        raise OptionError(f"--output {path}: is a folder. Name a file.")
+    if not path.parent.is_dir():
+        raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
+    if any(Path(text) == path for text in arguments.inputs):
+        raise OptionError(f"--output {path}: is the file that is read. Name another one.")
+
+
+def _show(result: Adaptation) -> int:
+    print(result)
+    return 130 if result.interrupted else 0

@@ -1,0 +1,110 @@
+"""Cross-entropy of a causal language model over what is learnt, without logits for the rest where that is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from alih.instruct.encode import Tokens
+from alih.instruct.pack import IGNORED, Batch, collate, length_batches
+from alih.training.memory import most_tokens
+from alih.training.precision import Precision, autocast
+
+#: Packed and alone, logits may differ by rounding.
+_TOLERANCE = 1e-3
+
+
+class Scorer:
+    """Computes losses of one model; what is exact for it is tried out once, on a few tokens.
+
+    Args:
+        model: a causal language model.
+        pad: token that fills up rows.
+
+    Attributes:
+        packs: whether packed examples get the logits that they get alone; some architectures (state-space layers) let
+            one example leak into the next.
+    """
+
+    def __init__(self, model: PreTrainedModel, pad: int) -> None:
+        self.model, self.pad = model, pad
+        self._head = self._separate_head()
+        self.packs = self._tries_packing()
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits (rows, length, vocabulary)."""
+        found: Tensor = self.model(**_inputs(batch)).logits
+        return found
+
+    def loss(self, batch: Batch) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies in nats over the learnt tokens, and how many there are."""
+        learnt = batch.labels != IGNORED
+        if self._head is None:
+            logits = self.logits(batch)[learnt]
+        else:
+            backbone: Any = self.model.base_model
+            logits = self._head(backbone(**_inputs(batch)).last_hidden_state[learnt])  # (learnt tokens, vocabulary)
+        total = nn.functional.cross_entropy(logits.float(), batch.labels[learnt], reduction="sum")
+        return total, int(learnt.sum())
+
+    @torch.no_grad()
+    def mean(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> float:
+        """Mean cross-entropy in nats a learnt token; NaN where nothing is learnt."""
+        on = next(self.model.parameters()).device
+        was_training = self.model.training
+        self.model.eval()
+        total, count = 0.0, 0
+        for rows in length_batches([len(sequence) for sequence in sequences], most_tokens(on), 0):
+            with autocast(on, precision):
+                loss, learnt = self.loss(collate(sequences, rows, self.pad).to(on))
+            total, count = total + float(loss), count + learnt
+        self.model.train(was_training)
+        return total / count if count else float("nan")
+
+    @torch.no_grad()
+    def _separate_head(self) -> Any:
+        """The output layer, where it alone turns the backbone's last hidden state into logits."""
+        head: Any = self.model.get_output_embeddings()
+        backbone: Any = self.model.base_model
+        if head is None or backbone is self.model:
+            return None
+        batch = self._probe([[0]])
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            hidden = backbone(**_inputs(batch)).last_hidden_state
+            same = torch.allclose(head(hidden), self.logits(batch), atol=1e-4, rtol=1e-4)
+        except (AttributeError, RuntimeError, TypeError, ValueError):  # an architecture of another build
+            same = False
+        self.model.train(was_training)
+        return head if same else None
+
+    @torch.no_grad()
+    def _tries_packing(self) -> bool:
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            packed = self.logits(self._probe([[0, 1]]))[0, 5:]
+            alone = self.logits(self._probe([[1]]))[0]
+            same = bool((packed - alone).abs().max() <= _TOLERANCE * max(1.0, float(alone.abs().max())))
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            same = False
+        self.model.train(was_training)
+        return same
+
+    def _probe(self, rows: list[list[int]]) -> Batch:
+        embeddings: Any = self.model.get_input_embeddings()
+        ids = [(number * 7919 + 3) % int(embeddings.weight.shape[0]) for number in range(12)]
+        some = [Tokens(tuple(ids[:5]), (True,) * 5), Tokens(tuple(ids[5:]), (True,) * 7)]
+        return collate(some, rows, self.pad).to(next(self.model.parameters()).device)
+
+
+def _inputs(batch: Batch) -> dict[str, Any]:
+    told: dict[str, Any] = {"input_ids": batch.input_ids, "use_cache": False}
+    if batch.mask is not None:
+        told |= {"attention_mask": batch.mask, "position_ids": batch.position_ids}
+    return told

@@ -1,0 +1,182 @@
+"""Opens a causal language model: built in, a run or model folder, or a Hub id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from alih.compare.adapted import model_folder
+from alih.errors import ModelError
+from alih.pretrained.build import read_config
+from alih.pretrained.builtin import BUILT_IN, verify
+from alih.pretrained.folder import ModelFolder, examine
+from alih.pretrained.hub import fetch
+from alih.pretrained.processor import load_tokenizer, longest_text
+from alih.pretrained.quiet import quiet
+from alih.pretrained.registration import register_all
+from alih.pretrained.resolve import resolve
+
+#: Tokens that a model without any stated limit is given.
+_NO_LIMIT = 2048
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A causal language model.
+
+    Args:
+        name: as the user typed it.
+        folder: where it lies.
+        model: in evaluation mode, fp32, on the CPU.
+        tokenizer: its tokenizer; fills up rows on the right.
+        context: most tokens that it takes.
+    """
+
+    name: str
+    folder: Path
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    context: int
+
+    @property
+    def blocks(self) -> list[str]:
+        """Names of the blocks, bottom to top.
+
+        Raises:
+            ModelError: they are not where a decoder has them.
+        """
+        for name, module in self.model.named_modules():
+            if isinstance(module, nn.ModuleList) and len(module):
+                return [f"{name}.{number}" for number in range(len(module))]
+        raise ModelError(f"{self.name}: it has no list of blocks, so --blocks and adapters mean nothing here.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A causal language model of which no weights were read.
+
+    Args:
+        name: as the user typed it.
+        folder: its files.
+        config: its configuration.
+        tokenizer: its tokenizer.
+        context: most tokens that it takes.
+    """
+
+    name: str
+    folder: ModelFolder
+    config: PreTrainedConfig
+    tokenizer: PreTrainedTokenizerBase
+    context: int
+
+    def load(self, *, random_weights: bool = False, seed: int = 0) -> Opened:
+        """Read the weights, or draw random ones for the same architecture.
+
+        Raises:
+            ModelError: they cannot be opened, or some are missing.
+        """
+        with quiet():
+            if random_weights:
+                torch.manual_seed(seed)
+                model = AutoModelForCausalLM.from_config(self.config, dtype=torch.float32)
+            else:
+                model = _weights(self.folder, self.config, self.name)
+        model.eval()
+        return Opened(self.name, self.folder.path, model, self.tokenizer, self.context)
+
+
+def find(
+    name: str | Path, revision: str | None = None, *, allow_pickle: bool = False, weights_needed: bool = True
+) -> Found:
+    """Find a model and open its tokenizer; no weights are read.
+
+    Raises:
+        ModelError: nothing usable is there, or it writes no text.
+        RunError: a run folder without a model.
+    """
+    register_all()
+    given = Path(name).expanduser()
+    if (given / "spec.json").is_file() or (given.name == "last" and given.exists()):
+        name = str(model_folder(given))
+    source = resolve(name, revision)
+    if source.kind == "file":
+        raise ModelError(f"{name}: is a file. Give a built-in name, a run or model folder, or a Hub id.")
+    with quiet():
+        path = source.path or fetch(source, allow_pickle=allow_pickle)
+        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=weights_needed)
+        config = read_config(folder, source.name)
+        if not writes(config):
+            raise ModelError(
+                f"{source.name}: a model of the kind {folder.model_type} writes no text. Take a causal language model "
+                "(GPT-2, Llama, Qwen, …) or alih/lm-small."
+            )
+        if source.kind == "built-in" and weights_needed:
+            verify(source.name, path)
+        tokenizer = load_tokenizer(folder, config, source.name)
+        return Found(source.name, folder, config, tokenizer, longest_text(tokenizer, config, folder) or _NO_LIMIT)
+
+
+def writes(config: PreTrainedConfig) -> bool:
+    """Whether a configuration is a causal language model's; encoders, and classifiers made of one, write nothing."""
+    named = (config.architectures or [""])[0]
+    is_other = named.endswith(("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"))
+    is_encoder = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
+    if is_other or is_encoder or config.is_encoder_decoder:
+        return False
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+
+
+def is_writer(name: str | Path) -> bool:
+    """Whether a run, folder or built-in name holds a model that writes text; False where nothing can be told."""
+    given = Path(name).expanduser()
+    try:
+        if str(name) in BUILT_IN:
+            folder = BUILT_IN[str(name)].locate()
+        elif given.exists():
+            folder = model_folder(given)
+        else:
+            return False
+        register_all()
+        config = read_config(examine(folder, str(name), weights_needed=False), str(name))
+    except Exception:  # whatever is wrong with it is said by the command that opens it
+        return False
+    named = (config.architectures or [""])[0]
+    return writes(config) and named.endswith(("ForCausalLM", "LMHeadModel"))
+
+
+def _weights(folder: ModelFolder, config: PreTrainedConfig, name: str) -> PreTrainedModel:
+    auto: Any = AutoModelForCausalLM
+    try:
+        model, report = auto.from_pretrained(
+            folder.path,
+            config=config,
+            output_loading_info=True,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0][:160]
+        raise ModelError(
+            f"{name}: its weights cannot be opened ({type(error).__name__}: {first}). Copy the model again."
+        ) from error
+    missing = sorted(key for key in report["missing_keys"] if "lm_head" not in key)
+    if missing:
+        raise ModelError(
+            f"{name}: {len(missing):,} weights are missing from its files (first: {missing[0]}), so it cannot write. "
+            "Copy the model again."
+        )
+    built: PreTrainedModel = model
+    return built

@@ -1,0 +1,164 @@
+"""What a user may ask of text generation: one dataclass, whose fields' help is the CLI's help."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from alih.compare.options import ALL_BLOCKS, Options
+from alih.data.messages import did_you_mean
+from alih.errors import OptionError
+
+ROUTES = ("finetune", "lora", "qlora", "scratch")
+METRICS = ("exact_match", "token_f1", "rouge_l", "perplexity")
+#: Options of the other tasks that mean the same here.
+SHARED = (
+    *("model", "blocks", "max_examples", "max_length", "metric", "validation", "test", "epochs", "learning_rate"),
+    *("rank", "alpha", "rslora", "dora", "seed", "max_time", "precision", "revision", "allow_pickle", "runs", "name"),
+)
+_DEFAULT_MODEL = "alih/lm-small"
+
+
+def _own(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help, **more})
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """Options of `alih adapt --task generation`.
+
+    Those that other tasks have, too, mean the same as in `alih.compare.options.Options`.
+
+    Raises:
+        OptionError: a value is out of range or does not fit another one; the message names the option.
+    """
+
+    chat_template: str | None = _own(
+        None,
+        "how conversations are written: a Jinja file, default, alpaca or none (default: the model's own)",
+        metavar="FILE",
+    )
+    general: str | None = _own(
+        None,
+        "text file with passages, to measure what is forgotten (default: the standard library's documentation)",
+        metavar="FILE",
+    )
+    batching: Literal["packed", "length"] = _own(
+        "packed",
+        "packed: several examples a row that do not see each other; length: rows padded beside others like them",
+        choices=("packed", "length"),
+    )
+    max_new_tokens: int = _own(128, "most tokens of an answer, in scoring and as the default of alih generate")
+    steps: int | None = _own(None, "updates of the weights (default: by the data)")
+    batch_tokens: int = _own(1024, "most tokens of a batch")
+    model: str = _DEFAULT_MODEL
+    route: str = "lora"
+    blocks: int | None = None
+    max_examples: int | None = None
+    max_length: int | None = None
+    metric: str | None = None
+    validation: float | None = None
+    test: float | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    rank: int = 8
+    alpha: float | None = None
+    rslora: bool = False
+    dora: bool = False
+    seed: int = 0
+    max_time: float | None = None
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    revision: str | None = None
+    allow_pickle: bool = False
+    runs: str = "runs"
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        def fail(option: str, problem: str) -> None:
+            raise OptionError(f"--{option.replace('_', '-')}: {problem}")
+
+        if self.route in {"zero-shot", "few-shot", "transfer"}:
+            fail("route", f"{self.route} trains no writer. Score a model as it is with: alih evaluate MODEL DATA")
+        if self.route not in ROUTES:
+            fail("route", f"{self.route!r} is no route of text generation. Routes: {', '.join(ROUTES)}.")
+        for option, least in (("steps", 1), ("batch_tokens", 8), ("max_new_tokens", 1), ("max_length", 8)):
+            value = getattr(self, option)
+            if value is not None and value < least:
+                fail(option, f"must be at least {least}, not {value}.")
+        if self.steps is not None and self.epochs is not None:
+            fail("steps", "and --epochs both say how long to train; leave one of them out.")
+        if self.batching not in {"packed", "length"}:
+            fail("batching", f"{self.batching!r} is none of packed, length.")
+        if self.metric is not None and self.metric not in METRICS:
+            fail("metric", f"{self.metric!r} is none of {', '.join(METRICS)}.")
+        if self.learning_rate is not None and not (math.isfinite(self.learning_rate) and 0 < self.learning_rate < 10):
+            fail("learning_rate", f"must be above 0 and below 10, not {self.learning_rate}.")
+        for option in ("validation", "test"):
+            share = getattr(self, option)
+            if share is not None and not 0 < share < 0.5:
+                fail(option, f"must be above 0 and below 0.5, not {share}.")
+        unread = ["rank", "alpha", "rslora", "dora"] if self.route in {"finetune", "scratch"} else []
+        unread += ["dora"] if self.route == "qlora" else []
+        unread += ["blocks"] if self.route == "scratch" else []
+        for option in unread:
+            if getattr(self, option) != _DEFAULTS[option]:
+                fail(option, f"means nothing for the route {self.route}; leave it out.")
+
+    def command(self, data: str) -> str:
+        """The command that runs the same again, quoted for a POSIX shell."""
+        parts = ["alih", "adapt", data, "--task=generation"]
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value != option.default:
+                flag = f"--{option.name.replace('_', '-')}"
+                said = f"{value:.9f}".rstrip("0").rstrip(".") + "s" if option.name == "max_time" else str(value)
+                parts.append(flag if value is True else f"{flag}={said}")
+        return " ".join(shlex.quote(part) for part in parts)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> GenerationOptions:
+        """Build options from keyword arguments, rejecting unknown names and mending simple types.
+
+        Raises:
+            OptionError: a name is unknown, means nothing for text generation, or a value has the wrong form.
+        """
+        known = [option.name for option in fields(cls)]
+        general = [option.name for option in fields(Options)]
+        given = {name: value for name, value in values.items() if value is not None}
+        for name in given:
+            if name in known:
+                continue
+            if name in general:
+                raise OptionError(f"--{name.replace('_', '-')}: means nothing for text generation; leave it out.")
+            raise OptionError(f"there is no option {name!r}.{did_you_mean(name, known)} Options: {', '.join(known)}.")
+        mended = Options.from_mapping({name: value for name, value in given.items() if name in SHARED})
+        clean: dict[str, Any] = {name: getattr(mended, name) if name in SHARED else given[name] for name in given}
+        for name in ("steps", "batch_tokens", "max_new_tokens"):
+            if name in clean:
+                clean[name] = _whole(name, clean[name])
+        for name in ("chat_template", "general"):
+            if name in clean:
+                clean[name] = os.fspath(clean[name])
+        if "blocks" in clean:
+            if len(clean["blocks"]) > 1:
+                raise OptionError("--blocks: text generation takes one number of blocks.")
+            clean["blocks"] = None if clean["blocks"][0] == ALL_BLOCKS else clean["blocks"][0]
+        if isinstance(clean.get("learning_rate"), Mapping):
+            raise OptionError("--learning-rate: one route runs, so give one rate.")
+        return cls(**clean)
+
+
+_DEFAULTS = {option.name: option.default for option in fields(GenerationOptions)}
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        if not isinstance(value, bool) and int(value) == float(value):
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise OptionError(f"--{name.replace('_', '-')}: {value!r} is not a whole number.")

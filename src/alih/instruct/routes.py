@@ -1,0 +1,111 @@
+"""What trains on each route of a language model: everything, the top blocks, or adapters on frozen or NF4 weights."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from alih.errors import ModelError, OptionError
+from alih.instruct.opened import Opened
+from alih.instruct.options import GenerationOptions
+from alih.pretrained.quiet import quiet
+from alih.routes import nf4
+from alih.routes.adapters import merge
+from alih.training.precision import device
+
+#: Peak learning rates that are tried where the user names none; the middle one where there is no time to try.
+RATES = {
+    "finetune": (2e-5, 1e-4, 5e-4),
+    "lora": (3e-4, 1e-3, 3e-3),
+    "qlora": (3e-4, 1e-3, 3e-3),
+    "scratch": (1e-3, 3e-3),
+}
+
+
+def prepare(opened: Opened, options: GenerationOptions) -> Any:
+    """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.
+
+    Raises:
+        OptionError: more blocks were asked for than there are, or bitsandbytes is missing.
+        ModelError: there is nothing that adapters could go on.
+    """
+    model = opened.model
+    blocks = _blocks(opened, options)
+    torch.manual_seed(options.seed)
+    if options.route not in {"lora", "qlora"}:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(blocks is None or any(name.startswith(f"{block}.") for block in blocks))
+        return None
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | Conv1D)
+        and any(name.startswith(f"{block}.") for block in (opened.blocks if blocks is None else blocks))
+    ]
+    if not names:
+        raise ModelError(f"{opened.name}: it has no linear layers in its blocks; take the route finetune.")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that nobody asked for
+    if options.route == "qlora":
+        nf4.quantize(model, names, device())
+        model.is_loaded_in_4bit = True  # type: ignore[assignment]  # PEFT asks this before it looks at the layers
+    alpha: Any = 2.0 * options.rank if options.alpha is None else options.alpha
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=options.rank,
+        lora_alpha=alpha,
+        target_modules=names,
+        use_rslora=options.rslora,
+        use_dora=options.dora,
+    )
+    try:
+        with quiet():
+            return get_peft_model(model, config)  # it freezes the rest
+    finally:
+        if options.route == "qlora":
+            del model.is_loaded_in_4bit
+
+
+def label(opened: Opened, options: GenerationOptions) -> str:
+    """The route in words: "finetune all", "lora top 2 of 6 blocks".
+
+    Raises:
+        OptionError: more blocks were asked for than there are.
+    """
+    if _blocks(opened, options) is not None:
+        return f"{options.route} top {options.blocks} of {len(opened.blocks)} blocks"
+    return f"{options.route} all" if options.route == "finetune" else options.route
+
+
+def merged(adapters: Any, model: PreTrainedModel, folder: Path, base: str) -> None:
+    """Write the adapters in PEFT's format, then merge them into the model's weights, in place (NF4: into 32 bits).
+
+    Raises:
+        ModelError: an adapter holds NaN.
+    """
+    adapters.peft_config["default"].base_model_name_or_path = base
+    with quiet():
+        adapters.save_pretrained(str(folder))
+    merge(model)
+    for name in ("is_quantized", "_hf_peft_config_loaded"):
+        if name in vars(model):
+            setattr(model, name, False)
+
+
+def _blocks(opened: Opened, options: GenerationOptions) -> list[str] | None:
+    """Names of the blocks that train; None for everything."""
+    if options.blocks is None:
+        return None
+    there = opened.blocks
+    if options.blocks > len(there):
+        raise OptionError(
+            f"--blocks: {options.blocks} asked for, but the model has {len(there)}. Use 1 to {len(there)}, or 'all'."
+        )
+    return there[-options.blocks :]
