@@ -45,6 +45,7 @@ def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
     from alih.compare.comparison import Comparison
     from alih.compare.options import Options
     from alih.compare.runfolder import RunFolder
+    from alih.compare.spec import spec
     from alih.progress import Progress
 
     with tempfile.TemporaryDirectory() as work:
@@ -63,6 +64,7 @@ def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
         complete = _campaign(full, bench, folder, tested)
         spent = time.monotonic() - start
         again = RunFolder.create(work, "adaptive")
+        again.write_spec(spec(data, bench.choice, options, routes, "compare"))
         for part in ("trials.jsonl", "predictions", "weights"):
             source = folder.path / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, again.path / part)

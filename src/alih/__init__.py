@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
     from alih.explain.explanation import Explanation
+    from alih.instruct.comparison import Comparison as WriterComparison
+    from alih.instruct.result import Adaptation
+    from alih.instruct.writer import Writer
     from alih.pretrained.source import Pretrained
     from alih.rag.library import Library
     from alih.task import Task
@@ -63,20 +66,50 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def compare(data: str | Path | Dataset, model: str | None = None, **options: Any) -> Comparison:
+@overload
+def compare(
+    data: str | Path | Dataset, model: str | None = None, *, task: None = None, **options: Any
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    data: str | Path, model: str | None = None, *, task: Literal["generation"], **options: Any
+) -> WriterComparison: ...
+
+
+def compare(
+    data: str | Path | Dataset,
+    model: str | None = None,
+    *,
+    task: Literal["generation"] | None = None,
+    **options: Any,
+) -> Comparison | WriterComparison:
     """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
 
     Args:
         data: a file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`.
         model: built-in name, folder or Hub id; the default for the data's modality if not given.
-        **options: the fields of `alih.compare.options.Options`; the same as the flags of `alih compare`.
+        task: "generation" for instruction data or texts and a model that writes.
+        **options: the fields of `alih.compare.options.Options` (of `alih.instruct.options.GenerationOptions` for
+            generation); the same as the flags of `alih compare`.
 
     Raises:
         AlihError: the data, the model or an option cannot be used; the message says what to do.
     """
+    if task == "generation":
+        from alih.instruct.compare import compare_by_name
+
+        return compare_by_name(data, {"model": model, **options})
+    if task is not None:
+        raise OptionError(f"task: {task!r} is unknown. Write task='generation', or leave it out: the labels tell.")
     from alih.compare import run
 
     return run(data, model, **options)
+
+
+#: What the package `alih.compare`, which stands in this function's place once it is imported, calls.
+compare_function = compare
 
 
 @overload
@@ -101,52 +134,81 @@ def adapt(
 ) -> Translator: ...
 
 
+@overload
+def adapt(
+    data: str | Path,
+    model: str | None = None,
+    *,
+    route: str | None = None,
+    task: Literal["generation"],
+    **options: Any,
+) -> Writer: ...
+
+
 def adapt(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
     route: str | None = None,
-    task: Literal["translation"] | None = None,
+    task: Literal["translation", "generation"] | None = None,
     **options: Any,
-) -> Adapted | Translator:
+) -> Adapted | Translator | Writer:
     """Run one route (transfer, if none is named) and return the adapted model; options as for `compare`.
 
     With `task="translation"` the data are pairs of sentences, the options are the fields of
     `alih.translation.options.TranslationOptions`, and what is returned has `translate(["…"])` and `evaluate(pairs)`.
+    With `task="generation"` they are instruction data or texts, the options are the fields of
+    `alih.instruct.options.GenerationOptions`, and what is returned has `ask("…")` and `evaluate_file(data)`.
     """
     if task == "translation":
         from alih.translation.adapt import adapt_by_name
 
         return adapt_by_name(data, {"model": model, "route": route, **options})
+    if task == "generation":
+        from alih.instruct.adapt import adapt_by_name as adapt_writer
+
+        return adapt_writer(data, {"model": model, "route": route, **options})
     if task is not None:
-        raise OptionError(f"task: {task!r} is unknown. Write task='translation', or leave it out: the labels tell.")
+        raise OptionError(f"task: {task!r} is unknown. Write 'translation' or 'generation', or leave it out.")
     from alih.compare.compare import adapt as run
     from alih.compare.options import Options
 
     return run(data, route or "transfer", Options.from_mapping({"model": model, **options})).best
 
 
-def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison | Translation:
+def resume(
+    path: str | Path, data: str | Path | Dataset | None = None
+) -> Comparison | Translation | Adaptation | WriterComparison:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
     from alih.compare.runfolder import RunFolder
+    from alih.instruct.adapt import is_generation
+    from alih.instruct.compare import resume_any as write
     from alih.translation.adapt import is_translation
     from alih.translation.adapt import resume as translate
 
-    if is_translation(RunFolder.open(path).spec):
+    spec = RunFolder.open(path).spec
+    if is_translation(spec):
         return translate(path, data)
+    if is_generation(spec):
+        return write(path, data)
     return run(path, data)
 
 
-def open(path: str | Path) -> Adapted | Translator:
-    """Open an adapted model: a run folder ("runs/last") or the model's own folder, also a translator's."""
+def open(path: str | Path) -> Adapted | Translator | Writer:
+    """Open an adapted model, a translator or a writer: a run folder ("runs/last") or the model's own folder."""
     from alih.compare.adapted import Adapted
+    from alih.instruct.opened import is_writer
     from alih.translation.opened import is_translator
 
     if is_translator(path):
         from alih.translation.translator import Translator
 
         return Translator.open(path)
+    if is_writer(path):
+        from alih.instruct.writer import Writer
+
+        return Writer.open(path)
     return Adapted.open(path)
 
 

@@ -17,6 +17,7 @@ from alih.cli.flags import given
 from alih.cli.main import build_parser, main
 from alih.compare.options import Options
 from alih.errors import AlihError
+from alih.instruct.options import GenerationOptions
 
 COMMANDS = ("demo", "compare", "adapt", "predict", "evaluate", "inspect", "cache", "doctor", "pretrain")
 
@@ -66,7 +67,8 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_compare_has_a_flag_for_every_option_and_no_other() -> None:
     parsed = vars(build_parser().parse_args(["compare", "x.csv"]))
-    assert set(parsed) - {"data", "run", "dry_run"} == {option.name for option in fields(Options)}
+    known = {option.name for of in (Options, GenerationOptions) for option in fields(of)} - {"route"}
+    assert set(parsed) - {"data", "run", "dry_run", "task"} == known
 
 
 def test_every_option_is_read_by_something() -> None:

@@ -45,7 +45,7 @@ def _options(model: Path, general: Path, runs: Path, **more: Any) -> GenerationO
     return GenerationOptions.from_mapping({**basic, **more})
 
 
-@pytest.mark.parametrize("route", ["lora", "finetune", "scratch", "qlora"])
+@pytest.mark.parametrize("route", ["lora", "finetune", "scratch", "qlora", "qalora"])
 def test_every_route_learns_and_hands_over_a_plain_folder(
     tmp_path: Path, model: Path, general: Path, route: str
 ) -> None:
@@ -53,7 +53,7 @@ def test_every_route_learns_and_hands_over_a_plain_folder(
     result = adapt(data, _options(model, general, tmp_path, route=route, learning_rate=0.01), _QUIET)
     assert result.agrees
     losses = [point.validation_loss for point in result.outcome.curve]
-    assert losses[-1] < losses[0] - 0.3
+    assert losses[-1] < losses[0] - (0.1 if route == "qalora" else 0.3)  # few groups, few adapter weights
     assert {"exact_match", "token_f1", "rouge_l"} <= set(result.outcome.curve[0].scores)
     assert (result.forgetting is None) is (route == "scratch")
     told = json.loads((result.folder / "report.json").read_text(encoding="utf-8"))
@@ -167,14 +167,16 @@ def test_data_that_changed_since_are_refused(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"route": "few-shot"}, "alih evaluate"),
-        ({"route": "transfer"}, "alih evaluate"),
+        ({"route": "transfer"}, "new head"),
+        ({"routes": "lora,transfer"}, "new head"),
         ({"route": "nonsense"}, "no route"),
         ({"route": "finetune", "rank": 4}, "--rank"),
         ({"metric": "bleu"}, "--metric"),
         ({"steps": 0}, "--steps"),
         ({"steps": 3, "epochs": 2}, "--steps"),
         ({"shots": 3}, "--shots"),
+        ({"bits": 2}, "--bits"),
+        ({"lora_targets": "attention"}, "--lora-targets"),
         ({"stepps": 3}, "did you mean"),
         ({"batching": "random"}, "--batching"),
     ],

@@ -9,6 +9,7 @@ from alih.cli.flags import Commands, add_options, given
 from alih.cli.generating import (
     adapt_generation,
     add_generation_options,
+    compare_generation,
     is_generation,
     refuse_generation_options,
     resume_generation,
@@ -46,6 +47,12 @@ def add_commands(commands: Commands) -> None:
 
     compare = commands.add_parser("compare", help="measure every route on your data, recommend one, save the model")
     compare.add_argument("data", help=_DATA_HELP)
+    compare.add_argument(
+        "--task",
+        choices=("generation",),
+        help="generation: instructions with answers, or texts, for a model that writes (default: by the labels)",
+    )
+    add_generation_options(compare, alone=True)
     add_options(
         compare,
         (
@@ -81,6 +88,9 @@ def add_commands(commands: Commands) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> int:
     """Run `alih compare`."""
+    if arguments.task == "generation":
+        return compare_generation(arguments)
+    refuse_generation_options(arguments)
     from alih.compare.compare import compare, foresee
     from alih.compare.forecast import render
 

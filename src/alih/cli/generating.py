@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from alih.cli.flags import Commands, add_options, given
 from alih.compare.options import Options
 from alih.errors import AlihError, DataError, OptionError
-from alih.instruct.options import GenerationOptions
+from alih.instruct.options import COMPARED, GenerationOptions
 from alih.translation.options import TranslationOptions
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _OWN = tuple(
     for option in fields(GenerationOptions)
     if option.name not in _GENERAL and option.name not in _TRANSLATION
 )
+#: Those that a translation has, too.
+_SHARED = ("steps", "batch_tokens")
 
 
 def add_commands(commands: Commands) -> None:
@@ -59,9 +61,10 @@ def add_commands(commands: Commands) -> None:
     generate.set_defaults(run=run_generate)
 
 
-def add_generation_options(parser: argparse.ArgumentParser) -> None:
-    """Add to `alih adapt` what --task generation reads."""
-    add_options(parser.add_argument_group("with --task generation"), _OWN, GenerationOptions)
+def add_generation_options(parser: argparse.ArgumentParser, *, alone: bool = False) -> None:
+    """Add to `alih adapt` or `alih compare` what --task generation reads; `alone` also what a translation adds, too."""
+    group = parser.add_argument_group("with --task generation")
+    add_options(group, (*_OWN, *(_SHARED if alone else ())), GenerationOptions)
 
 
 def refuse_generation_options(arguments: argparse.Namespace) -> None:
@@ -70,7 +73,8 @@ def refuse_generation_options(arguments: argparse.Namespace) -> None:
     Raises:
         OptionError: one was typed.
     """
-    for name in _OWN:
+    shared = () if hasattr(arguments, "route") else _SHARED
+    for name in (*_OWN, *shared):
         if getattr(arguments, name) is not None:
             raise OptionError(f"--{name.replace('_', '-')}: is for --task generation; add that, or leave it out.")
 
@@ -87,11 +91,28 @@ def adapt_generation(arguments: argparse.Namespace) -> int:
     return _show(adapt(arguments.data, options))
 
 
+def compare_generation(arguments: argparse.Namespace) -> int:
+    """Run `alih compare --task generation`."""
+    if arguments.dry_run:
+        raise OptionError("--dry-run: means nothing for text generation. See what a route takes: alih inspect MODEL.")
+    typed = {**given(arguments), **given(arguments, GenerationOptions)}
+    options = GenerationOptions.from_mapping({**typed, "routes": typed.get("routes", COMPARED)})
+    from alih.instruct.compare import compare
+
+    print(compare(arguments.data, options))
+    return 0
+
+
 def resume_generation(folder: str | Path, data: str | None) -> int:
     """Run `alih resume` on text generation."""
-    from alih.instruct.adapt import resume
+    from alih.instruct.compare import resume_any
+    from alih.instruct.result import Adaptation
 
-    return _show(resume(folder, data))
+    found = resume_any(folder, data)
+    if isinstance(found, Adaptation):
+        return _show(found)
+    print(found)
+    return 0
 
 
 def is_generation(name: str | Path) -> bool:

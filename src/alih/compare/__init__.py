@@ -26,8 +26,8 @@ def run(data: str | Path | Dataset, model: str | None = None, **options: Any) ->
 class _CallablePackage(ModuleType):
     """A package that is also the function of its name."""
 
-    def __call__(self, data: str | Path | Dataset, model: str | None = None, **options: Any) -> Comparison:
-        return run(data, model, **options)
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return sys.modules["alih"].compare_function(*arguments, **options)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

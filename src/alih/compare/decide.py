@@ -31,6 +31,7 @@ class Candidate:
         disk_bytes: bytes of what training changed.
         latency_ms: measured time of one prediction; None where it was not measured.
         complete: False where the time limit cut its training short.
+        forgetting: how much worse it became at what the pre-trained model could do; None where that is not known.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Candidate:
     disk_bytes: int
     latency_ms: float | None = None
     complete: bool = True
+    forgetting: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Decision:
         best: label of the candidate with the best mean score, of those within the limits.
         scores: each candidate's mean score over seeds, with its interval.
         behind: for each candidate but the best one, how far it is behind; positive = worse, whatever the metric.
-        front: labels on the Pareto front of score, time, memory and bytes.
+        front: labels on the Pareto front of score, time, memory, bytes and, where all are known, forgetting.
         reasons: why, sentence by sentence.
     """
 
@@ -142,7 +144,7 @@ def decide(
         best.label,
         {c.label: scores[c.label] for c in candidates},
         behind,
-        tuple(c.label for c in candidates if not any(_dominates(o, c, scores, sign) for o in candidates)),
+        _front(candidates, scores, sign),
         (),
     )
     seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
@@ -172,11 +174,21 @@ def _standard_error(gap: Difference) -> float:
     return (gap.high - gap.low) / 2 / NormalDist().inv_cdf((1 + gap.level) / 2)
 
 
-def _dominates(other: Candidate, one: Candidate, scores: dict[str, Interval], sign: float) -> bool:
-    """Whether `other` is nowhere worse than `one`, and somewhere better."""
-    mine = (sign * scores[one.label].point, -one.seconds, -one.peak_memory_bytes, -one.disk_bytes)
-    theirs = (sign * scores[other.label].point, -other.seconds, -other.peak_memory_bytes, -other.disk_bytes)
-    return theirs != mine and all(a >= b for a, b in zip(theirs, mine, strict=True))
+def _front(candidates: Sequence[Candidate], scores: dict[str, Interval], sign: float) -> tuple[str, ...]:
+    """Labels of the candidates that no other one is nowhere worse than, and somewhere better."""
+    known = all(one.forgetting is not None for one in candidates)
+
+    def merits(one: Candidate) -> tuple[float, ...]:
+        costs = (one.seconds, one.peak_memory_bytes, one.disk_bytes, one.forgetting or 0.0 if known else 0.0)
+        return (sign * scores[one.label].point, *(-cost for cost in costs))
+
+    def dominated(mine: tuple[float, ...]) -> bool:
+        return any(
+            theirs != mine and all(a >= b for a, b in zip(theirs, mine, strict=True))
+            for theirs in map(merits, candidates)
+        )
+
+    return tuple(one.label for one in candidates if not dominated(merits(one)))
 
 
 def _reasons(

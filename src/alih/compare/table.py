@@ -124,6 +124,7 @@ def _record(
 
 def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
     partial = any(record["score"] is None for record in records)
+    written = any(record.get("tokens_per_answer") for record in records)
     sizes = sorted({point["examples"] for record in records for point in record["curve"]})
 
     def at(record: dict[str, Any], size: int) -> str:
@@ -167,8 +168,12 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 if any(r.get("merged") for r in records)
                 else []
             ),
-            ("bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
-            ("one prediction", each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms")),
+            ("bytes on disk" if written else "bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
+            (
+                "one answer" if written else "one prediction",
+                each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms"),
+            ),
+            *([("tokens: prompt + answer", each(_tokens))] if written else []),
         ],
         f"adaptability ({metric})": [
             ("validation, mean of seeds", each(lambda r: _sure(r, lambda s: f"{s['point']:.3f}"))),
@@ -193,9 +198,15 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 if any((r.get("merged") or {}).get("nf4") for r in records)
                 else []
             ),
-            ("on a shifted copy", each(lambda r: f"{r['shifted']:.3f} ({r['shifted'] - r['unshifted']:+.3f})")),
+            *(
+                [("merging, nats a token", each(lambda r: _change(r.get("merged_loss"))))]
+                if any(r.get("merged_loss") for r in records)
+                else []
+            ),
+            *([("on a shifted copy", each(_shifted))] if any(r["shifted"] is not None for r in records) else []),
             *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(records)),
             *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in records) else []),
+            *([("forgotten, nats a token", each(_forgotten))] if any(r.get("general") for r in records) else []),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
@@ -223,6 +234,26 @@ def _other(record: dict[str, Any], name: str) -> str:
 def _forgetting(record: dict[str, Any]) -> str:
     found = (record.get("closer") or {}).get("forgetting")
     return "–" if found is None else f"{found:+.3f}"
+
+
+def _shifted(record: dict[str, Any]) -> str:
+    found, before = record["shifted"], record["unshifted"]
+    return "–" if found is None or before is None else f"{found:.3f} ({found - before:+.3f})"
+
+
+def _forgotten(record: dict[str, Any]) -> str:
+    """How much worse general text is foretold."""
+    found = record.get("general")
+    return "–" if found is None else f"{found['after'] - found['before']:+.3f}"
+
+
+def _tokens(record: dict[str, Any]) -> str:
+    found = record.get("tokens_per_answer")
+    return "–" if found is None else f"{found[0]:.0f} + {found[1]:.0f}"
+
+
+def _change(both: Sequence[float] | None) -> str:
+    return "–" if both is None else f"{both[0]:.3f} → {both[1]:.3f}"
 
 
 def _sure(record: dict[str, Any], say: Callable[[dict[str, float]], str]) -> str:

@@ -21,9 +21,12 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     Kind.MULTI: ("micro_f1", "macro_f1", "subset_accuracy", "log_loss"),
     Kind.REGRESSION: ("r2", "mae", "rmse"),
 }
-_LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mae", "rmse"})
-#: Shares of examples that are right: each example scores 0 or 1.
-PROPORTIONS = frozenset({"accuracy", "subset_accuracy"})
+#: Metrics of written answers: the scores of the examples are given instead of logits, (n, 1); of perplexity, the
+#: sum of each example's cross-entropies and how many tokens they are of, (n, 2).
+WRITTEN = ("exact_match", "token_f1", "rouge_l", "perplexity")
+_LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mae", "rmse", "perplexity"})
+#: Shares of examples, or of an example, that are right: each example scores from 0 to 1.
+PROPORTIONS = frozenset({"accuracy", "subset_accuracy", *WRITTEN[:3]})
 #: Metrics between 0 and 1, whose differences read well in hundredths ("points").
 IN_POINTS = PROPORTIONS | {"micro_f1", "macro_f1", "calibration_error"}
 
@@ -105,6 +108,8 @@ def statistics(task: Task, metric: str, logits: Floats, labels: Labels) -> Float
     Every metric here is a function of means over examples, so that a bootstrap needs no more than weighted means.
     """
     values = np.asarray(logits, dtype=np.float64)
+    if metric in WRITTEN:
+        return values
     if metric in {"accuracy", "subset_accuracy", "log_loss"}:
         return _example_scores(task, metric, values, labels)[:, None]
     if metric in {"micro_f1", "macro_f1"}:
@@ -134,6 +139,8 @@ def from_means(metric: str, means: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if metric == "rmse":
         return np.asarray(np.sqrt(means[..., 0]))
+    if metric == "perplexity":
+        return np.asarray(np.exp(np.minimum(means[..., 0] / np.maximum(means[..., 1], 1e-12), 700.0)))
     if metric == "calibration_error":
         return np.asarray(np.abs(means).sum(axis=-1))
     if metric in {"micro_f1", "macro_f1"}:

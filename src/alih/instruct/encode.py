@@ -37,17 +37,24 @@ class Encoded:
         sequences: in order; some templates make several of one conversation.
         cut: origins of those whose beginning was cut off.
         dropped: origins of those whose answer alone is longer than the limit.
+        owners: for each sequence, the place of its conversation.
     """
 
     sequences: list[Tokens]
     cut: tuple[str, ...]
     dropped: tuple[str, ...]
+    owners: tuple[int, ...]
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, template: Template, conversations: Sequence[Conversation], limit: int
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    conversations: Sequence[Conversation],
+    limit: int,
+    *,
+    skip: int = 0,
 ) -> Encoded:
-    """Encode conversations of at most `limit` tokens.
+    """Encode conversations of at most `limit` tokens; the first `skip` answers of each are not learnt.
 
     What is longer loses the beginning of its prompt (a start token stays); where the last answer alone is too long it
     is dropped. Plain text is cut into parts instead, and loses nothing.
@@ -58,9 +65,10 @@ def encode(
     """
     sequences: list[Tokens] = []
     cut, dropped = [], []
+    owners: list[int] = []
     ends = stop_ids(tokenizer, template)
-    for conversation in conversations:
-        for written in write_out(tokenizer, template, conversation):
+    for place, conversation in enumerate(conversations):
+        for written in write_out(tokenizer, template, conversation, skip):
             sequence = _encode(tokenizer, template, written, ends)
             if len(sequence) <= limit:
                 sequences.append(sequence)
@@ -71,7 +79,8 @@ def encode(
                 cut.append(conversation.origin)
             else:
                 dropped.append(conversation.origin)
-    return Encoded(sequences, tuple(cut), tuple(dropped))
+            owners += [place] * (len(sequences) - len(owners))
+    return Encoded(sequences, tuple(cut), tuple(dropped), tuple(owners))
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, chat: bool) -> list[int]:

@@ -42,28 +42,41 @@ class Scorer:
 
     def loss(self, batch: Batch) -> tuple[Tensor, int]:
         """Sum of the cross-entropies in nats over the learnt tokens, and how many there are."""
+        losses = self.token_losses(batch)
+        return losses.sum(), len(losses)
+
+    def token_losses(self, batch: Batch) -> Tensor:
+        """Cross-entropy in nats of each learnt token, row by row: (learnt tokens,)."""
         learnt = batch.labels != IGNORED
         if self._head is None:
             logits = self.logits(batch)[learnt]
         else:
             backbone: Any = self.model.base_model
             logits = self._head(backbone(**_inputs(batch)).last_hidden_state[learnt])  # (learnt tokens, vocabulary)
-        total = nn.functional.cross_entropy(logits.float(), batch.labels[learnt], reduction="sum")
-        return total, int(learnt.sum())
+        return nn.functional.cross_entropy(logits.float(), batch.labels[learnt], reduction="none")
 
     @torch.no_grad()
-    def mean(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> float:
-        """Mean cross-entropy in nats a learnt token; NaN where nothing is learnt."""
+    def each(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> list[tuple[float, int]]:
+        """For each sequence, the sum of its cross-entropies in nats, and of how many tokens."""
         on = next(self.model.parameters()).device
         was_training = self.model.training
         self.model.eval()
-        total, count = 0.0, 0
+        found = [(0.0, 0)] * len(sequences)
         for rows in length_batches([len(sequence) for sequence in sequences], most_tokens(on), 0):
+            batch = collate(sequences, rows, self.pad)
             with autocast(on, precision):
-                loss, learnt = self.loss(collate(sequences, rows, self.pad).to(on))
-            total, count = total + float(loss), count + learnt
+                losses = self.token_losses(batch.to(on)).double().cpu()
+            counts = (batch.labels != IGNORED).sum(dim=1).tolist()
+            for (place,), part in zip(rows, torch.split(losses, counts), strict=True):
+                found[place] = (float(part.sum()), len(part))
         self.model.train(was_training)
-        return total / count if count else float("nan")
+        return found
+
+    def mean(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> float:
+        """Mean cross-entropy in nats a learnt token; NaN where nothing is learnt."""
+        found = self.each(sequences, precision)
+        count = sum(tokens for _, tokens in found)
+        return sum(total for total, _ in found) / count if count else float("nan")
 
     @torch.no_grad()
     def _separate_head(self) -> Any:

@@ -98,9 +98,21 @@ class Found:
 
 
 def find(
-    name: str | Path, revision: str | None = None, *, allow_pickle: bool = False, weights_needed: bool = True
+    name: str | Path,
+    revision: str | None = None,
+    *,
+    allow_pickle: bool = False,
+    weights_needed: bool = True,
+    to_adapt: bool = False,
 ) -> Found:
     """Find a model and open its tokenizer; no weights are read.
+
+    Args:
+        name: which.
+        revision: on the Hub.
+        allow_pickle: also read pickled weights, as tensors only.
+        weights_needed: False where only the configuration will be used.
+        to_adapt: it will be trained, so its weights must not be quantised.
 
     Raises:
         ModelError: nothing usable is there, or it writes no text.
@@ -115,7 +127,7 @@ def find(
         raise ModelError(f"{name}: is a file. Give a built-in name, a run or model folder, or a Hub id.")
     with quiet():
         path = source.path or fetch(source, allow_pickle=allow_pickle)
-        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=weights_needed)
+        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=weights_needed, to_adapt=to_adapt)
         config = read_config(folder, source.name)
         if not writes(config):
             raise ModelError(
@@ -149,7 +161,7 @@ def is_writer(name: str | Path) -> bool:
         else:
             return False
         register_all()
-        config = read_config(examine(folder, str(name), weights_needed=False), str(name))
+        config = read_config(examine(folder, str(name), weights_needed=False, to_adapt=False), str(name))
     except Exception:  # whatever is wrong with it is said by the command that opens it
         return False
     named = (config.architectures or [""])[0]

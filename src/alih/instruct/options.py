@@ -6,19 +6,24 @@ import math
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from alih.compare.options import ALL_BLOCKS, Options
 from alih.data.messages import did_you_mean
 from alih.errors import OptionError
 
-ROUTES = ("finetune", "lora", "qlora", "scratch")
+ROUTES = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+#: Those that train nothing.
+PROMPTED = ("zero-shot", "few-shot")
+#: What `alih compare` runs where the user names none.
+COMPARED = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora")
 METRICS = ("exact_match", "token_f1", "rouge_l", "perplexity")
 #: Options of the other tasks that mean the same here.
 SHARED = (
     *("model", "blocks", "max_examples", "max_length", "metric", "validation", "test", "epochs", "learning_rate"),
-    *("rank", "alpha", "rslora", "dora", "seed", "max_time", "precision", "revision", "allow_pickle", "runs", "name"),
+    *("rank", "alpha", "rslora", "dora", "bits", "group_size", "rounding", "shots", "seed", "max_time", "precision"),
+    *("revision", "allow_pickle", "runs", "name", "seeds", "routes", "prefer", "max_memory", "max_latency"),
 )
 _DEFAULT_MODEL = "alih/lm-small"
 
@@ -29,7 +34,7 @@ def _own(default: Any, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """Options of `alih adapt --task generation`.
+    """Options of `alih adapt --task generation` and `alih compare --task generation`.
 
     Those that other tasks have, too, mean the same as in `alih.compare.options.Options`.
 
@@ -69,6 +74,10 @@ class GenerationOptions:
     alpha: float | None = None
     rslora: bool = False
     dora: bool = False
+    bits: int = 4
+    group_size: int = 32
+    rounding: Literal["nearest", "calibrated"] = "nearest"
+    shots: int = 4
     seed: int = 0
     max_time: float | None = None
     precision: Literal["fp32", "bf16", "fp16"] | None = None
@@ -76,15 +85,22 @@ class GenerationOptions:
     allow_pickle: bool = False
     runs: str = "runs"
     name: str | None = None
+    routes: tuple[str, ...] | None = None
+    seeds: int = 3
+    prefer: Literal["cheap", "balanced", "best"] = "cheap"
+    max_memory: float | None = None
+    max_latency: float | None = None
 
     def __post_init__(self) -> None:
         def fail(option: str, problem: str) -> None:
             raise OptionError(f"--{option.replace('_', '-')}: {problem}")
 
-        if self.route in {"zero-shot", "few-shot", "transfer"}:
-            fail("route", f"{self.route} trains no writer. Score a model as it is with: alih evaluate MODEL DATA")
-        if self.route not in ROUTES:
-            fail("route", f"{self.route!r} is no route of text generation. Routes: {', '.join(ROUTES)}.")
+        for route in self.routes or (self.route,):
+            flag = "routes" if self.routes else "route"
+            if route == "transfer":
+                fail(flag, "transfer puts a new head on the model, and a model that writes has none.")
+            if route not in ROUTES:
+                fail(flag, f"{route!r} is no route of text generation. Routes: {', '.join(ROUTES)}.")
         for option, least in (("steps", 1), ("batch_tokens", 8), ("max_new_tokens", 1), ("max_length", 8)):
             value = getattr(self, option)
             if value is not None and value < least:
@@ -101,23 +117,36 @@ class GenerationOptions:
             share = getattr(self, option)
             if share is not None and not 0 < share < 0.5:
                 fail(option, f"must be above 0 and below 0.5, not {share}.")
-        unread = ["rank", "alpha", "rslora", "dora"] if self.route in {"finetune", "scratch"} else []
-        unread += ["dora"] if self.route == "qlora" else []
-        unread += ["blocks"] if self.route == "scratch" else []
-        for option in unread:
+        for option in self.unread() if self.routes is None else ():
             if getattr(self, option) != _DEFAULTS[option]:
                 fail(option, f"means nothing for the route {self.route}; leave it out.")
 
+    def unread(self) -> tuple[str, ...]:
+        """Options that mean nothing for the route."""
+        return tuple(option for option, routes in _READ_BY.items() if self.route not in routes)
+
+    def for_route(self, route: str, seed: int) -> GenerationOptions:
+        """The options of one route of a comparison: those that it does not read are left out."""
+        alone: dict[str, Any] = {name: _DEFAULTS[name] for name, routes in _READ_BY.items() if route not in routes}
+        return replace(self, **alone, route=route, routes=None, seed=seed)
+
     def command(self, data: str) -> str:
         """The command that runs the same again, quoted for a POSIX shell."""
-        parts = ["alih", "adapt", data, "--task=generation"]
+        parts = ["alih", "adapt" if self.routes is None else "compare", data, "--task=generation"]
         for option in fields(self):
             value = getattr(self, option.name)
-            if value != option.default:
+            if value != option.default and (option.name != "route" or self.routes is None):
+                value = ",".join(value) if isinstance(value, tuple) else value
                 flag = f"--{option.name.replace('_', '-')}"
                 said = f"{value:.9f}".rstrip("0").rstrip(".") + "s" if option.name == "max_time" else str(value)
                 parts.append(flag if value is True else f"{flag}={said}")
         return " ".join(shlex.quote(part) for part in parts)
+
+    @classmethod
+    def from_spec(cls, told: Mapping[str, Any]) -> GenerationOptions:
+        """The options that a run folder's specification holds."""
+        routes = told.get("routes")
+        return cls(**{**told, "routes": None if routes is None else tuple(routes)})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> GenerationOptions:
@@ -152,6 +181,17 @@ class GenerationOptions:
         return cls(**clean)
 
 
+_TRAINED = ("finetune", "lora", "qlora", "qalora", "scratch")
+_ADAPTERS = ("lora", "qlora", "qalora")
+#: Which routes read an option that not all read.
+_READ_BY = {
+    **dict.fromkeys(("rank", "alpha", "rslora"), _ADAPTERS),
+    "dora": ("lora", "qlora"),
+    **dict.fromkeys(("bits", "group_size", "rounding"), ("qalora",)),
+    "shots": ("few-shot",),
+    "blocks": ("finetune", *_ADAPTERS),
+    **dict.fromkeys(("steps", "epochs", "learning_rate", "batching", "batch_tokens"), _TRAINED),
+}
 _DEFAULTS = {option.name: option.default for option in fields(GenerationOptions)}
 
 

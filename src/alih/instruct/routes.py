@@ -1,8 +1,9 @@
-"""What trains on each route of a language model: everything, the top blocks, or adapters on frozen or NF4 weights."""
+"""What trains on each route of a language model: all of it, top blocks, or adapters on frozen or rounded weights."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from alih.errors import ModelError, OptionError
+from alih.instruct.encode import Tokens
 from alih.instruct.opened import Opened
 from alih.instruct.options import GenerationOptions
 from alih.pretrained.quiet import quiet
+from alih.quantize.adapter import save_adapter as save_qalora_adapter
+from alih.quantize.calibration import Batch
+from alih.quantize.model import add_qalora, qalora_layers, quantize_model
 from alih.routes import nf4
 from alih.routes.adapters import merge
+from alih.routes.lora import CALIBRATION_EXAMPLES
 from alih.training.precision import device
 
 #: Peak learning rates that are tried where the user names none; the middle one where there is no time to try.
@@ -24,12 +30,18 @@ RATES = {
     "finetune": (2e-5, 1e-4, 5e-4),
     "lora": (3e-4, 1e-3, 3e-3),
     "qlora": (3e-4, 1e-3, 3e-3),
+    "qalora": (3e-4, 1e-3, 3e-3),
     "scratch": (1e-3, 3e-3),
 }
 
 
-def prepare(opened: Opened, options: GenerationOptions) -> Any:
-    """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.
+def prepare(opened: Opened, options: GenerationOptions, train: Sequence[Tokens]) -> Any:
+    """Let the route's parameters train, and them alone; returns PEFT's model for its adapters, else None.
+
+    Args:
+        opened: the model, on its device.
+        options: with the route.
+        train: what calibrated rounding looks at.
 
     Raises:
         OptionError: more blocks were asked for than there are, or bitsandbytes is missing.
@@ -38,12 +50,10 @@ def prepare(opened: Opened, options: GenerationOptions) -> Any:
     model = opened.model
     blocks = _blocks(opened, options)
     torch.manual_seed(options.seed)
-    if options.route not in {"lora", "qlora"}:
+    if options.route in {"finetune", "scratch"}:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(blocks is None or any(name.startswith(f"{block}.") for block in blocks))
         return None
-    from peft import LoraConfig, TaskType, get_peft_model
-
     names = [
         name
         for name, module in model.named_modules()
@@ -52,11 +62,25 @@ def prepare(opened: Opened, options: GenerationOptions) -> Any:
     ]
     if not names:
         raise ModelError(f"{opened.name}: it has no linear layers in its blocks; take the route finetune.")
+    alpha: Any = 2.0 * options.rank if options.alpha is None else options.alpha
+    if options.route == "qalora":
+        quantize_model(
+            model,
+            bits=options.bits,
+            group_size=options.group_size,
+            method=options.rounding,
+            targets=names,
+            calibration_batches=(lambda: _inputs(train)) if options.rounding == "calibrated" else None,
+        )
+        torch.manual_seed(options.seed)
+        add_qalora(model, rank=options.rank, alpha=alpha, targets=names, rslora=options.rslora)
+        return None
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of kernels that nobody asked for
     if options.route == "qlora":
         nf4.quantize(model, names, device())
         model.is_loaded_in_4bit = True  # type: ignore[assignment]  # PEFT asks this before it looks at the layers
-    alpha: Any = 2.0 * options.rank if options.alpha is None else options.alpha
+    from peft import LoraConfig, TaskType, get_peft_model
+
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=options.rank,
@@ -85,18 +109,31 @@ def label(opened: Opened, options: GenerationOptions) -> str:
 
 
 def merged(adapters: Any, model: PreTrainedModel, folder: Path, base: str) -> None:
-    """Write the adapters in PEFT's format, then merge them into the model's weights, in place (NF4: into 32 bits).
+    """Write the adapters, if there are any, then merge them into the model's weights, in place.
+
+    LoRA's are written in PEFT's format; NF4 weights are merged in 32 bits; QA-LoRA's go into the zero points.
 
     Raises:
         ModelError: an adapter holds NaN.
     """
-    adapters.peft_config["default"].base_model_name_or_path = base
-    with quiet():
-        adapters.save_pretrained(str(folder))
+    if adapters is not None:
+        adapters.peft_config["default"].base_model_name_or_path = base
+        with quiet():
+            adapters.save_pretrained(str(folder))
+    elif qalora_layers(model):
+        save_qalora_adapter(model, folder)
+    else:
+        return
     merge(model)
     for name in ("is_quantized", "_hf_peft_config_loaded"):
         if name in vars(model):
             setattr(model, name, False)
+
+
+def _inputs(train: Sequence[Tokens]) -> Iterator[Batch]:
+    """Training sequences one by one, as calibration runs them."""
+    for sequence in train[:CALIBRATION_EXAMPLES]:
+        yield {"input_ids": torch.tensor([sequence.ids])}
 
 
 def _blocks(opened: Opened, options: GenerationOptions) -> list[str] | None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-#: Metrics of written answers; perplexity is of the reference answers.
-WRITTEN: Final = ("exact_match", "token_f1", "rouge_l")
-METRICS: Final = (*WRITTEN, "perplexity")
 _WORD = re.compile(r"\w+")
 _SAMPLES = 1000
 
@@ -58,6 +55,14 @@ def _f1(common: int, ours: Sequence[str], theirs: Sequence[str]) -> float:
     if not ours and not theirs:
         return 1.0
     return 2 * common / (len(ours) + len(theirs))  # the harmonic mean of common / ours and common / theirs
+
+
+#: Metrics of written answers, by name; perplexity is of the reference answers.
+MEASURES: Final[Mapping[str, Callable[[str, str], float]]] = {
+    "exact_match": exact_match,
+    "token_f1": token_f1,
+    "rouge_l": rouge_l,
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def score(examples: int, written: Sequence[str], references: Sequence[str], loss
     intervals: dict[str, tuple[float, float]] = {}
     if written:
         drawn = np.random.default_rng(0).integers(0, len(written), (_SAMPLES, len(written)))
-        for name, measure in (("exact_match", exact_match), ("token_f1", token_f1), ("rouge_l", rouge_l)):
+        for name, measure in MEASURES.items():
             each = np.array([measure(ours, theirs) for ours, theirs in zip(written, references, strict=True)])
             low, high = np.percentile(each[drawn].mean(axis=1), [2.5, 97.5])
             means[name], intervals[name] = float(each.mean()), (float(low), float(high))

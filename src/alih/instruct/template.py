@@ -112,8 +112,10 @@ class Written:
     learnt: tuple[tuple[int, int], ...]
 
 
-def write_out(tokenizer: PreTrainedTokenizerBase, template: Template, conversation: Conversation) -> list[Written]:
-    """Write a conversation as one text, every answer learnt.
+def write_out(
+    tokenizer: PreTrainedTokenizerBase, template: Template, conversation: Conversation, skip: int = 0
+) -> list[Written]:
+    """Write a conversation as one text, every answer learnt but the first `skip`.
 
     Some templates change earlier answers (Qwen3 drops their thoughts), so that the parts are no beginnings of the
     whole; then every answer becomes a text of its own, behind the history as the model will see it.
@@ -126,7 +128,7 @@ def write_out(tokenizer: PreTrainedTokenizerBase, template: Template, conversati
         if template.source is None:
             prompt = render(tokenizer, template, turns[:-1], ask=True)
             return [Written(prompt + turns[-1].content, ((len(prompt), len(prompt) + len(turns[-1].content)),))]
-        places = [place for place, turn in enumerate(turns) if turn.role == ASSISTANT]
+        places = [place for place, turn in enumerate(turns) if turn.role == ASSISTANT][skip:]
         parts = [
             (
                 render(tokenizer, template, turns[:place], ask=True),

@@ -11,8 +11,8 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alih.errors import DataError, OptionError, RunError
-from alih.instruct.conversation import ASSISTANT, USER, Conversation, Turn
-from alih.instruct.encode import encode, prompt_ids
+from alih.instruct.conversation import ASSISTANT, SYSTEM, USER, Conversation, Turn
+from alih.instruct.encode import Encoded, encode, prompt_ids
 from alih.instruct.loss import Scorer
 from alih.instruct.opened import Opened, find
 from alih.instruct.read import read_corpus
@@ -21,6 +21,8 @@ from alih.instruct.template import Template, choose_template, render, stop_ids
 from alih.instruct.write import Sampling, answers
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
+from alih.quantize.model import quantized_layers
+from alih.quantize.storage import save_quantized
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
 
@@ -35,11 +37,13 @@ class Told:
         chat: prompts are written with the chat template; otherwise they are taken as they are.
         max_length: most tokens of prompt and answer.
         max_new_tokens: most tokens of an answer.
+        shots: examples that stand before every prompt, (role, content) each.
     """
 
     chat: bool
     max_length: int
     max_new_tokens: int = 128
+    shots: tuple[tuple[str, str], ...] = ()
 
 
 class Writer:
@@ -83,7 +87,7 @@ class Writer:
         found = find(name, revision, allow_pickle=allow_pickle)
         own = found.tokenizer.chat_template
         told = read_told(found.folder.path) or Told(bool(own), found.context)
-        told = replace(told, max_length=min(told.max_length, found.context))
+        told = replace(told, max_length=min(told.max_length, found.context), shots=() if raw else told.shots)
         if told.chat and not raw and own:
             template = choose_template(found.tokenizer, "messages", None)
         else:
@@ -99,10 +103,31 @@ class Writer:
             DataError: the template refuses it.
         """
         try:
-            text = render(self.opened.tokenizer, self.template, turns, ask=True)
+            text = render(self.opened.tokenizer, self.template, self._shown(turns), ask=True)
         except Exception as error:  # templates raise what they like
             raise DataError(f"the chat template refuses this conversation ({error}).") from error
         return prompt_ids(self.opened.tokenizer, text, chat=self.template.source is not None)
+
+    def losses(self, conversations: Sequence[Conversation]) -> tuple[list[tuple[float, int]], Encoded]:
+        """Cross-entropy of each example's answers in nats, and of how many tokens; and what became of the examples.
+
+        An example that does not fit has (0, 0).
+        """
+        skip = sum(role == ASSISTANT for role, _ in self.told.shots) if self.template.source is not None else 0
+        shown = [replace(one, turns=tuple(self._shown(one.turns))) for one in conversations]
+        tokenizer, limit = self.opened.tokenizer, self.told.max_length
+        encoded = encode(tokenizer, self.template, shown, limit, skip=skip)
+        scorer = Scorer(self.opened.model, int(tokenizer.pad_token_id or 0))
+        found = [(0.0, 0)] * len(shown)
+        for place, (loss, count) in zip(encoded.owners, scorer.each(encoded.sequences), strict=True):
+            found[place] = (found[place][0] + loss, found[place][1] + count)
+        return found, encoded
+
+    def _shown(self, turns: Sequence[Turn]) -> list[Turn]:
+        """The turns with the examples before them; what the system says stays first."""
+        shots = [Turn(role, content) for role, content in self.told.shots]
+        first = 1 if turns and turns[0].role == SYSTEM else 0
+        return [*turns[:first], *shots, *turns[first:]]
 
     def answer(
         self,
@@ -146,7 +171,7 @@ class Writer:
         Raises:
             DataError: nothing is left of the data at this length, or messages and no template.
         """
-        encoded = encode(self.opened.tokenizer, self.template, conversations, self.told.max_length)
+        losses, encoded = self.losses(conversations)
         for what, origins in (("cut at the beginning", encoded.cut), ("left out of the perplexity", encoded.dropped)):
             if origins:
                 self.progress.say(
@@ -155,8 +180,7 @@ class Writer:
                 )
         if not encoded.sequences:
             raise DataError(f"every example has more than {self.told.max_length:,} tokens; nothing can be scored.")
-        model = self.opened.model
-        loss = Scorer(model, int(self.opened.tokenizer.pad_token_id or 0)).mean(encoded.sequences)
+        loss = sum(total for total, _ in losses) / max(1, sum(count for _, count in losses))
         asked = [one for one in conversations if one.form != "text"]
         written = self.answer([one.prompt for one in asked]) if asked else []
         return score(len(conversations), written, [one.answer.strip() for one in asked], loss)
@@ -176,7 +200,7 @@ class Writer:
                 "--chat-template, or give prompt and completion."
             )
         if corpus.form == "text":
-            plain = Writer(self.opened, Template(None, "none"), self.told, self.progress)
+            plain = Writer(self.opened, Template(None, "none"), replace(self.told, shots=()), self.progress)
             return plain.evaluate(corpus.conversations)
         return self.evaluate(corpus.conversations)
 
@@ -199,7 +223,10 @@ def write_model(
         settings.eos_token_id = list(stops) or None
         settings.pad_token_id = tokenizer.pad_token_id
     with quiet():
-        model.save_pretrained(folder)
+        if quantized_layers(model):
+            save_quantized(model, folder)
+        else:
+            model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     sidecar = {"schema": _SCHEMA, "task": {"modality": "generation"}, "generation": asdict(told)}
     (folder / _SIDECAR).write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
@@ -219,6 +246,7 @@ def read_told(folder: Path) -> Told | None:
         if sidecar["task"]["modality"] != "generation":
             return None
         told = Told(**sidecar["generation"])
+        told = replace(told, shots=tuple((str(role), str(content)) for role, content in told.shots))
         if told.max_length < 1 or told.max_new_tokens < 1:
             raise ValueError("lengths below 1")
         return told

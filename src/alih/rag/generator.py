@@ -56,7 +56,7 @@ class LocalGenerator:
         source = resolve(name)
         with quiet():
             path = source.path or fetch(source)
-            folder = examine(path, name)
+            folder = examine(path, name, to_adapt=False)
             try:
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False)
                 model = AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,325 @@
+"""One route of a language model: checked before weights are read, trained, merged, written, and opened from disk."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alih.errors import DataError, RunError
+from alih.instruct import routes
+from alih.instruct.comparison import Shown
+from alih.instruct.conversation import Conversation
+from alih.instruct.encode import Encoded, encode
+from alih.instruct.general import encode_passages, general_passages
+from alih.instruct.loss import Scorer
+from alih.instruct.opened import Found, Opened, find
+from alih.instruct.options import GenerationOptions
+from alih.instruct.read import IN_WORDS, Corpus, read_corpus
+from alih.instruct.scores import score
+from alih.instruct.search import Tried, chosen, search
+from alih.instruct.split import Split, split
+from alih.instruct.template import Template, choose_template
+from alih.instruct.training import Outcome, Settings, batches_of, fit
+from alih.instruct.trial import Measured
+from alih.instruct.writer import Told, Writer, write_model
+from alih.progress import Progress
+from alih.training.cost import measure
+from alih.training.precision import choose as precision_for
+from alih.training.precision import device
+
+_PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
+STATE, SEARCH, ADAPTER = "training.pt", "search.json", "adapter"
+#: Validation examples that choose the weights, those of them that are answered at every look, and looks.
+_MOST_VALIDATION, _MOST_WRITTEN, _LOOKS = 200, 32, 6
+#: Where the user names neither: passes over the data, within these bounds of steps.
+_EPOCHS, _LEAST_STEPS, _MOST_STEPS = 3, 60, 5000
+#: Validation examples that a comparison halves, at least; and those that it shows.
+_LEAST_TO_HALVE, _SHOWN = 40, 5
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of training one route, opened from disk.
+
+    Args:
+        writer: the model from disk.
+        label: the route in words.
+        batching: how examples were put together, in words.
+        outcome: how training went.
+        settings: how it was trained.
+        tried: learning rates that were tried.
+        trainable: trained parameters.
+        parameters: all parameters.
+        unmerged: validation cross-entropy with adapters beside the weights, nats a token.
+        merged: the same of the model from disk.
+        peak: bytes of the process at most.
+        disk: bytes of the model's folder.
+        seconds: of everything above.
+        search_seconds: of trying learning rates.
+    """
+
+    writer: Writer
+    label: str
+    batching: str
+    outcome: Outcome
+    settings: Settings
+    tried: tuple[Tried, ...]
+    trainable: int
+    parameters: int
+    unmerged: float
+    merged: float
+    peak: int
+    disk: int
+    seconds: float
+    search_seconds: float
+
+
+class Job:
+    """Everything that is checked before weights are read, and the training itself."""
+
+    def __init__(self, data: str | Path, options: GenerationOptions, progress: Progress) -> None:
+        self.options, self.progress = options, progress
+        self.corpus: Corpus = read_corpus(data)
+        self.notes: list[str] = [*self.corpus.notes]
+        progress.say(f"{self.corpus.name}: {len(self.corpus.conversations):,} examples; {IN_WORDS[self.corpus.form]}.")
+        for note in self.corpus.notes:
+            progress.say(f"  {note}")
+        self.split: Split = split(
+            self.corpus.conversations, options.seed, options.validation, options.test, options.max_examples
+        )
+        self.metric = options.metric or ("perplexity" if self.corpus.form == "text" else "rouge_l")
+        if self.corpus.form == "text" and self.metric != "perplexity":
+            raise DataError(
+                f"--metric {self.metric}: plain text has no answers to compare; leave it out, or perplexity."
+            )
+        self.judged: list[Conversation] = self.split.validation
+        if options.routes is not None:
+            self._set_judges_apart()
+        routes_run = options.routes or (options.route,)
+        self.found: Found = find(
+            options.model,
+            options.revision,
+            allow_pickle=options.allow_pickle,
+            weights_needed=set(routes_run) != {"scratch"},
+            to_adapt=True,
+        )
+        self.template: Template = choose_template(self.found.tokenizer, self.corpus.form, options.chat_template)
+        progress.say(f"Template: {self.template.name}.")
+        self.limit = min(self.found.context, options.max_length or self.found.context)
+        self.train_set = self._encoded("training", self.split.train).sequences
+        self.held = self._encoded("validation", self.split.validation).sequences[:_MOST_VALIDATION]
+        self.passages = general_passages(options.general)
+
+    def for_route(self, route: str, seed: int) -> Job:
+        """The same data and model for one route of a comparison; the split stays as it is."""
+        one = copy.copy(self)
+        one.options = self.options.for_route(route, seed)
+        return one
+
+    def check_unchanged(self, folder: Path, told: Mapping[str, Any]) -> None:
+        """Refuse to go on with other data.
+
+        Raises:
+            RunError: they have changed since.
+        """
+        if self.corpus.digest() != told["data"]["digest"]:
+            raise RunError(
+                f"{folder}: {told['data']['source']} has changed since. Put the data of then back to go on, or start "
+                "anew. Nothing in the run was changed."
+            )
+
+    def _set_judges_apart(self) -> None:
+        """Half of the validation examples choose rates and steps; the other half, which did not, judges."""
+        found = self.split.validation
+        if len(found) < _LEAST_TO_HALVE:
+            note = f"{len(found)} validation examples are too few to halve: they choose weights and judge them, too."
+            self.notes.append(note)
+            self.progress.say(f"  {note}")
+            return
+        half = len(found) // 2
+        self.split, self.judged = replace(self.split, validation=found[:half]), found[half:]
+
+    def _encoded(self, what: str, conversations: Sequence[Conversation]) -> Encoded:
+        encoded = encode(self.found.tokenizer, self.template, conversations, self.limit)
+        kinds = (
+            ("lost the beginning of their prompt", encoded.cut),
+            ("left out: the answer is longer", encoded.dropped),
+        )
+        for happened, origins in kinds:
+            if origins:
+                self.notes.append(
+                    f"{len(origins):,} {what} examples of more than {self.limit:,} tokens {happened} "
+                    f"(first: {origins[0]})"
+                )
+                self.progress.say(f"  {self.notes[-1]}")
+        if not encoded.sequences:
+            raise DataError(
+                f"{self.corpus.name}: every {what} example has an answer of more than {self.limit:,} tokens. Shorten "
+                "them, raise --max-length, or take a model with a longer context."
+            )
+        return encoded
+
+    @property
+    def told(self) -> Told:
+        """What the model's folder says of how it is asked."""
+        return Told(self.template.source is not None, self.limit, self.options.max_new_tokens)
+
+    def train(self, place: Path, model_folder: Path, deadline: float | None) -> Trained:
+        """Train, merge, write, and open again.
+
+        Args:
+            place: folder of the training's state, by which it goes on, and of the adapter.
+            model_folder: where the model is written.
+            deadline: `time.monotonic()` after which no further step is made.
+        """
+        start, progress, options = time.monotonic(), self.progress, self.options
+        opened = self.found.load(random_weights=options.route == "scratch", seed=options.seed)
+        label = routes.label(opened, options)
+        opened.model.to(device())  # type: ignore[arg-type]
+        parameters = sum(value.numel() for value in opened.model.parameters())
+        with measure() as cost:
+            adapters = routes.prepare(opened, options, self.train_set)
+            scorer = Scorer(opened.model, int(opened.tokenizer.pad_token_id or 0))
+            settings, batching = self._settings(scorer)
+            before_search = time.monotonic()
+            tried = self._searched(place, scorer, settings, deadline)
+            search_seconds = time.monotonic() - before_search
+            settings = chosen(settings, tried) if tried else settings
+            trainable = sum(value.numel() for value in opened.model.parameters() if value.requires_grad)
+            progress.say(f"{label}: {opened.name}, {settings.steps:,} steps, learning rate {settings.rate:.1g}.")
+            outcome = fit(
+                scorer,
+                self.train_set,
+                self.held,
+                self._write_scores(opened),
+                settings,
+                place / STATE,
+                deadline=deadline,
+                progress=progress,
+            )
+        if outcome.stopped == "interrupted":
+            progress.say("Stopped. The best model so far is handed over; Ctrl-C again leaves without one.")
+        unmerged = scorer.mean(self.held)
+        routes.merged(adapters, opened.model, place / ADAPTER, opened.name)
+        write_model(opened.model, opened.tokenizer, self.template, self.told, model_folder)
+        del adapters, scorer, opened
+        writer = Writer.open(model_folder, progress=progress)
+        merged = Scorer(writer.opened.model, int(writer.opened.tokenizer.pad_token_id or 0)).mean(self.held)
+        disk = sum(file.stat().st_size for file in model_folder.iterdir())
+        seconds = time.monotonic() - start
+        return Trained(
+            writer, label, batching, outcome, settings, tried, trainable, parameters, unmerged, merged,
+            cost.peak_memory_bytes, disk, seconds, search_seconds,
+        )  # fmt: skip
+
+    def _settings(self, scorer: Scorer) -> tuple[Settings, str]:
+        options = self.options
+        lengths = [len(example) for example in self.train_set]
+        row = min(self.limit, options.batch_tokens) if options.batching == "packed" and scorer.packs else 0
+        batching = "packed rows, checked: no example sees another" if row else "batches of like length"
+        if options.batching == "packed" and not row:
+            self.notes.append("packed, one example would leak into the next in this model: batches by length instead")
+            self.progress.say(f"  {self.notes[-1]}")
+        rates = routes.RATES[options.route]
+        rate = options.learning_rate or rates[len(rates) // 2]
+        precision = precision_for(device(), options.precision, self.progress)
+        settings = Settings(1, rate, options.batch_tokens, row, 1, self.metric, options.seed, precision)
+        batches = len(batches_of(lengths, settings, 0))
+        steps = options.steps or (
+            options.epochs * batches
+            if options.epochs is not None
+            else min(_MOST_STEPS, max(_LEAST_STEPS, _EPOCHS * batches))
+        )
+        look_every = max(1, -(-steps // _LOOKS))
+        return Settings(
+            steps, rate, options.batch_tokens, row, look_every, self.metric, options.seed, precision
+        ), batching
+
+    def _searched(self, place: Path, scorer: Scorer, settings: Settings, deadline: float | None) -> tuple[Tried, ...]:
+        """Learning rates that were tried, also in the run that this one goes on from; none where the user gave one."""
+        path = place / SEARCH
+        if self.options.learning_rate is not None or settings.steps < _LEAST_STEPS // 2:
+            return ()
+        if path.is_file():
+            try:
+                return tuple(Tried(float(one["rate"]), float(one["loss"])) for one in json.loads(path.read_text()))
+            except (ValueError, KeyError, TypeError):
+                pass  # cut off by a crash: tried again
+        if deadline is not None and time.monotonic() >= deadline:
+            return ()
+        tried = search(scorer, self.train_set, self.held, routes.RATES[self.options.route], settings, self.progress)
+        path.write_text(json.dumps([asdict(one) for one in tried]), encoding="utf-8")
+        return tuple(tried)
+
+    def _write_scores(self, opened: Opened) -> Any:
+        asked = [one for one in self.split.validation if one.form != "text"][:_MOST_WRITTEN]
+        writer = Writer(opened, self.template, self.told, Progress(quiet=True))
+        references = [one.answer.strip() for one in asked]
+
+        def write_scores() -> dict[str, float]:
+            if not asked:
+                return {}
+            return dict(score(len(asked), writer.answer([one.prompt for one in asked]), references, 0.0).means)
+
+        return write_scores
+
+    def measured(self, writer: Writer) -> dict[str, Any]:
+        """Answers to the test prompts, loss of the test examples, loss on general text."""
+        opened = writer.opened
+        scorer = Scorer(opened.model, int(opened.tokenizer.pad_token_id or 0))
+        test = encode(opened.tokenizer, self.template, self.split.test, self.limit)
+        asked = [one.prompt for one in self.split.test if one.form != "text"]
+        return {
+            "answers": writer.answer(asked) if asked else [],
+            "loss": scorer.mean(test.sequences),
+            "general": self.general(writer),
+        }
+
+    def general(self, writer: Writer) -> float:
+        """Cross-entropy on general text, nats a token."""
+        opened = writer.opened
+        scorer = Scorer(opened.model, int(opened.tokenizer.pad_token_id or 0))
+        return scorer.mean(encode_passages(opened.tokenizer, self.passages, self.limit).sequences)
+
+    def examples(self, found: Mapping[str, Sequence[Measured]]) -> tuple[Shown, ...]:
+        """A few validation prompts with what every route wrote."""
+        asked = [one for one in self.judged if one.form != "text"][:_SHOWN]
+        return tuple(
+            Shown(
+                one.prompt[-1].content,
+                one.answer,
+                {label: runs[0].answers[place] for label, runs in found.items()},
+            )
+            for place, one in enumerate(asked)
+        )
+
+    def spec(self, data: str | Path) -> dict[str, Any]:
+        """Everything needed to run the same again, and to go on with it."""
+        options = self.options
+        return {
+            "command": "adapt" if options.routes is None else "compare",
+            "command_line": options.command(str(data)),
+            "data": {
+                "source": str(Path(data).expanduser().resolve()),
+                "name": self.corpus.name,
+                "digest": self.corpus.digest(),
+                "examples": {**self.split.sizes, "validation": len(self.judged)},
+                "columns": {"form": self.corpus.form},
+                "notes": list(self.corpus.notes),
+            },
+            "task": {"modality": "generation", "kind": self.corpus.form},
+            "model": {"name": options.model},
+            "template": self.template.source,
+            "routes": list(options.routes or [options.route]),
+            "options": asdict(options),
+            "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        }
