@@ -1,4 +1,4 @@
-"""What is looked at closer: shifts alone, further sets, drift by CKA, forgetting of the source task."""
+"""What is looked at closer: shifts alone, further sets, drift by CKA, forgetting is in test_forgetting.py."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import alih
-from alih.compare import closer
-from alih.compare.closer import forgetting, linear_cka
+from alih.compare.closer import linear_cka
 from alih.compare.comparison import Comparison
 from alih.data.shift import KINDS
 from alih.errors import DataError
@@ -36,23 +34,6 @@ def test_cka_is_the_hilbert_schmidt_independence_criterion_of_the_centred_gram_m
 def test_cka_of_independent_features_is_near_zero() -> None:
     random = np.random.default_rng(2)
     assert linear_cka(random.normal(size=(5000, 3)), random.normal(size=(5000, 3))) < 0.01
-
-
-def test_the_model_itself_forgets_nothing_and_one_with_random_weights_everything() -> None:
-    name = "alih/resnet-small"
-    assert forgetting(name, alih.load(name)) == 0.0
-    spoilt = alih.load(name)
-    with torch.no_grad():
-        for parameter in spoilt.model.parameters():
-            parameter.copy_(0.01 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
-    before = closer._source_before(name)
-    assert before is not None
-    assert before > 0.8
-    assert forgetting(name, spoilt) == pytest.approx(1 / 62 - before, abs=0.05)
-
-
-def test_a_model_of_unknown_source_has_no_forgetting() -> None:
-    assert forgetting("somebody/model", alih.load("alih/resnet-small")) is None
 
 
 @pytest.fixture(scope="module")

@@ -209,6 +209,7 @@ class Job:
             precision_for(device(), options.precision, self.progress),
             self.progress,
             self._others(),
+            options.general,
         )
         own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
         cut = sum(encoded.truncated for encoded in own)

@@ -216,7 +216,7 @@ class Comparison:
         said = [*self.decision.words, *self.notes]
         if len(self.records) > 1:
             front = ", ".join(self.decision.front)
-            said.append(f"On the Pareto front of score, time, memory and bytes: {front}.")
+            said.append(f"On the Pareto front of score, time, memory, bytes and what is known of forgetting: {front}.")
         if self.probe:
             depths = " ".join(f"{score:.3f}" for score in self.probe)
             said.append(f"A linear probe on each depth, input to last block: {depths}.")
@@ -252,7 +252,16 @@ def candidate(contender: Contender) -> Candidate:
         trials[0].costs.disk_bytes,
         trials[0].costs.latency_ms,
         contender.complete,
+        _forgetting(trials[0]),
     )
+
+
+def _forgetting(trial: Trial) -> float | None:
+    """How much worse it became: on general text, else on the source task."""
+    closer = trial.closer
+    if closer is None or closer.general is not None:
+        return None if closer is None else closer.general
+    return None if closer.forgetting is None else -closer.forgetting
 
 
 def _evidence(
@@ -294,6 +303,7 @@ def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
         if trial.closer is None:
             continue
         costs[contender.label]["forgetting"] = trial.closer.forgetting
+        costs[contender.label]["general"] = trial.closer.general
         before = float(np.mean([t.metrics[metric] for t in contender.full]))
         together = float(np.mean([t.shifted_metrics[metric] for t in contender.full]))
         shifted[contender.label] = {

@@ -49,6 +49,12 @@ class Options:
     shifted: str | None = _option(
         None, "labelled file or folder from another place or time: every route is scored on it, too", metavar="DATA"
     )
+    general: str | None = _option(
+        None,
+        "text file with passages, to measure what a language model forgets (default: the standard library's "
+        "documentation)",
+        metavar="FILE",
+    )
     validation: float = _option(0.2, "share of the examples that choose settings, where no validation split is given")
     test: float = _option(0.2, "share of the examples kept for the last, single test, where no test split is given")
     epochs: int | None = _option(None, "passes over the training data of finetune and scratch (default: by data size)")

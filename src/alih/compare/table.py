@@ -206,7 +206,11 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             *([("on a shifted copy", each(_shifted))] if any(r["shifted"] is not None for r in records) else []),
             *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(records)),
             *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in records) else []),
-            *([("forgotten, nats a token", each(_forgotten))] if any(r.get("general") for r in records) else []),
+            *(
+                [("forgotten, nats a token", each(_forgotten))]
+                if any(forgotten(r) is not None for r in records)
+                else []
+            ),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
@@ -243,8 +247,16 @@ def _shifted(record: dict[str, Any]) -> str:
 
 def _forgotten(record: dict[str, Any]) -> str:
     """How much worse general text is foretold."""
-    found = record.get("general")
-    return "–" if found is None else f"{found['after'] - found['before']:+.3f}"
+    found = forgotten(record)
+    return "–" if found is None else f"{found:+.3f}"
+
+
+def forgotten(record: Mapping[str, Any]) -> float | None:
+    """Change of the cross-entropy on general text, nats a token; None where it was not measured."""
+    both = record.get("general")
+    if both:
+        return float(both["after"] - both["before"])
+    return (record.get("closer") or {}).get("general")
 
 
 def _tokens(record: dict[str, Any]) -> str:

@@ -65,6 +65,8 @@ class Closer:
         shifts: metric that decides after each shift alone, less before it, on the same validation rows; by shift.
         others: that metric on further sets that the user gave, by name.
         forgetting: accuracy on the source task after adapting, less before; None where it is not known.
+        general: cross-entropy on general text after adapting, less before, nats a token: above zero is forgotten; None
+            where the pre-trained model has no language-model head.
         drift: how far the features of the backbone moved, 1 − linear CKA (Kornblith et al. 2019, arXiv 1905.00414,
             equation 5) on validation rows: 0 not at all, 1 entirely; None where the backbone did not train.
     """
@@ -73,6 +75,7 @@ class Closer:
     others: dict[str, float] = field(default_factory=dict)
     forgetting: float | None = None
     drift: float | None = None
+    general: float | None = None
 
 
 @dataclass(frozen=True)

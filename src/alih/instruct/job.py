@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from alih.errors import DataError, RunError
+from alih.generate.general import general_passages
 from alih.instruct import routes
 from alih.instruct.comparison import Shown
 from alih.instruct.conversation import Conversation
 from alih.instruct.encode import Encoded, encode
-from alih.instruct.general import encode_passages, general_passages
+from alih.instruct.general import encode_passages
 from alih.instruct.loss import Scorer
 from alih.instruct.opened import Found, Opened, find
 from alih.instruct.options import GenerationOptions

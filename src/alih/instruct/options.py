@@ -23,7 +23,7 @@ METRICS = ("exact_match", "token_f1", "rouge_l", "perplexity")
 SHARED = (
     *("model", "blocks", "max_examples", "max_length", "metric", "validation", "test", "epochs", "learning_rate"),
     *("rank", "alpha", "rslora", "dora", "bits", "group_size", "rounding", "shots", "seed", "max_time", "precision"),
-    *("revision", "allow_pickle", "runs", "name", "seeds", "routes", "prefer", "max_memory", "max_latency"),
+    *("revision", "allow_pickle", "runs", "name", "seeds", "routes", "prefer", "max_memory", "max_latency", "general"),
 )
 _DEFAULT_MODEL = "alih/lm-small"
 
@@ -47,11 +47,7 @@ class GenerationOptions:
         "how conversations are written: a Jinja file, default, alpaca or none (default: the model's own)",
         metavar="FILE",
     )
-    general: str | None = _own(
-        None,
-        "text file with passages, to measure what is forgotten (default: the standard library's documentation)",
-        metavar="FILE",
-    )
+    general: str | None = None
     batching: Literal["packed", "length"] = _own(
         "packed",
         "packed: several examples a row that do not see each other; length: rows padded beside others like them",
@@ -169,9 +165,8 @@ class GenerationOptions:
         for name in ("steps", "batch_tokens", "max_new_tokens"):
             if name in clean:
                 clean[name] = _whole(name, clean[name])
-        for name in ("chat_template", "general"):
-            if name in clean:
-                clean[name] = os.fspath(clean[name])
+        if "chat_template" in clean:
+            clean["chat_template"] = os.fspath(clean["chat_template"])
         if "blocks" in clean:
             if len(clean["blocks"]) > 1:
                 raise OptionError("--blocks: text generation takes one number of blocks.")

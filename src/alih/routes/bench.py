@@ -145,6 +145,7 @@ class Bench:
         precision: compute type of every pass; None = the device's best.
         progress: where to report.
         others: further labelled examples to score on, by name.
+        general: text file of which is measured what a language model forgets; None = documentation.
 
     `pretrained` is the bench's own copy: its anatomy and processor last, its weights only until `freeze`.
     """
@@ -159,6 +160,7 @@ class Bench:
     precision: Precision | None = None
     progress: Progress = field(default_factory=Progress)
     others: Mapping[str, Examples] = field(default_factory=dict)
+    general: str | None = None
     pretrained: Pretrained = field(init=False)
     target: Target = field(init=False, default=Target())
     parts: dict[PartName, Part] = field(init=False)

@@ -90,6 +90,7 @@ class Row:
         shifted: mean score on the shifted copy, or on each of them, by name.
         unshifted: mean score without the shift.
         forgetting: change of the score on the source task.
+        general: change of the cross-entropy on general text, nats a token; above zero: forgotten.
         gap: training score minus validation score; positive = overfitting.
         stopped: why it was measured no further.
     """
@@ -116,6 +117,7 @@ class Row:
     shifted: dict[str, float] = field(default_factory=dict)
     unshifted: float | None = None
     forgetting: float | None = None
+    general: float | None = None
     gap: Sure | None = None
     stopped: str | None = None
 
@@ -127,6 +129,7 @@ class MoreCosts:
     latency_p95_ms: float | None = None
     energy_joules: float | None = None
     forgetting: float | None = None
+    general: float | None = None
 
 
 @dataclass(frozen=True)

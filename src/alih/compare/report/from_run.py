@@ -45,6 +45,7 @@ from alih.compare.report.data import (
 )
 from alih.compare.report.reading import read
 from alih.compare.runfolder import RunFolder
+from alih.compare.table import forgotten
 from alih.compare.trial import Trial
 from alih.errors import RunError
 from alih.evaluate.metrics import higher_is_better
@@ -206,6 +207,7 @@ def _row(record: Mapping[str, Any], costs: MoreCosts, shifted: Mapping[str, floa
         latency_p95_ms=costs.latency_p95_ms,
         energy_joules=costs.energy_joules,
         forgetting=costs.forgetting,
+        general=forgotten(record) if costs.general is None else costs.general,
         stopped=record.get("stopped"),
     )
 

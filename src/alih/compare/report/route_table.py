@@ -151,6 +151,7 @@ def _adaptability(rows: Sequence[Row], words: Words) -> list[_Line]:
             for name in shifts
         ),
         (words("forgetting"), _each(rows, lambda row: row.forgetting, _signed)),
+        (words("general"), _each(rows, lambda row: row.general, _signed)),
     ]
 
 
