@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from alih.compare.adapted import Adapted
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
+    from alih.embedding.result import Adaptation as EmbeddingAdaptation
     from alih.explain.explanation import Explanation
     from alih.instruct.comparison import Comparison as WriterComparison
     from alih.instruct.result import Adaptation
     from alih.instruct.writer import Writer
     from alih.pretrained.source import Pretrained
+    from alih.rag.embed import Embedder
     from alih.rag.library import Library
     from alih.task import Task
     from alih.translation.result import Translation
@@ -53,6 +55,9 @@ __all__ = [
     "read",
     "resume",
 ]
+
+#: What `adapt` takes as `task`; without one the labels tell.
+_TASKS = ("translation", "generation", "embedding")
 
 _teach_auto_classes()
 
@@ -145,21 +150,36 @@ def adapt(
 ) -> Writer: ...
 
 
+@overload
+def adapt(
+    data: str | Path,
+    model: str | None = None,
+    *,
+    route: str | None = None,
+    task: Literal["embedding"],
+    **options: Any,
+) -> Embedder: ...
+
+
 def adapt(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
     route: str | None = None,
-    task: Literal["translation", "generation"] | None = None,
+    task: Literal["translation", "generation", "embedding"] | None = None,
     **options: Any,
-) -> Adapted | Translator | Writer:
+) -> Adapted | Translator | Writer | Embedder:
     """Run one route (transfer, if none is named) and return the adapted model; options as for `compare`.
 
     With `task="translation"` the data are pairs of sentences, the options are the fields of
     `alih.translation.options.TranslationOptions`, and what is returned has `translate(["…"])` and `evaluate(pairs)`.
     With `task="generation"` they are instruction data or texts, the options are the fields of
     `alih.instruct.options.GenerationOptions`, and what is returned has `ask("…")` and `evaluate_file(data)`.
+    With `task="embedding"` they are questions with passages, the options are the fields of
+    `alih.embedding.options.EmbeddingOptions`, and what is returned has `query("…")` and `passages(["…"])`.
     """
+    if task not in (None, *_TASKS):
+        raise OptionError(f"task: {task!r} is unknown. Write one of {', '.join(_TASKS)}, or leave it out.")
     if task == "translation":
         from alih.translation.adapt import adapt_by_name
 
@@ -168,8 +188,10 @@ def adapt(
         from alih.instruct.adapt import adapt_by_name as adapt_writer
 
         return adapt_writer(data, {"model": model, "route": route, **options})
-    if task is not None:
-        raise OptionError(f"task: {task!r} is unknown. Write 'translation' or 'generation', or leave it out.")
+    if task == "embedding":
+        from alih.embedding.adapt import adapt_by_name as adapt_embedder
+
+        return adapt_embedder(data, {"model": model, "route": route, **options})
     from alih.compare.compare import adapt as run
     from alih.compare.options import Options
 
@@ -178,10 +200,12 @@ def adapt(
 
 def resume(
     path: str | Path, data: str | Path | Dataset | None = None
-) -> Comparison | Translation | Adaptation | WriterComparison:
+) -> Comparison | Translation | Adaptation | WriterComparison | EmbeddingAdaptation:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
     from alih.compare.runfolder import RunFolder
+    from alih.embedding.adapt import is_embedding_run
+    from alih.embedding.adapt import resume as embed
     from alih.instruct.adapt import is_generation
     from alih.instruct.compare import resume_any as write
     from alih.translation.adapt import is_translation
@@ -192,6 +216,8 @@ def resume(
         return translate(path, data)
     if is_generation(spec):
         return write(path, data)
+    if is_embedding_run(spec):
+        return embed(path, data)
     return run(path, data)
 
 

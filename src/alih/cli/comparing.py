@@ -5,6 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from alih.cli.embedding import (
+    adapt_embedding,
+    add_embedding_options,
+    is_embedding,
+    refuse_embedding_options,
+    resume_embedding,
+)
 from alih.cli.flags import Commands, add_options, given
 from alih.cli.generating import (
     adapt_generation,
@@ -67,16 +74,19 @@ def add_commands(commands: Commands) -> None:
     adapt.add_argument("data", help=_DATA_HELP)
     adapt.add_argument(
         "--route",
-        help="the route (default: transfer; a translation: finetune with --model, scratch without; generation: lora)",
+        help="the route (default: transfer; a translation: finetune with --model, scratch without; "
+        "generation: lora; embedding: finetune)",
     )
     adapt.add_argument(
         "--task",
-        choices=("translation", "generation"),
-        help="translation: pairs of sentences; generation: instructions with answers, or texts (default: by labels)",
+        choices=("translation", "generation", "embedding"),
+        help="translation: pairs of sentences; generation: instructions with answers, or texts; embedding: questions "
+        "with the passages that answer them (default: by the labels)",
     )
     add_options(adapt, (*_MODEL, "blocks", *_ADAPTERS, *_PROMPTS, *_DATA, *_TRAINING, "max_time", *_FOLDERS))
     add_translation_options(adapt)
     add_generation_options(adapt)
+    add_embedding_options(adapt)
     adapt.set_defaults(run=run_adapt)
 
     resume = commands.add_parser("resume", help="go on with a comparison that was stopped")
@@ -103,6 +113,9 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: a comparison of one candidate, with one seed."""
+    if arguments.task == "embedding":
+        return adapt_embedding(arguments)
+    refuse_embedding_options(arguments)
     if arguments.task == "generation":
         return adapt_generation(arguments)
     refuse_generation_options(arguments)
@@ -122,6 +135,8 @@ def run_resume(arguments: argparse.Namespace) -> int:
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
     if is_translation(folder):
         return resume_translation(folder, arguments.data)
+    if is_embedding(folder):
+        return resume_embedding(folder, arguments.data)
     if is_generation(folder):
         return resume_generation(folder, arguments.data)
     return _show(resume(folder, arguments.data))

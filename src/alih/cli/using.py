@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from alih.cli.embedding import evaluate_embedding, is_embedding, refuse_embedder
 from alih.cli.flags import Commands
 from alih.cli.generating import evaluate_generation, is_generation, refuse_writer
 from alih.cli.translating import add_evaluation_options, evaluate_translation, is_translation, refuse_translator
@@ -39,6 +40,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
     refuse_translator(arguments.adapted)
     refuse_writer(arguments.adapted)
+    refuse_embedder(arguments.adapted)
     from alih.compare.adapted import Adapted
     from alih.compare.predictions import check_output, render, rows, write
     from alih.data.examples import Damage
@@ -65,6 +67,8 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
     if is_translation(arguments.adapted):
         return evaluate_translation(arguments)
+    if is_embedding(arguments.adapted):
+        return evaluate_embedding(arguments)
     if is_generation(arguments.adapted):
         return evaluate_generation(arguments)
     from alih.compare.adapted import Adapted

@@ -82,7 +82,7 @@ class Embedder:
             raise ModelError(f"{name}: has no tokenizer.json, which tells where in a text each token stands.")
         self.name = name
         self._on = device()
-        self._model: Any = model.eval().to(self._on)
+        self.model: Any = model.eval().to(self._on)
         self._batch_size = batch_size
         self.dimension = int(model.config.hidden_size)
         self.fingerprint = _fingerprint([str(file) for file in folder.weights], self.recipe)
@@ -138,19 +138,19 @@ class Embedder:
                 found[row] = states[place][real]
         return found
 
+    def pooled(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embed texts as they are, without a prompt, in one batch, with gradients where they are on: (texts, width)."""
+        batch = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+        ).to(self._on)
+        return pool(self.model(**batch).last_hidden_state, batch["attention_mask"], self.recipe)
+
     def _plain(self, texts: list[str]) -> Vectors:
         with torch.inference_mode():
-            found = []
-            for start in range(0, len(texts), self._batch_size):
-                batch = self.tokenizer(
-                    texts[start : start + self._batch_size],
-                    padding=True,
-                    truncation=True,
-                    max_length=self.max_length,
-                    return_tensors="pt",
-                ).to(self._on)
-                hidden = self._model(**batch).last_hidden_state
-                found.append(pool(hidden, batch["attention_mask"], self.recipe).float().cpu().numpy())
+            found = [
+                self.pooled(texts[start : start + self._batch_size]).float().cpu().numpy()
+                for start in range(0, len(texts), self._batch_size)
+            ]
         return np.concatenate(found)
 
     def _batches(
@@ -183,7 +183,7 @@ class Embedder:
                     found = np.asarray(encoded["offset_mapping"][row], np.int64)
                     offsets[place, : len(found)] = np.where(found[:, 1:] > 0, found - len(prompt), 0)
                 with torch.inference_mode():
-                    hidden = self._model(**batch).last_hidden_state
+                    hidden = self.model(**batch).last_hidden_state
                 yield [begin + row for row in rows], hidden, batch["attention_mask"], offsets
 
 
