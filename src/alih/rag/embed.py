@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,8 @@ class Embedder:
         self._on = device()
         self.model: Any = model.eval().to(self._on)
         self._batch_size = batch_size
+        #: What embeds single questions instead of the model; see `alih.rag.onnx`.
+        self.session: Callable[[dict[str, NDArray[np.int64]]], Vectors] | None = None
         self.dimension = int(model.config.hidden_size)
         self.fingerprint = _fingerprint([str(file) for file in folder.weights], self.recipe)
 
@@ -97,6 +99,8 @@ class Embedder:
 
     def query(self, text: str) -> Vectors:
         """Embed one question: (width,)."""
+        if self.session is not None:
+            return self._by_session(self.recipe.query_prompt + text)
         found: Vectors = self._plain([self.recipe.query_prompt + text])[0]
         return found
 
@@ -136,6 +140,13 @@ class Embedder:
             for place, row in enumerate(rows):
                 real = offsets[place, :, 1] > np.maximum(offsets[place, :, 0], 0)
                 found[row] = states[place][real]
+        return found
+
+    def _by_session(self, text: str) -> Vectors:
+        assert self.session is not None
+        batch = self.tokenizer([text], truncation=True, max_length=self.max_length, return_tensors="np")
+        hidden = torch.from_numpy(self.session(dict(batch)))
+        found: Vectors = pool(hidden, torch.from_numpy(batch["attention_mask"]), self.recipe)[0].numpy()
         return found
 
     def pooled(self, texts: Sequence[str]) -> torch.Tensor:

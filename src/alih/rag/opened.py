@@ -12,6 +12,7 @@ from alih.rag.analyse import Analyser
 from alih.rag.catalogue import Catalogue
 from alih.rag.embed import Embedder
 from alih.rag.lexical import Lexical, open_or_build
+from alih.rag.onnx import open_session
 from alih.rag.rerank import CrossEncoder, LateInteraction, Reranker
 from alih.rag.retrieve import Retrieved, Retriever
 from alih.rag.settings import Retrieval, Settings, exists, folder_of, read_settings
@@ -110,6 +111,7 @@ class Opened:
                 f"{self.settings.model}: its weights or its pooling differ from those that the library {self.name} was "
                 "made with, so its vectors cannot be compared. Put the old model back, or index into a new library."
             )
+        made.session = open_session(made, self.folder)
         return made
 
     @cached_property
