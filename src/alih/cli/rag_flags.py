@@ -61,7 +61,7 @@ def generator_of(arguments: argparse.Namespace) -> Generator | None:
     Raises:
         OptionError, ModelError: it cannot be used.
     """
-    if arguments.allow_remote and not arguments.server:
+    if arguments.allow_remote and not (arguments.server or getattr(arguments, "judge_server", None)):
         raise OptionError("--allow-remote: is for --server; leave it out.")
     if arguments.server:
         from alih.rag.generator import ServerGenerator

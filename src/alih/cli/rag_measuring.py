@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands
 from alih.cli.rag_flags import (
@@ -16,6 +17,9 @@ from alih.cli.rag_flags import (
     retrieval,
 )
 from alih.errors import OptionError
+
+if TYPE_CHECKING:
+    from alih.rag.evaluate.judge import Judge
 
 _QUESTIONS = 'JSON Lines: {"question": …, "answer": … ("" where there is none), "source": document}'
 
@@ -33,6 +37,13 @@ def add_actions(actions: Commands) -> None:
     measured.add_argument("--threshold", type=float, metavar="X", help="confidence below which there is no answer")
     measured.add_argument("--only-own", action="store_true", help="only the library's own configuration")
     measured.add_argument("--json", action="store_true", help="print JSON")
+    measured.add_argument(
+        "--judge",
+        metavar="MODEL",
+        help="language model that is asked whether answers are right and supported: folder, built-in name, Hub id, or "
+        "its name on --judge-server (default: no judge)",
+    )
+    measured.add_argument("--judge-server", metavar="URL", help="OpenAI-compatible server of the judge")
     add_generator(measured)
     add_reader(measured)
     add_retrieval(measured)
@@ -116,10 +127,25 @@ def run_eval(arguments: argparse.Namespace) -> int:
         reader=Reader(arguments.access, arguments.tag),
         generator=generator_of(arguments),
         threshold=arguments.threshold,
+        judge=_judge(arguments),
         progress=library.progress,
     )
     print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if arguments.json else found)
     return 0
+
+
+def _judge(arguments: argparse.Namespace) -> Judge | None:
+    """The judge that was asked for; --allow-remote counts for its server, too."""
+    if arguments.judge is None and arguments.judge_server is None:
+        return None
+    from alih.rag.evaluate.judge import Judge
+    from alih.rag.generator import LocalGenerator, ServerGenerator
+
+    if arguments.judge_server:
+        return Judge(
+            ServerGenerator(arguments.judge_server, arguments.judge or "", allow_remote=arguments.allow_remote)
+        )
+    return Judge(LocalGenerator(arguments.judge))
 
 
 def run_tune(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ _ADDRESS = re.compile(
 )
 #: Tokens by which chat models tell speakers apart; none of them is ever part of a text.
 _SPEAKERS = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>", re.IGNORECASE)
-_MARK = re.compile(r"</?\s*(?:passage|passages|question|system|user|assistant)\b[^>]*>?", re.IGNORECASE)
+_MARK = re.compile(r"</?\s*(?:passages?|question|answer|right_answers|system|user|assistant)\b[^>]*>?", re.IGNORECASE)
 
 
 def addresses(text: str) -> set[str]:

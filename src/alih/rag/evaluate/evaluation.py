@@ -14,6 +14,7 @@ from alih.evaluate.bootstrap import Difference
 from alih.progress import Progress
 from alih.rag.evaluate.grounding import GroundingError, grounding_error, texts_of
 from alih.rag.evaluate.intervals import difference
+from alih.rag.evaluate.judge import JUDGED, Judge
 from alih.rag.evaluate.matching import holds
 from alih.rag.evaluate.measure import ABSTENTION, ANSWERS, RANKING, Measured, Reader, latency, measure
 from alih.rag.evaluate.questions import Question, resolve
@@ -37,6 +38,8 @@ _SHOWN = {
     "grounded": "grounded",
     "abstention_precision": "none: precision",
     "abstention_recall": "none: recall",
+    "judged_right": "judged right",
+    "judged_supported": "judged supported",
 }
 
 
@@ -51,6 +54,7 @@ class Evaluation:
         measured: each configuration.
         grounding: how often groundedness is wrong; None where no question has both an answer and a source.
         generator: that wrote the answers; empty for quotations.
+        judge: that was asked about them, how often, and how many of its replies were no verdict.
     """
 
     library: str
@@ -59,6 +63,7 @@ class Evaluation:
     measured: tuple[Measured, ...]
     grounding: GroundingError | None = None
     generator: str = ""
+    judge: tuple[str, int, int] | None = None
 
     def difference(self, measure_name: str, first: str, second: str) -> Difference:
         """First − second in one measure, over the same questions."""
@@ -72,6 +77,7 @@ class Evaluation:
             "questions": self.questions,
             "unanswerable": self.unanswerable,
             "generator": self.generator or None,
+            "judge": None if self.judge is None else dict(zip(("name", "asked", "unclear"), self.judge, strict=True)),
             "grounding_error": self.grounding.as_dict() if self.grounding else None,
             "configurations": [one.as_dict() for one in self.measured],
         }
@@ -79,7 +85,11 @@ class Evaluation:
     def __str__(self) -> str:
         none = f", {self.unanswerable} of them without an answer in the documents" if self.unanswerable else ""
         lines = [f"{self.library}: {counted(self.questions, 'question')}{none}; means with 95 % intervals"]
-        for title, measures in (("what is found", RANKING), ("what is answered", (*ANSWERS, *ABSTENTION))):
+        for title, measures in (
+            ("what is found", RANKING),
+            ("what is answered", (*ANSWERS, *ABSTENTION)),
+            ("what a judge says of it", JUDGED),
+        ):
             there = [name for name in measures if not all(np.isnan(one.values[name]).all() for one in self.measured)]
             if there:
                 lines += ["", *_table(title, there, self.measured)]
@@ -98,6 +108,9 @@ class Evaluation:
                 f"{100 * self.grounding.missed:.0f} % of {self.grounding.true_claims} true ones and accepts "
                 f"{100 * self.grounding.accepted:.0f} % of {self.grounding.false_claims} false ones."
             )
+        if self.judge is not None:
+            name, asked, unclear = self.judge
+            lines.append(f"judge: {name}, asked {asked:,} times; {unclear:,} replies were neither yes nor no.")
         parts = {one.name: one for one in self.measured}
         if {"bm25", "dense", "hybrid"} <= parts.keys() and not np.isnan(parts["hybrid"].values["ndcg@10"]).all():
             better = max(("bm25", "dense"), key=lambda name: float(np.nanmean(parts[name].values["ndcg@10"])))
@@ -134,6 +147,7 @@ def evaluate(
     reader: Reader | None = None,
     generator: Generator | None = None,
     threshold: float | None = None,
+    judge: Judge | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure configurations on questions.
@@ -143,7 +157,7 @@ def evaluate(
         questions: from `alih.rag.evaluate.questions.read_questions`.
         options: by name; the four of `configurations` by default.
         depth: places of a ranking that are looked at.
-        reader, generator, threshold: as for `alih.rag.evaluate.measure.measure`.
+        reader, generator, threshold, judge: as for `alih.rag.evaluate.measure.measure`.
         progress: where it reports to; silent by default.
 
     Raises:
@@ -164,6 +178,7 @@ def evaluate(
                 reader=reader,
                 generator=generator,
                 threshold=threshold,
+                judge=judge,
                 advance=advance,
             )
             times = latency(library, one, known, reader=reader)
@@ -175,6 +190,7 @@ def evaluate(
         tuple(measured),
         grounding_error(library, known),
         generator.name if generator else "",
+        None if judge is None else (judge.name, judge.asked, judge.unclear),
     )
 
 

@@ -15,6 +15,7 @@ from alih.progress import Advance
 from alih.rag.answer import Answer, answer
 from alih.rag.confidence import Signals
 from alih.rag.evaluate.intervals import Values, interval
+from alih.rag.evaluate.judge import JUDGED, Judge
 from alih.rag.evaluate.matching import exact, f1, holds
 from alih.rag.evaluate.questions import Question, grades
 from alih.rag.evaluate.ranking import ndcg, recall, reciprocal_rank
@@ -57,6 +58,7 @@ class Measured:
     * grounded: share of the answer's sentences that a passage they cite supports, by overlap.
     * abstention_precision: of the questions without an answer given, is there really none? abstention_recall: of those
       that have none, was none given?
+    * judged_right, judged_supported: what a judge says, where one was asked; see `alih.rag.evaluate.judge`.
 
     Args:
         name: of the configuration.
@@ -99,6 +101,7 @@ def measure(
     reader: Reader | None = None,
     generator: Generator | None = None,
     threshold: float | None = None,
+    judge: Judge | None = None,
     advance: Advance | None = None,
 ) -> Measured:
     """Ask every question.
@@ -111,6 +114,7 @@ def measure(
         reader: who asks; by default somebody without labels.
         generator: that writes the answers; None quotes sentences.
         threshold: confidence below which there is no answer; the library's by default.
+        judge: that is asked about each answer, too; none by default.
         advance: called with 1 after each question.
     """
     reader = reader or Reader()
@@ -137,12 +141,14 @@ def measure(
             confidence[number] = made.confidence
             signals.append(made.signals)
             row |= answered(one, made)
+            if judge is not None:
+                row |= judge.measures(one, made)
         else:
             signals.append(Signals())
         rows.append(row)
         if advance is not None:
             advance(1)
-    names = (*RANKING, *ANSWERS, *ABSTENTION)
+    names = (*RANKING, *ANSWERS, *ABSTENTION, *JUDGED)
     values = {each: np.array([row.get(each, _MISSING) for row in rows]) for each in names}
     return Measured(name, options, values, confidence, signals)
 
