@@ -127,3 +127,19 @@ def test_a_kernel_that_computes_wrongly_or_is_missing_is_never_used(monkeypatch:
     quantize_model(model, bits=4, group_size=32)
     monkeypatch.setattr(packed_module.torch, "get_num_threads", lambda: 1)
     assert use_packed_kernel(model) == ()
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_model_made_fast_gives_the_same_outputs(kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = llama()
+    assert packed_module.make_fast(model) == "", "nothing is quantised"
+    quantize_model(model, bits=4, group_size=32)
+    ids = token_ids()
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+    monkeypatch.setattr(packed_module, "kernel_tokens", lambda _threads: None if kernel else 0)
+    assert packed_module.make_fast(model) == ("packed" if kernel else "dense")
+    with torch.no_grad():
+        found = model(input_ids=ids).logits
+    tolerance = 0.05 if kernel else 1e-5  # several layers of bfloat16
+    assert float((found - expected).abs().max()) <= tolerance * float(expected.abs().max())

@@ -171,6 +171,7 @@ def run_generate(arguments: argparse.Namespace) -> int:
     writer = Writer.open(
         arguments.model, raw=arguments.raw, revision=arguments.revision, allow_pickle=arguments.allow_pickle
     )
+    writer.make_fast()
     if wanted is None:
         sampling = replace(sampling, max_new_tokens=writer.told.max_new_tokens)
     if prompts is None:

@@ -23,7 +23,7 @@ from alih.instruct.job import Job
 from alih.instruct.options import COMPARED, PROMPTED, GenerationOptions
 from alih.instruct.result import Adaptation
 from alih.instruct.scores import Scores
-from alih.instruct.trial import TEXT_TASK, Measured, measured, read, write
+from alih.instruct.trial import TEXT_TASK, Measured, latency, measured, read, write
 from alih.instruct.writer import Writer, write_model
 from alih.progress import Progress
 from alih.training.cost import measure
@@ -169,11 +169,12 @@ class _Comparing:
             raise KeyboardInterrupt
         adapters = job.options.route in {"lora", "qlora", "qalora"}
         everything = found.trainable >= found.parameters
+        told = {**measured(found.writer, job.judged, job.split.train), "general": job.general(found.writer)}
         return Measured(
             label=found.label,
             route=job.options.route,
             seed=job.options.seed,
-            general=job.general(found.writer),
+            latency_ms=latency(found.writer, job.judged),
             unmerged=found.unmerged if adapters else None,
             merged=found.merged if adapters else None,
             rate=found.settings.rate,
@@ -186,7 +187,7 @@ class _Comparing:
             disk=found.disk,
             steps=found.outcome.steps,
             complete=found.outcome.stopped != "deadline",
-            **measured(found.writer, job.judged, job.split.train),
+            **told,
         )
 
     def _prompted(self, job: Job, place: Path) -> Measured:
@@ -209,6 +210,7 @@ class _Comparing:
             route=job.options.route,
             seed=job.options.seed,
             general=job.general(writer),
+            latency_ms=latency(writer, job.judged),
             unmerged=None,
             merged=None,
             rate=None,

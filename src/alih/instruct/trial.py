@@ -89,30 +89,41 @@ class Measured:
 
 
 def measured(writer: Writer, judged: Sequence[Conversation], train: Sequence[Conversation]) -> dict[str, Any]:
-    """Let a model answer, and time it: the fields of `Measured` that need the model alone, but `general`."""
+    """Let a model answer: the fields of `Measured` that need the model alone, but `general` and `latency_ms`."""
     losses, _ = writer.losses(judged)
     scores: dict[str, list[list[float]]] = {"perplexity": [[total, float(count)] for total, count in losses]}
     asked = [one for one in judged if one.form != "text"]
     some = asked[:_SOME]
-    told: dict[str, Any] = {"shifted": {}, "unshifted": {}, "answers": (), "latency_ms": None, "tokens": None}
+    told: dict[str, Any] = {"shifted": {}, "unshifted": {}, "answers": (), "tokens": None}
     if asked:
         written = writer.answer([one.prompt for one in asked])
         scores |= {name: [[value] for value in each] for name, each in _each(written, asked).items()}
         told["shifted"] = _means(_each(writer.answer(_mistyped(some)), some))
         told["unshifted"] = _means(_each(written[: len(some)], some))
         told["answers"] = tuple(written)
-        told["latency_ms"] = _latency(writer, asked)
         told["tokens"] = (
             float(np.mean([len(writer.prompt(one.prompt)) for one in asked])),
             float(np.mean([len(writer.opened.tokenizer(text)["input_ids"]) for text in written])),
         )
     taught = train[: len(some) or _SOME]
-    return {
-        **told,
+    told |= {
         "scores": scores,
         "train": _scored(writer, taught),
         "held": _scored(writer, judged[: len(taught)]),
     }
+    return told
+
+
+def latency(writer: Writer, judged: Sequence[Conversation]) -> float | None:
+    """Median milliseconds of one greedy answer, one prompt at a time, as `alih generate` runs the model.
+
+    It comes last: the model is for answering only afterwards.
+    """
+    asked = [one for one in judged if one.form != "text"]
+    if not asked:
+        return None
+    writer.make_fast()
+    return _latency(writer, asked)
 
 
 def write(path: Path, found: Measured) -> None:

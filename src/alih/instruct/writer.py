@@ -22,6 +22,7 @@ from alih.instruct.write import Sampling, answers
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
 from alih.quantize.model import quantized_layers
+from alih.quantize.packed import make_fast
 from alih.quantize.storage import save_quantized
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
@@ -160,6 +161,10 @@ class Writer:
                 advance,
                 say,
             )
+
+    def make_fast(self) -> None:
+        """Answer as fast as this processor can from now on; quantised weights may then round as bfloat16 does."""
+        make_fast(self.opened.model)
 
     def ask(self, text: str, sampling: Sampling | None = None) -> str:
         """Answer one prompt."""

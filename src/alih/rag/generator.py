@@ -51,6 +51,7 @@ class LocalGenerator:
         from alih.pretrained.hub import fetch
         from alih.pretrained.quiet import quiet
         from alih.pretrained.resolve import resolve
+        from alih.quantize.packed import make_fast
         from alih.training.precision import device
 
         source = resolve(name)
@@ -68,6 +69,7 @@ class LocalGenerator:
         self.special: Sequence[str] = [*self._tokenizer.all_special_tokens, *self._tokenizer.get_added_vocab()]
         self._on = device()
         self._model: Any = model.eval().to(self._on)
+        make_fast(self._model)
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         """Decode greedily; a prompt that is too long loses its beginning, never the question."""
