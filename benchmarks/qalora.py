@@ -49,7 +49,8 @@ def steps(rounds: int) -> dict[str, Any]:
 
     torch.manual_seed(0)
     dense = nn.Linear(768, 3072)
-    x, target = torch.randn(32 * 64, 768), torch.randn(32 * 64, 3072)
+    # Inputs take gradients, as those of every layer but the first do.
+    x, target = torch.randn(32 * 64, 768, requires_grad=True), torch.randn(32 * 64, 3072)
     quantised = QuantizedLinear.from_linear(copy.deepcopy(dense), GroupFormat(4, 32))
     packed = sum(value.nbytes for value in (quantised.codes, quantised.scale.bfloat16(), quantised.zero))
     plain = inject_adapter_in_model(
