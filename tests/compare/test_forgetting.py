@@ -12,9 +12,10 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 import alih
 from alih.compare import forgetting
 from alih.compare.forgetting import pictures_forgotten, text_forgotten
+from alih.errors import OptionError
 from alih.generate.learn_tokens import learn
 from alih.task import Kind, Modality, Task
-from small_tasks import bert
+from small_tasks import bert, reviews
 
 _TASK = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
 _TEXTS = ["The sea is deep and blue.", "Birds fly south in autumn, far over the sea."]
@@ -101,3 +102,14 @@ def test_the_change_is_that_of_the_loss_that_transformers_computes(tmp_path: Pat
 def test_an_encoder_without_its_language_model_head_tells_nothing(tmp_path: Path, general: Path) -> None:
     assert text_forgotten(alih.load(str(bert(tmp_path / "bert")), _TASK), str(general)) is None
     assert text_forgotten(alih.load("alih/minilm", _TASK), str(general)) is None
+
+
+def test_general_text_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    reviews(tmp_path / "reviews.csv", 40)
+    bert(tmp_path / "model")
+    for general, words in [("nothing.txt", "no such file"), (str(tmp_path / "empty.txt"), "empty.txt")]:
+        (tmp_path / "empty.txt").write_text("\n", encoding="utf-8")
+        with pytest.raises(OptionError, match=words):
+            alih.compare(tmp_path / "reviews.csv", str(tmp_path / "model"), general=general, runs=str(tmp_path))
+    with pytest.raises(OptionError, match="pictures"):
+        alih.compare("alih/digits", general=__file__, max_examples=40, runs=str(tmp_path))

@@ -12,6 +12,7 @@ from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
 from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, forecast, render
+from alih.compare.forgetting import check_general
 from alih.compare.options import ALL_BLOCKS, Options
 from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
@@ -186,8 +187,10 @@ class Job:
     def bench(self) -> Bench:
         """Load the model and encode the data; everything that can be refused is refused here."""
         dataset, options = self.dataset, self.options
-        if options.max_length is not None and dataset.task.modality is Modality.IMAGE:
-            raise OptionError("--max-length: is for texts, and the data are pictures; leave it out.")
+        for flag in ("max_length", "general"):
+            if getattr(options, flag) is not None and dataset.task.modality is Modality.IMAGE:
+                raise OptionError(f"--{flag.replace('_', '-')}: is for texts, and the data are pictures; leave it out.")
+        check_general(options.general)
         metric = primary(dataset.task, options.metric)
         choice = ModelChoice(
             _settled(options.model or default_model(dataset.task)),

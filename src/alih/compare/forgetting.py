@@ -41,6 +41,16 @@ def is_drawn(name: str) -> bool:
     return name in _DRAWN and _source_before(name) is not None
 
 
+def check_general(general: str | None) -> None:
+    """Read the user's general text before anything runs.
+
+    Raises:
+        OptionError: no such file, or nothing in it.
+    """
+    if general is not None:
+        general_passages(general)
+
+
 def text_forgotten(adapted: Pretrained, general: str | None = None) -> float | None:
     """Change of the cross-entropy on general text, nats a token; above zero: forgotten.
 
