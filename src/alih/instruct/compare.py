@@ -54,7 +54,7 @@ def compare(data: str | Path, options: GenerationOptions | None = None, progress
     with folder:
         folder.write_spec(job.spec(data))
         progress.say(f"Run folder: {folder.path}")
-        return _Comparing(job, folder).run()
+        return _Comparing(job, folder).run_or_say()
 
 
 def resume(path: str | Path, data: str | Path | None = None, progress: Progress | None = None) -> Comparison:
@@ -73,7 +73,7 @@ def resume(path: str | Path, data: str | Path | None = None, progress: Progress 
     job.check_unchanged(folder.path, told)
     with folder:
         progress.say(f"Going on in {folder.path}")
-        return _Comparing(job, folder).run()
+        return _Comparing(job, folder).run_or_say()
 
 
 def compare_by_name(data: Any, values: Mapping[str, Any]) -> Comparison:
@@ -103,6 +103,14 @@ class _Comparing:
         self.job, self.folder, self.options = job, folder, job.options
         self.start = time.monotonic()
         self.skipped: list[str] = []
+
+    def run_or_say(self) -> Comparison:
+        """Run, and where Ctrl-C stops it say how to go on."""
+        try:
+            return self.run()
+        except KeyboardInterrupt:
+            self.job.progress.say(f"Stopped; what was measured is kept. Go on with: alih resume {self.folder.path}")
+            raise
 
     def run(self) -> Comparison:
         """Measure what is not measured yet, decide, hand over, test."""
