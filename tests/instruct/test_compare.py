@@ -189,3 +189,13 @@ def test_the_page_of_the_report_names_the_fields_of_its_own(place: Path, tmp_pat
     assert own <= set(result.records[0])
     common = set(re.findall(r"`(\w+)`", page.split("\n## table\n")[1].split("\n## ")[0]))
     assert set(result.records[0]) - own <= common
+
+
+def test_inspect_takes_a_run_also_one_whose_model_is_quantised(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = compare(place / "data.jsonl", _options(place, tmp_path, routes="qalora"), _QUIET)
+    assert main(["inspect", str(tmp_path / "last")]) == 0
+    assert str(result.folder.name) in str((tmp_path / "last").resolve())
+    assert "parameters" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "nothing")]) == 2

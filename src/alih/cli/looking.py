@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from alih.cli.flags import Commands
@@ -14,7 +15,7 @@ from alih.cli.translating import inspect_translator, is_translation
 def add_commands(commands: Commands) -> None:
     """Add inspect, cache and doctor."""
     inspect = commands.add_parser("inspect", help="show a model's anatomy and what each route would train")
-    inspect.add_argument("model", help="built-in name (alih/minilm), folder, or Hub id")
+    inspect.add_argument("model", help="built-in name (alih/minilm), folder, run (runs/last), or Hub id")
     inspect.add_argument("--revision", help="revision of a model on the Hub")
     inspect.add_argument("--allow-pickle", action="store_true", help="also read pickled weights (tensors only)")
     inspect.add_argument("--config-only", action="store_true", help="go by config.json; open and download no weights")
@@ -45,6 +46,7 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     check(arguments.batch_size, arguments.length, arguments.memory)
     if not arguments.config_only and is_translation(arguments.model):
         return inspect_translator(arguments)
+    arguments.model = _of_run(arguments.model)
     if arguments.config_only or not has_weights(arguments.model):
         if arguments.allow_pickle:
             raise OptionError("--allow-pickle: no weights are opened here; leave it out.")
@@ -58,6 +60,16 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     else:
         print(f"{render(description)}\n\n{render_needs(told)}")
     return 0
+
+
+def _of_run(name: str) -> str:
+    """The model's folder, where a run folder was named."""
+    given = Path(name).expanduser()
+    if not (given / "spec.json").is_file() and not (given.name == "last" and given.is_file()):
+        return name
+    from alih.compare.adapted import model_folder
+
+    return str(model_folder(given))
 
 
 def run_cache(arguments: argparse.Namespace) -> int:
