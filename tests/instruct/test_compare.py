@@ -199,3 +199,21 @@ def test_inspect_takes_a_run_also_one_whose_model_is_quantised(
     assert str(result.folder.name) in str((tmp_path / "last").resolve())
     assert "parameters" in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "nothing")]) == 2
+
+
+def test_models_of_further_seeds_do_not_fill_the_disk(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[list[str]] = []
+    real = comparing._Comparing._handed_over
+
+    def looking(self: Any, chosen: Any) -> Any:
+        routes = self.folder.path / "routes"
+        left.append(sorted(path.parent.name for path in routes.glob("*/model")))
+        assert not list(routes.glob("*/training.pt"))
+        return real(self, chosen)
+
+    monkeypatch.setattr(comparing._Comparing, "_handed_over", looking)
+    result = compare(place / "data.jsonl", _options(place, tmp_path, routes="finetune", seeds=3), _QUIET)
+    assert left == [["finetune-0"]]
+    assert result.records[0]["seeds"] == [0, 1, 2]

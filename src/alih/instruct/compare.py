@@ -19,10 +19,11 @@ from alih.instruct import adapt
 from alih.instruct.adapt import check_path
 from alih.instruct.comparison import Comparison, record
 from alih.instruct.few_shot import choose_shots
-from alih.instruct.job import Job
+from alih.instruct.job import STATE, Job
 from alih.instruct.options import COMPARED, PROMPTED, GenerationOptions
 from alih.instruct.result import Adaptation
 from alih.instruct.scores import Scores
+from alih.instruct.training import forget
 from alih.instruct.trial import TEXT_TASK, Measured, latency, measured, read, write
 from alih.instruct.writer import Writer, write_model
 from alih.progress import Progress
@@ -169,6 +170,9 @@ class _Comparing:
             self.job.progress.say(f"  not run: {error}")
             return None
         write(place / _RECORD, made)
+        forget(place / STATE)
+        if seed != self.options.seed:  # the first seed's model is the one that may be handed over
+            shutil.rmtree(place / "model", ignore_errors=True)
         return made
 
     def _trained(self, job: Job, place: Path, deadline: float | None) -> Measured:
