@@ -6,11 +6,15 @@ import itertools
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alih.compare.budget import Budget
+from alih.compare.campaign import Campaign
 from alih.compare.compare import compare
+from alih.compare.contender import Contender
 from alih.compare.options import Options
+from alih.compare.trial import Costs, Scope, Trial
 from alih.data.read import read
 from alih.errors import OptionError
 from alih.progress import Progress
@@ -112,3 +116,59 @@ def test_what_breaks_the_limits_stops_nobody_and_is_said(reviews_csv: Path, tiny
     full = {trial.label for trial in found.trials if trial.purpose == "full"}
     assert full == {record["label"] for record in found.records}, "all were measured on all examples"
     assert any("Every variant measured is over your limits" in words for words in found.decision.words)
+
+
+def test_what_trains_no_block_is_measured_on_all_examples_at_once_and_a_trained_head_first(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": RATES, "epochs": 1, "seeds": 1}
+    routes = {"routes": "zero-shot,few-shot,transfer,finetune", "blocks": 1, "pooling": "mean"}
+    found = compare(reviews_csv, Options.from_mapping({**wanted, **routes}), Progress(quiet=True))
+    ran = [(t.route, t.purpose) for t in found.trials if t.purpose != "search"]
+    assert ran[:3] == [("transfer", "full"), ("zero-shot", "full"), ("few-shot", "full")]
+    assert [record["route"] for record in found.records][:3] == ["zero-shot", "few-shot", "transfer"]
+
+
+def test_a_size_between_is_left_out_where_the_leader_could_not_be_measured_on_all_examples_after_it() -> None:
+    slow, leader = Contender(Variant("lora", 3, 3)), Contender(Variant("finetune", 3, 3))
+    campaign = object.__new__(Campaign)
+    campaign.contenders, campaign.skipped, campaign.metric = [slow, leader], [], "accuracy"
+    campaign.order, campaign.budget, campaign.progress = np.arange(900), Budget(100.0), Progress(quiet=True)
+    campaign.options = Options()
+    campaign.efforts = _Efforts()  # type: ignore[assignment]
+    for contender, accuracy in ((slow, 0.6), (leader, 0.8)):
+        contender.trials.append(_curve_trial(contender, 100, accuracy))
+        campaign.budget.learn(contender.variant, seconds=10.0, example_passes=100)
+    assert campaign._leaves_time_for_the_leader(slow, 50)
+    assert not campaign._leaves_time_for_the_leader(slow, 300), "30 s, and 90 s for the leader"
+    assert "time is kept to measure finetune all 3 on all examples" in campaign.skipped[0]
+    assert [one.label for one in campaign._in_order(True)] == [leader.label, slow.label]
+    campaign.budget = Budget()
+    assert campaign._leaves_time_for_the_leader(slow, 300), "no limit"
+    assert [one.label for one in campaign._in_order(True)] == [slow.label, leader.label]
+
+
+class _Efforts:
+    def epochs(self, variant: Variant, size: int) -> int:
+        return 1
+
+
+def _curve_trial(contender: Contender, examples: int, accuracy: float) -> Trial:
+    costs = Costs(seconds=1.0, peak_memory_bytes=1, disk_bytes=1, examples_seen=100)
+    return Trial(
+        id=f"{contender.label}-{examples}",
+        route=contender.variant.route,
+        label=contender.label,
+        setting={},
+        examples=examples,
+        seed=0,
+        purpose="curve",
+        metrics={"accuracy": accuracy},
+        train_metrics={},
+        shifted_metrics={},
+        scope=Scope("all", 1, 1),
+        costs=costs,
+        history=(),
+        best_epoch=1,
+        stopped=None,
+    )

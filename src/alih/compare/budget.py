@@ -40,8 +40,8 @@ class Budget:
         pace = self._pace.get(variant)
         return None if pace is None else pace * example_passes
 
-    def allows(self, variant: Variant, example_passes: int) -> bool:
-        """Whether so many passes would end before the limit, as far as is known."""
+    def allows(self, variant: Variant, example_passes: int, *, and_then: float = 0.0) -> bool:
+        """Whether so many passes, and so many seconds after them, would end before the limit, as far as is known."""
         if self.max_seconds is None:
             return True
-        return self.elapsed + (self.estimate(variant, example_passes) or 0.0) <= self.max_seconds
+        return self.elapsed + (self.estimate(variant, example_passes) or 0.0) + and_then <= self.max_seconds

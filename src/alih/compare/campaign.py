@@ -73,10 +73,13 @@ class Campaign:
 
     def run(self, variants: list[Variant], sizes: tuple[int, ...]) -> None:
         """Run everything that the plan asks for and the budget allows; what was measured is in `contenders`."""
-        for variant in variants:
-            self._enter(variant, sizes)
+        for variant in sorted(variants, key=lambda one: one.route != "transfer"):
+            self._enter(variant, sizes)  # a trained head first: that is worth recommending, whenever the time is over
+        self.contenders.sort(key=lambda one: variants.index(one.variant))
         for size in sizes:
-            for contender in self._running():
+            for contender in self._in_order(size == sizes[-1]):
+                if size not in (sizes[0], sizes[-1]) and not self._leaves_time_for_the_leader(contender, size):
+                    continue
                 self._settle(contender, size)
                 self._trial(contender, size, self.options.seed, "full" if size == sizes[-1] else "curve")
             if size != sizes[-1] and self.options.plan == "adaptive":
@@ -93,13 +96,48 @@ class Campaign:
     def _running(self) -> list[Contender]:
         return [contender for contender in self.contenders if contender.stopped is None]
 
+    def _in_order(self, last: bool) -> list[Contender]:
+        """Those in the running, as planned; on all examples, where the time may not do for all, the best ones first."""
+        if not last or self.budget.max_seconds is None:
+            return self._running()
+        return sorted(self._running(), key=self._last_score, reverse=True)
+
+    def _last_score(self, contender: Contender) -> float:
+        """On as many examples as it was measured on, larger is better; −∞ before that."""
+        if not contender.curve:
+            return float("-inf")
+        largest = max(contender.curve, key=lambda trial: trial.examples)
+        return largest.metrics[self.metric] * (1 if higher_is_better(self.metric) else -1)
+
+    def _leaves_time_for_the_leader(self, contender: Contender, size: int) -> bool:
+        """Whether the best variant so far could still be measured on all examples after this trial.
+
+        A size between is worth nothing if in the end nobody is measured on all examples who could be recommended.
+        """
+        waiting = [one for one in self._running() if one.curve and not one.full]
+        if self.budget.max_seconds is None or not waiting:
+            return True
+        leader, whole = max(waiting, key=self._last_score), len(self.order)
+        if any(self._last_score(one) > self._last_score(leader) for one in self.finalists):
+            return True  # who leads was measured on all examples already
+        full = self.budget.estimate(leader.variant, whole * self.efforts.epochs(leader.variant, whole)) or 0.0
+        passes = size * self.efforts.epochs(contender.variant, size)
+        if self.budget.allows(contender.variant, passes, and_then=full):
+            return True
+        self._skip(
+            f"{contender.label}, {size:,} examples, seed {self.options.seed}",
+            f"the time is kept to measure {leader.label} on all examples",
+        )
+        return False
+
     def _enter(self, variant: Variant, sizes: tuple[int, ...]) -> None:
-        """Let a variant in; the first one is run on all training examples at once."""
+        """Let a variant in; the first one, and those that train no block, are run on all training examples at once."""
         contender = Contender(variant)
-        if not self.finalists:
+        first = not self.finalists
+        if first or (variant.trainable_blocks == 0 and self.options.plan == "adaptive"):
             self._settle(contender, sizes[-1])
-            self._trial(contender, sizes[-1], self.options.seed, "full", compulsory=True)
-            if not contender.full:
+            self._trial(contender, sizes[-1], self.options.seed, "full", compulsory=first)
+            if first and not contender.full:
                 return
         self.contenders.append(contender)
 
