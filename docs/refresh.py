@@ -1,6 +1,8 @@
 """Run what the handbook shows, and write the real output back.
 
-    python docs/refresh.py docs/HANDBOOK.md docs/HANDBOOK.id.md
+    python docs/refresh.py [--last 22] docs/HANDBOOK.md docs/HANDBOOK.id.md
+
+With `--last N` sections after number N stay as they are: some show files of one's own, which are not here.
 
 Commands (lines of `console` blocks that begin with "$ ") and `python` blocks are run in order, in one temporary folder;
 what a `python` block prints is written into the `text` block that follows. A command shown twice is run once. A
@@ -25,8 +27,12 @@ _PROGRESS = re.compile(r" of [\d,]+ \w+, about [\d.]+ \w+ left$|^Loading weights
 _KEY = 24
 
 
-def refreshed(page: str, outputs: dict[str, str], folder: Path) -> str:
+def refreshed(page: str, outputs: dict[str, str], folder: Path, last: int | None = None) -> str:
     """The page with the outputs of its commands; `outputs` holds those already run, and is added to."""
+    if last is not None:
+        after = re.search(rf"^## {last + 1}\. ", page, re.MULTILINE)
+        if after:
+            return refreshed(page[: after.start()], outputs, folder) + page[after.start() :]
     code = ""  # what the last Python block printed
 
     def replace(match: re.Match[str]) -> str:
@@ -99,10 +105,13 @@ def _run(command: list[str], name: str, outputs: dict[str, str], folder: Path) -
 def main() -> None:
     """Refresh the pages named."""
     outputs: dict[str, str] = {}
+    names, last = sys.argv[1:], None
+    if names[0] == "--last":
+        last, names = int(names[1]), names[2:]
     with tempfile.TemporaryDirectory() as work:
-        for name in sys.argv[1:]:
+        for name in names:
             path = Path(name)
-            path.write_text(refreshed(path.read_text(encoding="utf-8"), outputs, Path(work)), encoding="utf-8")
+            path.write_text(refreshed(path.read_text(encoding="utf-8"), outputs, Path(work), last), encoding="utf-8")
 
 
 if __name__ == "__main__":
