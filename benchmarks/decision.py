@@ -1,11 +1,14 @@
 """Is the recommendation right, and what did it cost to find: regret against running everything in full.
 
-    python benchmarks/decision.py [--only digits] [--sizes 100,500,2000,all] [--seeds 3]
+    python benchmarks/decision.py [--only digits] [--sizes 100,500,2000,all] [--seeds 3] [--keep FOLDER]
 
 For every dataset and size everything is run in full (`--plan full`: every variant, every size of its curve, every
 seed), and every trial is also scored on the test split, which the comparison itself does not see. Then the adaptive
 plan goes over the same trials: what it would have run is known, and so is what it recommends. Regret is the test score
 of the best variant minus that of the recommended one, both as means over all seeds. Time is that of the trials.
+
+With `--keep` the trials stay, trial by trial: an interrupted case goes on, and one that is complete is judged again in
+seconds, by a plan or a rule that has changed since (trials that only the new plan asks for are run).
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -38,8 +40,8 @@ DATASETS: dict[str, Callable[[Path], dict[str, Any]]] = {
 RULE_BY_SIZE = 1000
 
 
-def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
-    """One dataset at one size; None where it has no such many examples."""
+def case(name: str, size: int | None, seeds: int, keep: Path) -> dict[str, Any] | None:
+    """One dataset at one size, its trials kept in `keep`; None where it has no such many examples."""
     import alih
     from alih.compare.compare import Job
     from alih.compare.comparison import Comparison
@@ -56,13 +58,14 @@ def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
         options = Options.from_mapping({"model": wanted.get("model"), "plan": "full", "seeds": seeds, "cache_limit": 0})
         routes = ("transfer", "finetune", "scratch")
         progress = Progress()
-        tested: dict[str, float] = {}
         full = Job(data, options, routes, True, progress)
         bench = full.bench()
-        folder = RunFolder.create(work, "full")
-        start = time.monotonic()
+        folder = RunFolder(keep / f"{name}-{len(data.train)}")
+        folder.path.mkdir(parents=True, exist_ok=True)
+        record = folder.path / "tested.json"
+        tested: dict[str, float] = json.loads(record.read_text()) if record.is_file() else {}
         complete = _campaign(full, bench, folder, tested)
-        spent = time.monotonic() - start
+        record.write_text(json.dumps(tested))
         again = RunFolder.create(work, "adaptive")
         again.write_spec(spec(data, bench.choice, options, routes, "compare"))
         for part in ("trials.jsonl", "predictions", "weights"):
@@ -72,7 +75,7 @@ def case(name: str, size: int | None, seeds: int) -> dict[str, Any] | None:
         job = replace(full, options=replace(options, plan="adaptive"))
         job.variants = full.variants
         found = Comparison.conclude(_campaign(job, bench, again, {}, used), again, interrupted=False)
-        return _case(name, complete, found, tested, used, spent)
+        return _case(name, complete, found, tested, used, again)
 
 
 def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used: list[str] | None = None) -> Any:
@@ -103,6 +106,7 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
             outcome = super()._run(name, *arguments)
             if outcome.trial.purpose != "search":
                 tested[name] = self.last
+                (folder.path / "tested.json").write_text(json.dumps(tested))
             return outcome
 
     if "test" not in bench.parts:
@@ -129,7 +133,7 @@ def _decided(campaign: Any, prefer: Any) -> str:
 
 
 def _case(
-    name: str, campaign: Any, found: Any, tested: dict[str, float], used: list[str], spent: float
+    name: str, campaign: Any, found: Any, tested: dict[str, float], used: list[str], again: Any
 ) -> dict[str, Any]:
     size = len(campaign.order)
     tests = {c.label: [tested[t.id] for t in c.full] for c in campaign.contenders}
@@ -143,7 +147,8 @@ def _case(
         "always finetune all": everything,
         "by size": "transfer" if size < RULE_BY_SIZE else everything,
     }
-    trials = {trial.id: trial for trial in campaign.runner.folder.trials()}
+    complete = {trial.id: trial for trial in campaign.runner.folder.trials()}
+    trials = {**{trial.id: trial for trial in again.trials()}, **complete}
 
     def cost(names: Any) -> float:
         return float(sum(trials[one].costs.seconds - trials[one].costs.frozen_seconds for one in set(names)))
@@ -168,9 +173,8 @@ def _case(
         "best": best,
         "chosen": rules,
         "regret": {rule: means[best] - means[label] for rule, label in rules.items()},
-        "seconds_full": cost(trials),
+        "seconds_full": cost(complete),
         "seconds_adaptive": cost(used),
-        "wall_full": spent,
         "intervals": covered,
         "decision": list(found.decision.words),
         "probe": list(found.probe),
@@ -209,14 +213,16 @@ def main() -> None:
     parser.add_argument("--sizes", default="100,500,2000,all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "decision.json")
+    parser.add_argument("--keep", type=Path, help="folder that the trials stay in")
     arguments = parser.parse_args()
+    keep = arguments.keep or Path(tempfile.mkdtemp(prefix="decision-"))
     cases = json.loads(arguments.output.read_text())["cases"] if arguments.output.exists() else []
     for size in arguments.sizes.split(","):
         for name in arguments.only or DATASETS:
-            found = case(name, None if size == "all" else int(size), arguments.seeds)
-            if found is None or any((c["dataset"], c["examples"]) == (name, found["examples"]) for c in cases):
+            found = case(name, None if size == "all" else int(size), arguments.seeds, keep)
+            if found is None:
                 continue
-            cases.append(found)
+            cases = [c for c in cases if (c["dataset"], c["examples"]) != (name, found["examples"])] + [found]
             report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "cases": cases}
             arguments.output.write_text(json.dumps(report, indent=1) + "\n")
             print(render(cases), flush=True)
