@@ -49,6 +49,7 @@ def case(name: str, size: int | None, seeds: int, keep: Path) -> dict[str, Any] 
     from alih.compare.runfolder import RunFolder
     from alih.compare.spec import spec
     from alih.progress import Progress
+    from alih.routes.registry import DEFAULT
 
     with tempfile.TemporaryDirectory() as work:
         wanted = DATASETS[name](Path(work))
@@ -56,7 +57,7 @@ def case(name: str, size: int | None, seeds: int, keep: Path) -> dict[str, Any] 
         if size is not None and len(data.train) < size:
             return None
         options = Options.from_mapping({"model": wanted.get("model"), "plan": "full", "seeds": seeds, "cache_limit": 0})
-        routes = ("transfer", "finetune", "scratch")
+        routes = DEFAULT
         progress = Progress()
         full = Job(data, options, routes, True, progress)
         bench = full.bench()
