@@ -7,7 +7,7 @@ Ctrl-C, has a model to hand over.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,11 +18,14 @@ from alih.compare.budget import Budget
 from alih.compare.contender import Contender
 from alih.compare.decide import Limits
 from alih.compare.effort import WORTH_ANOTHER, Efforts
+from alih.compare.forecast import Forecast, span
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
+from alih.compare.remaining import Remaining
 from alih.compare.runner import Runner
 from alih.compare.search import SearchResult, search_learning_rate
 from alih.compare.state import Kept
+from alih.compare.table import duration
 from alih.compare.trial import Purpose, Trial
 from alih.evaluate.metrics import higher_is_better
 from alih.progress import Progress
@@ -33,6 +36,8 @@ from alih.task import Kind
 from alih.training.loop import FitSettings, TrainingError
 from alih.training.memory import OutOfMemoryError
 
+#: Seconds from one word about how long it still takes to the next, at least.
+_SAY_EVERY = 20.0
 #: Weight of the loss beside the metric: it decides between rates that score the same.
 _TIE = 1e-4
 
@@ -51,6 +56,7 @@ class Campaign:
         budget: the time there is.
         progress: where to report.
         earlier_seconds: spent before the comparison was resumed.
+        foreseen: what each variant was forecast to take, for saying how long it still takes; may be empty.
 
     `contenders` holds every variant that was tried, `skipped` the trials that were not run, `notes` what one should
     know to read the numbers.
@@ -65,14 +71,19 @@ class Campaign:
     budget: Budget
     progress: Progress
     earlier_seconds: float = 0.0
+    foreseen: Sequence[Forecast] = ()
     contenders: list[Contender] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _head: FitSettings | None = None
     _head_seconds: float = 0.0
+    _remaining: Remaining | None = None
+    _said: float = field(default_factory=time.monotonic)
 
     def run(self, variants: list[Variant], sizes: tuple[int, ...]) -> None:
         """Run everything that the plan asks for and the budget allows; what was measured is in `contenders`."""
+        foreseen = {one.label: one for one in self.foreseen}
+        self._remaining = Remaining(variants, sizes, self.efforts, self.options.seeds, foreseen)
         for variant in sorted(variants, key=lambda one: one.route != "transfer"):
             self._enter(variant, sizes)  # a trained head first: that is worth recommending, whenever the time is over
         self.contenders.sort(key=lambda one: variants.index(one.variant))
@@ -183,6 +194,8 @@ class Campaign:
             self.metric,
             logits,
             validation.known_labels,
+            seeds=self.options.seeds,
+            prefer=self.options.prefer,
             groups=validation.groups,
             seed=self.options.seed,
         )
@@ -332,6 +345,17 @@ class Campaign:
         if purpose == "full":
             contender.logits[trial.seed] = self.runner.folder.predictions(trial)
             self._keep_the_better(contender, outcome.kept)
+        self._say_what_is_left()
+
+    def _say_what_is_left(self) -> None:
+        """The forecast, kept up to date, where it was long ago that anything was said of it."""
+        if self._remaining is None or time.monotonic() - self._said < _SAY_EVERY:
+            return
+        leader = max(self.contenders, key=self._last_score, default=None)
+        left = self._remaining.seconds(self.contenders, self.budget, None if leader is None else leader.label)
+        if left is not None and left[1] > 0:
+            self._said = time.monotonic()
+            self.progress.say(f"  {duration(self.budget.elapsed)} gone, {span(*left)} left")
 
     def _keep_the_better(self, contender: Contender, kept: Kept | None) -> None:
         """Keep the weights of the best seed, and no others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,18 +19,18 @@ from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
 from alih.compare.spec import check_data, check_versions, spec
+from alih.compare.variants import check_used, suited, variants_of
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
 from alih.data.predict_on import read_labelled
 from alih.data.read import read
 from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import primary
-from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import BUILT_IN, Pretrained, default_model
+from alih.pretrained.source import BUILT_IN, default_model
 from alih.progress import Progress
-from alih.routes.base import AdapterForm, PromptForm, Variant
+from alih.routes.base import Variant
 from alih.routes.bench import Bench, ModelChoice
-from alih.routes.registry import ADAPTERS, DEFAULT, PROMPTED, ROUTES, route
+from alih.routes.registry import DEFAULT, ROUTES
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
@@ -53,7 +54,7 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
     """
     options = options or Options()
     routes = options.routes or DEFAULT
-    _check_used(options, routes)
+    check_used(options, routes)
     return _run(data, options, progress or Progress(), routes, curve=True)
 
 
@@ -67,7 +68,7 @@ def foresee(
     """
     options = options or Options()
     routes = options.routes or DEFAULT
-    _check_used(options, routes)
+    check_used(options, routes)
     progress = progress or Progress()
     if isinstance(data, Dataset):
         _check_read(options)
@@ -91,7 +92,7 @@ def adapt(
         raise OptionError("adapt runs one route with one seed; for --routes and --seeds, use: alih compare")
     if options.blocks is not None and len(options.blocks) > 1:
         raise OptionError("--blocks: adapt takes one number of blocks; to try several, use: alih compare")
-    _check_used(options, (name,))
+    check_used(options, (name,))
     chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
     return _run(data, chosen, progress or Progress(), (name,), curve=False)
 
@@ -148,9 +149,11 @@ def _run(
         command = "compare" if curve else "adapt"
         folder.write_spec(spec(dataset, bench.choice, replace(options, model=bench.choice.name), routes, command))
         progress.say(f"Run folder: {folder.path}")
+        foreseen: list[Forecast] = []
         if curve and len(dataset.train) >= _WORTH_FORESEEING * options.batch_size:
-            progress.say(render(job.forecast(bench), options.seeds))
-        return job.run(bench, folder)
+            foreseen = job.forecast(bench)
+            progress.say(render(foreseen, options.seeds))
+        return job.run(bench, folder, foreseen=foreseen)
 
 
 def _dataset(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Dataset:
@@ -222,8 +225,8 @@ class Job:
             self.progress.say(
                 f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen."
             )
-        variants = _variants(self.routes, bench.pretrained.anatomy, options)
-        self.variants, self.unsuited = _suited(variants, bench.pretrained, options)
+        variants = variants_of(self.routes, bench.pretrained.anatomy, options)
+        self.variants, self.unsuited = suited(variants, bench.pretrained, options)
         return bench
 
     def _others(self) -> dict[str, Examples]:
@@ -259,7 +262,14 @@ class Job:
         efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.dataset.train))
         return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
-    def run(self, bench: Bench, folder: RunFolder, *, earlier_seconds: float = 0.0) -> Comparison:
+    def run(
+        self,
+        bench: Bench,
+        folder: RunFolder,
+        *,
+        foreseen: Sequence[Forecast] = (),
+        earlier_seconds: float = 0.0,
+    ) -> Comparison:
         """Run the trials that the folder does not hold yet, decide, and hand over."""
         options, anatomy = self.options, bench.pretrained.anatomy
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
@@ -268,7 +278,7 @@ class Job:
         efforts = Efforts(anatomy, options, len(order))
         runner = Runner(bench, folder, bench.metric)
         campaign = Campaign(bench, runner, options, bench.metric, order, efforts, self.budget, self.progress)
-        campaign.earlier_seconds = earlier_seconds
+        campaign.foreseen, campaign.earlier_seconds = foreseen, earlier_seconds
         for one in self.unsuited:
             self.progress.say(f"  skipped {one}")
         campaign.skipped.extend(self.unsuited)
@@ -329,101 +339,3 @@ def _settled(model: str) -> str:
     path = Path(model).expanduser()
     is_run = path.name == LAST or (path / "spec.json").is_file()
     return str((model_folder(path) if is_run else path).resolve())
-
-
-#: Options that only some routes read.
-_READERS: dict[str, tuple[str, ...]] = {
-    "rank": ADAPTERS,
-    "alpha": ADAPTERS,
-    "lora_targets": ADAPTERS,
-    "rslora": ADAPTERS,
-    "dora": ("lora", "qlora"),
-    "bits": ("qalora",),
-    "group_size": ("qalora",),
-    "rounding": ("qalora",),
-    "merge": ("qlora",),
-    "blocks": ("finetune", *ADAPTERS),
-    "template": PROMPTED,
-    "shots": ("few-shot",),
-    "shots_by": ("few-shot",),
-}
-
-
-def _check_used(options: Options, routes: tuple[str, ...]) -> None:
-    """Refuse options that none of the routes reads.
-
-    Raises:
-        OptionError: one of them was given.
-    """
-    for name, readers in _READERS.items():
-        if getattr(options, name) != getattr(Options(), name) and not set(readers) & set(routes):
-            one = "the route" if len(readers) == 1 else "the routes"
-            raise OptionError(
-                f"--{name.replace('_', '-')}: is for {one} {', '.join(readers)}, but only {', '.join(routes)} runs; "
-                "leave it out."
-            )
-    if options.dora and "qalora" in routes:
-        raise OptionError(
-            "--dora: qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
-        )
-    if isinstance(options.learning_rate, float) and len(routes) > 1:
-        raise OptionError(
-            f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
-            f"Leave it out, or give each its own: {','.join(f'{name}={options.learning_rate:g}' for name in routes)}."
-        )
-    if options.learning_rate is not None and set(routes) <= set(PROMPTED):
-        raise OptionError(f"--learning-rate: {', '.join(routes)} trains nothing; leave it out.")
-    if options.epochs is not None and set(routes) <= {"transfer", *PROMPTED}:
-        raise OptionError(
-            "--epochs: is for the other routes; transfer trains its head until it gets no better. Leave it out."
-        )
-
-
-def _variants(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:
-    found = [variant for name in ROUTES if name in routes for variant in route(name).variants(anatomy, options.blocks)]
-    form = AdapterForm(
-        options.rank,
-        options.alpha,
-        options.lora_targets or (),
-        options.rslora,
-        options.dora,
-        options.bits,
-        options.group_size,
-        options.rounding,
-        options.merge,
-    )
-    prompt = PromptForm(options.template, options.shots, options.shots_by)
-    found = [replace(variant, prompt=prompt) if variant.prompt else variant for variant in found]
-    return [replace(variant, adapter=form) if variant.adapter else variant for variant in found]
-
-
-def _suited(variants: list[Variant], pretrained: Pretrained, options: Options) -> tuple[list[Variant], list[str]]:
-    """The variants that can adapt this model, and why the others cannot.
-
-    Raises:
-        OptionError: none can, or targets that the model does not have.
-    """
-    from alih.routes.adapters import adapted_layers, has_linear, unsuited
-
-    model, anatomy = pretrained.model, pretrained.anatomy
-    kept: list[Variant] = []
-    left: list[str] = []
-    for variant in variants:
-        why = None
-        if variant.prompt is not None:
-            from alih.routes.class_vectors import unsuited as not_described
-
-            why = not_described(pretrained)
-        if variant.adapter is not None:
-            why = unsuited(model, anatomy, variant)
-            if why is None and options.routes is None and not has_linear(model, anatomy):
-                why = "adapters on convolutions are measured when asked for: --routes lora"
-            if why is None:
-                adapted_layers(model, anatomy, variant)
-        if why is None:
-            kept.append(variant)
-        else:
-            left.append(f"{variant.label}: {why}")
-    if not kept:
-        raise OptionError(f"{pretrained.name} cannot be adapted so: {'; '.join(left)}.")
-    return kept, left

@@ -166,11 +166,11 @@ def _behind(gap: Difference, sign: float) -> Difference:
 
 
 def _is_alike(gap: Difference, prefer: Prefer) -> bool:
-    return gap.low <= 0 and (prefer != "balanced" or gap.point <= _standard_error(gap))
+    return gap.low <= 0 and (prefer != "balanced" or gap.point <= standard_error(gap))
 
 
-def _standard_error(gap: Difference) -> float:
-    """Of a difference, from its interval: half its width in units of the normal quantile at its level."""
+def standard_error(gap: Interval) -> float:
+    """Of a score or a difference, from its interval: half its width in units of the normal quantile at its level."""
     return (gap.high - gap.low) / 2 / NormalDist().inv_cdf((1 + gap.level) / 2)
 
 

@@ -13,7 +13,7 @@ from alih.compare.effort import Efforts
 from alih.compare.table import duration, size_of
 from alih.progress import Progress
 from alih.routes.base import Phase, Variant
-from alih.routes.bench import Bench, PartName, look_every
+from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, look_every
 from alih.routes.registry import route
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cost import measure
@@ -25,7 +25,7 @@ _BATCHES = 2
 #: Passes over them; the first one warms up.
 _EPOCHS = 3
 #: A search goes on past an end of its grid this often, on average.
-_EXTENSIONS = 0.5
+EXTENSIONS = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def forecast(
     """Train every variant on a few batches, and reckon from them.
 
     Time is taken to grow with the tokens (texts) or examples (pictures, features) fed; memory is that of the longest
-    batch.
+    batch, trained and scored.
 
     Args:
         bench: data and model; nothing in it changes.
@@ -89,9 +89,13 @@ def render(found: Sequence[Forecast], seeds: int) -> str:
         f"{size_of(one.peak_memory_bytes):>9}"
         for one in found
     ]
-    low, high = total_seconds(found, seeds)
-    span = duration(high) if high < 1.1 * low else f"{duration(low)} to {duration(high)}"
-    return "\n".join(["Forecast, from a few batches:", *lines, f"  in all about {span}"])
+    told = span(*total_seconds(found, seeds))
+    return "\n".join(["Forecast, from a few batches:", *lines, f"  in all {told}"])
+
+
+def span(low: float, high: float) -> str:
+    """Seconds between two bounds in words: about 3 min; about 40 s to 3 min."""
+    return f"about {duration(high)}" if high < 1.1 * low else f"about {duration(low)} to {duration(high)}"
 
 
 def total_seconds(found: Sequence[Forecast], seeds: int) -> tuple[float, float]:
@@ -103,17 +107,25 @@ def total_seconds(found: Sequence[Forecast], seeds: int) -> tuple[float, float]:
 
 
 def _pilot(bench: Bench, boundaries: Sequence[Boundary]) -> Bench:
-    """A bench with a few examples: `_BATCHES` random batches, and the longest one at the end of the training rows."""
+    """A bench with a few examples: `_BATCHES` random batches, and the longest one at the end of the training rows.
+
+    In place of the shifted copy stand the longest examples of the validation split, as many as are scored at once.
+    """
     generator = np.random.default_rng(bench.seed)
+    train, validation = bench.parts["train"], bench.parts["validation"]
     count = _BATCHES * bench.batch_size
-    rows = {
-        name: np.sort(generator.permutation(len(part.encoded))[:count]).astype(np.int64)
-        for name, part in bench.parts.items()
-        if name in ("train", "validation", "shifted")
+    some, held_out = (np.sort(generator.permutation(len(part.encoded))[:count]) for part in (train, validation))
+    parts: dict[PartName, Part] = {
+        "train": train.select(np.concatenate([some, _longest(train, bench.batch_size)])),
+        "validation": validation.select(held_out),
+        "shifted": validation.select(_longest(validation, SCORING_BATCH * bench.batch_size)),
     }
-    longest = np.argsort(-bench.parts["train"].encoded.lengths, kind="stable")[: bench.batch_size]
-    rows["train"] = np.concatenate([rows["train"], longest])
-    return bench.excerpt(rows, boundaries)
+    return bench.excerpt(parts, boundaries)
+
+
+def _longest(part: Part, count: int) -> NDArray[np.int64]:
+    order: NDArray[np.int64] = np.argsort(-part.encoded.lengths, kind="stable")
+    return order[:count]
 
 
 def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ...], efforts: Efforts) -> Forecast:
@@ -129,7 +141,8 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
         del adaptation
         with measure() as cost:
             once = replace(settings, epochs=1)
-            route(variant.route).adapt(pilot, variant, once, longest, head_settings=once)
+            # Scored without gradients, but with more examples at once, which can take more memory than training.
+            route(variant.route).adapt(pilot, variant, once, longest, head_settings=once).stage.logits("shifted")
     order = np.arange(efforts.examples, dtype=np.int64)
 
     def run(size: int, epochs: int) -> float:
@@ -142,7 +155,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
         return rates * run(size, efforts.epochs(variant, size, share))
 
     given = efforts.options.rate_for(variant.route) is not None
-    rates = 0.0 if given else len(route(variant.route).learning_rates(efforts.anatomy)) + _EXTENSIONS
+    rates = 0.0 if given else len(route(variant.route).learning_rates(efforts.anatomy)) + EXTENSIONS
     frozen = _frozen_pace(pilot) if shares_frozen else 0.0
     held_out = _units(bench, "validation")
     searches = [search(size) for size in efforts.searches(variant, sizes)]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.curve import LearningCurve, Point
-from alih.compare.decide import Prefer
-from alih.evaluate.bootstrap import Bootstrap
+from alih.compare.decide import Prefer, standard_error
+from alih.evaluate.bootstrap import Bootstrap, Difference
 from alih.evaluate.metrics import higher_is_better, score
 from alih.task import Task
 
@@ -28,6 +28,11 @@ from alih.task import Task
 _CHANCE, _CHANCE_AFTER_ONE = 0.05, 0.01
 #: Standard errors of a difference that two variants have to be apart to be told apart, at 95 %.
 _APART = 1.96
+#: More seeds run where they have at least this chance of changing the choice; draws that it is estimated from.
+_CHANCE_TO_FLIP, _DRAWS = 0.1, 4000
+#: What seeds are taken to differ by before two have run, in standard errors of a score: 0.1 to 1.0 in
+#: benchmarks/decision.py.
+_SPREAD_BEFORE_KNOWN = 0.7
 #: Standard errors that a dearer variant has to be ahead to be chosen.
 _APART_TO_PREFER: dict[Prefer, float] = {"cheap": _APART, "balanced": 1.0, "best": 0.0}
 
@@ -127,31 +132,67 @@ def contested(
     finalists: dict[str, NDArray[np.float32]],
     labels: NDArray[np.generic],
     *,
+    seeds: int,
+    prefer: Prefer = "cheap",
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> set[str]:
-    """The finalists that more seeds could still bring to the top, or off it.
+    """The finalists whose further seeds could change which one is chosen; none, where that is all but settled.
+
+    A mean over `seeds` seeds will lie off the mean over those that ran by what seeds differ. Means are drawn so, and
+    each draw is decided as the decision will be. What more seeds cannot settle, since it is the validation examples
+    that are too few, is left alone.
 
     Args:
         task: what was predicted.
         metric: the metric that decides.
         finalists: validation logits (seeds, n, outputs) on all examples, by label, the cheapest first.
         labels: of the validation split.
+        seeds: how many there may be in all.
+        prefer: how it is decided; see `alih.compare.decide`.
         groups: of the validation examples.
         seed: of the resampling.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
-    means = {
-        label: sign * float(np.mean([score(task, metric, run, labels) for run in runs]))
-        for label, runs in finalists.items()
-    }
-    best = max(means, key=lambda label: means[label])
-    others = [label for label in finalists if label != best]
-    bootstrap = Bootstrap(
-        task, metric, [finalists[best], *(finalists[o] for o in others)], labels, groups=groups, seed=seed
-    )
-    gaps = zip(others, bootstrap.differences(), strict=True)
-    return {best} | {label for label, gap in gaps if (gap.low if sign > 0 else -gap.high) <= 0}
+    names = list(finalists)
+    scores = [np.array([sign * score(task, metric, run, labels) for run in finalists[name]]) for name in names]
+    means = np.array([found.mean() for found in scores])
+    best = int(means.argmax())
+    order = [best, *(index for index in range(len(names)) if index != best)]
+    bootstrap = Bootstrap(task, metric, [finalists[names[index]] for index in order], labels, groups=groups, seed=seed)
+    gaps = bootstrap.differences()
+    needed = np.zeros(len(names))
+    needed[order[1:]] = [_needed(gap, prefer) for gap in gaps]
+    spread = _seed_spread(scores, standard_error(bootstrap.interval()))
+    ran = np.array([len(found) for found in scores])
+    moves = spread * np.sqrt(np.maximum(1 / ran - 1 / seeds, 0))
+    generator = np.random.default_rng((seed, 3))
+    drawn = means + moves * generator.standard_normal((_DRAWS, len(names)))
+    chosen, now = _chosen(drawn, needed), int(_chosen(means[None], needed)[0])
+    if (chosen != now).mean() < _CHANCE_TO_FLIP:
+        return set()
+    others = {index for index in range(len(names)) if (chosen == index).mean() >= _CHANCE_TO_FLIP}
+    return {names[index] for index in {best, now} | others}
+
+
+def _needed(gap: Difference, prefer: Prefer) -> float:
+    """How far behind the best one a cheaper variant may be to be chosen; as in `decide`."""
+    return {"cheap": (gap.high - gap.low) / 2, "balanced": standard_error(gap), "best": 0.0}[prefer]
+
+
+def _chosen(scores: NDArray[np.float64], needed: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The first, hence cheapest, of those that are no further behind the best than `needed`: one index a draw."""
+    behind = scores.max(axis=1, keepdims=True) - scores
+    chosen: NDArray[np.int64] = np.argmax(behind <= needed, axis=1)
+    return chosen
+
+
+def _seed_spread(scores: Sequence[NDArray[np.float64]], error: float) -> float:
+    """Standard deviation of a score over seeds: of those that ran twice, before that a share of its standard error."""
+    freedom = sum(len(found) - 1 for found in scores)
+    prior = (_SPREAD_BEFORE_KNOWN * error) ** 2
+    squares = sum(float(((found - found.mean()) ** 2).sum()) for found in scores)
+    return float(np.sqrt((prior + squares) / (1 + freedom)))
 
 
 def _curve(task: Task, metric: str, standing: Standing, labels: NDArray[np.generic], seed: int) -> LearningCurve:

@@ -42,6 +42,8 @@ from alih.training.probe import probe_by_depth
 
 #: A training step costs about three forward passes: one forward, two backward.
 _PASSES_A_STEP = 3
+#: Examples are scored in batches so many times as large as those of training: no gradients are kept.
+SCORING_BATCH = 4
 #: Looks at the validation split that are made in any case.
 _LEAST_LOOKS = 3
 
@@ -60,6 +62,10 @@ class Part:
     encoded: Encoded
     labels: NDArray[np.generic]
     frozen: Frozen | None = None
+
+    def select(self, rows: NDArray[np.int64]) -> Part:
+        """Some rows, with nothing frozen."""
+        return Part(self.examples.select(rows), self.encoded.select(rows), self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -209,16 +215,12 @@ class Bench:
             self.target.unfold(head_modules(pretrained.model, pretrained.anatomy))
         return pretrained
 
-    def excerpt(self, rows: Mapping[PartName, NDArray[np.int64]], boundaries: Sequence[Boundary]) -> Bench:
-        """A bench with these rows of each split alone, frozen at the boundaries without the cache."""
+    def excerpt(self, parts: Mapping[PartName, Part], boundaries: Sequence[Boundary]) -> Bench:
+        """A bench with these parts in place of its own, frozen at the boundaries without the cache."""
         found = copy.copy(self)
         found.cache, found.progress, found._not_resumable = None, Progress(quiet=True), set()
         found.pretrained = self.fresh(self.seed)
-        found.parts = {
-            name: Part(part.examples.select(rows[name]), part.encoded.select(rows[name]), part.labels[rows[name]])
-            for name, part in self.parts.items()
-            if name in rows
-        }
+        found.parts = dict(parts)
         found.freeze(boundaries)
         return found
 
@@ -240,7 +242,7 @@ class Bench:
                     probe=name in ("train", "validation"),
                     cache=self.cache,
                     progress=self.progress,
-                    batch_size=4 * self.batch_size,
+                    batch_size=SCORING_BATCH * self.batch_size,
                     precision=self.precision,
                     of=f"{self.dataset.name} ({name})",
                 )
@@ -371,7 +373,7 @@ class Stage:
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
-            self.feed("validation", batch_size=4 * self.bench.batch_size),
+            self.feed("validation", batch_size=SCORING_BATCH * self.bench.batch_size),
             self.bench.task,
             self._seldom(settings, len(rows)),
             progress=self.bench.progress,
@@ -400,5 +402,5 @@ class Stage:
 
     def logits(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Score a split: (rows, outputs), in the order of the rows; numbers in the unit of the labels."""
-        feed = self.feed(name, rows, 4 * self.bench.batch_size)
+        feed = self.feed(name, rows, SCORING_BATCH * self.bench.batch_size)
         return self.bench.target.unscale(logits(self.module, feed, self.bench.precision))
