@@ -96,6 +96,12 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
                 used.append(outcome.trial.id)
             return outcome
 
+        def _kept(self, trial: Any) -> Any:
+            # The full plan kept the weights of its best seed, which the adaptive one may not have asked for.
+            trials = [one for one in self._known.values() if (one.label, one.purpose) == (trial.label, "full")]
+            some = next((kept for one in [trial, *trials] if (kept := super(Judged, self)._kept(one))), None)
+            return some and replace(some, trial=trial, score=trial.metrics[self.metric])
+
         def _score(self, adaptation: Any, name: Any, rows: Any = None) -> Any:
             if name == "shifted":
                 logits = adaptation.stage.logits("test")
