@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 from string import Formatter
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alih.compare.decide import Candidate, Limits, Prefer, decide
+from alih.compare.decide import Candidate, Limits, Prefer, decide, standard_error
 from alih.compare.reasons import _SENTENCES
+from alih.evaluate.bootstrap import Difference
 from alih.task import Kind, Modality, Task
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
@@ -69,12 +71,21 @@ def test_equal_scores_and_times_go_to_the_smaller() -> None:
     assert found.chosen == "b"
 
 
+def taken(gap: Difference, prefer: Prefer) -> bool:
+    """Not distinguishably worse; for the balanced rule no further behind than one standard error, either."""
+    quantile = NormalDist().inv_cdf((1 + gap.level) / 2)
+    return gap.low <= 0 and (prefer == "cheap" or gap.point <= (gap.high - gap.low) / 2 / quantile)
+
+
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.tuples(st.integers(0, 120), st.integers(0, 5), st.integers(0, 60)), min_size=1, max_size=5))
-def test_the_chosen_is_the_cheapest_of_those_not_worse_beyond_chance(told: list[tuple[int, int, int]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 5), st.integers(0, 60)), min_size=1, max_size=5),
+    st.sampled_from(["cheap", "balanced"]),
+)
+def test_the_chosen_is_the_cheapest_of_those_not_worse(told: list[tuple[int, int, int]], prefer: Prefer) -> None:
     candidates = [candidate(str(i), wrong, s, start=start) for i, (wrong, s, start) in enumerate(told)]
-    found = decide(TWO, "accuracy", candidates, LABELS)
-    alike = [c for c in candidates if c.label == found.best or found.behind[c.label].low <= 0]
+    found = decide(TWO, "accuracy", candidates, LABELS, prefer=prefer)
+    alike = [c for c in candidates if c.label == found.best or taken(found.behind[c.label], prefer)]
     chosen = next(c for c in candidates if c.label == found.chosen)
     assert chosen in alike
     assert all((chosen.seconds, chosen.disk_bytes) <= (c.seconds, c.disk_bytes) for c in alike)
@@ -171,11 +182,27 @@ def test_a_gap_of_more_than_one_standard_error_is_taken_by_preference(prefer: Pr
     assert found.chosen == chosen
 
 
-def test_how_many_examples_would_tell_follows_the_square_of_the_width() -> None:
+def test_the_default_is_balanced_and_says_what_the_cheap_rule_would_take() -> None:
     candidates = [candidate("cheap", 12, 1, start=100), candidate("dear", 4, 50)]
     found = decide(TWO, "accuracy", candidates, LABELS)
+    words = " ".join(found.words)
+    assert found.chosen == "dear"
+    assert "cheap by 2.7 points. With --prefer cheap" in words
     gap = found.behind["cheap"]
-    wanted = 300 * ((gap.point - gap.low) / gap.point) ** 2
+    # One standard error is 4 of 300; the pseudo-examples add a little.
+    margin = 100 * (gap.point - standard_error(gap))
+    assert margin == pytest.approx(100 * (8 - 4) / 300, abs=0.15)
+    assert f"cheap, which is cheaper, would be taken if it scored {margin:.1f} points more" in words
+
+
+@pytest.mark.parametrize("prefer", ["cheap", "balanced"])
+def test_how_many_examples_would_tell_follows_the_square_of_the_width(prefer: Prefer) -> None:
+    lost = 12 if prefer == "cheap" else 6
+    candidates = [candidate("cheap", lost, 1, start=100), candidate("dear", 4, 50)]
+    found = decide(TWO, "accuracy", candidates, LABELS, prefer=prefer)
+    gap = found.behind["cheap"]
+    width = gap.point - gap.low if prefer == "cheap" else standard_error(gap)
+    wanted = 300 * (width / gap.point) ** 2
     told = next(reason for reason in found.reasons if reason.key == "flip_examples")
     assert float(told.values["examples"].replace(",", "")) == pytest.approx(wanted, rel=0.05)
     assert "would show it, and dear would be taken" in told.say()

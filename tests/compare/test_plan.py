@@ -80,7 +80,9 @@ def rivals(**options: Any) -> set[str]:
         ("scratch", 0.60, 0),
         seeds=options.pop("ran", 1),
     )
-    return contested(TWO, options.pop("metric", "accuracy"), some, LABELS, seeds=3, **options)
+    return contested(
+        TWO, options.pop("metric", "accuracy"), some, LABELS, seeds=3, prefer=options.pop("prefer", "cheap")
+    )
 
 
 def test_seeds_go_to_those_that_stand_near_the_point_where_the_choice_changes() -> None:

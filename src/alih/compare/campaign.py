@@ -17,7 +17,7 @@ from alih import interrupt
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
 from alih.compare.decide import Limits
-from alih.compare.effort import WORTH_ANOTHER, Efforts
+from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, span
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
@@ -207,11 +207,9 @@ class Campaign:
         The first search is made on as few examples as the first trial: it has to serve only those who go on.
         """
         variant = contender.variant
+        if contender.stopped is not None or not self.efforts.is_due(variant, size, contender.searched_on):
+            return
         size, _ = self.efforts.search(variant, size)
-        if contender.stopped is not None or contender.searched_on >= size:
-            return
-        if contender.searched_on and size < WORTH_ANOTHER * contender.searched_on:
-            return
         if self.contenders and not self.budget.allows(variant, 0):
             contender.stopped = "the time limit was reached"
             return

@@ -1,4 +1,9 @@
-"""The decision: the cheapest variant whose score cannot be told from the best one's, and how sure that is."""
+"""The decision: the cheapest variant whose score cannot be told from the best one's, and how sure that is.
+
+By default it must not be further behind than one standard error, either: on few validation examples almost nothing can
+be told from anything, and what is probably five points worse would be taken for being cheap (benchmarks/decision.py
+has both rules).
+"""
 
 from __future__ import annotations
 
@@ -101,7 +106,7 @@ def decide(
     *,
     groups: Sequence[str] | None = None,
     limits: Limits | None = None,
-    prefer: Prefer = "cheap",
+    prefer: Prefer = "balanced",
     stopped: Sequence[str] = (),
     unmeasured: Sequence[str] = (),
     seed: int = 0,
@@ -225,7 +230,7 @@ def _reasons(
     if chosen is best:
         found.append(Reason("preferred" if prefer == "best" else "best"))
     elif verdict.behind[chosen.label].low <= 0:
-        found += _cheaper(verdict, chosen, best, examples)
+        found += _cheaper(verdict, chosen, best, examples, prefer)
     found += breaks
     behind = verdict.behind
     worse = [c for c in candidates if c.label in behind and behind[c.label].low > 0 and c is not chosen]
@@ -236,21 +241,40 @@ def _reasons(
         found.append(Reason("worse", {"told": gaps}))
     if any(not c.complete for c in candidates):
         found.append(Reason("cut_short", {"told": [c.label for c in candidates if not c.complete]}))
-    cheaper = [c for c in worse if c.seconds < chosen.seconds and c.label not in over and c.complete]
-    if cheaper and chosen is best and prefer == "cheap":
-        near = min(cheaper, key=lambda c: behind[c.label].low)
-        found.append(Reason("flip_margin", {"other": near.label, "margin": _told(metric, behind[near.label].low)}))
+    if chosen is best and prefer != "best":
+        cheaper = [c for c in candidates if c.label in behind and c.seconds < chosen.seconds and c.complete]
+        found += _flips(verdict, [c.label for c in cheaper if c.label not in over], prefer)
     widest = float(np.median([(gap.high - gap.low) / 2 for gap in behind.values()]))
     found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, widest)}))
     if min(len(scores) for scores in seeds.values()) < 2:
-        found.append(Reason("one_seed"))
+        found.append(Reason("one_seed" if max(map(len, seeds.values())) < 2 else "some_one_seed"))
     spread = [
         Reason("by", {"label": label, "gap": _told(metric, max(seeds[label]) - min(seeds[label]))}) for label in shaky
     ]
     return [*found, Reason("seeds_vary", {"told": spread})] if spread else found
 
 
-def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: int) -> list[Reason]:
+def _flips(verdict: Decision, cheaper: Sequence[str], prefer: Prefer) -> list[Reason]:
+    """What would have a cheaper candidate taken in place of the best one."""
+    metric, behind = verdict.metric, verdict.behind
+    if not cheaper:
+        return []
+    margins = {
+        label: max(behind[label].low, behind[label].point - standard_error(behind[label]))
+        if prefer == "balanced"
+        else behind[label].low
+        for label in cheaper
+    }
+    near = min(margins, key=lambda label: margins[label])
+    found = [Reason("flip_margin", {"other": near, "margin": _told(metric, margins[near])})]
+    unsure = [label for label in cheaper if behind[label].low <= 0]
+    if unsure:  # the balanced rule alone keeps these from being taken
+        gaps = [Reason("by", {"label": label, "gap": _told(metric, behind[label].point)}) for label in unsure]
+        found.insert(0, Reason("probably_worse", {"told": gaps}))
+    return found
+
+
+def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: int, prefer: Prefer) -> list[Reason]:
     """Why a candidate is taken that is not the best one, and how many examples would tell them apart."""
     metric, gap = verdict.metric, verdict.behind[chosen.label]
     told = {
@@ -265,7 +289,8 @@ def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: in
     found = [Reason("cheaper", told)]
     if gap.point > 0:
         # The width of an interval falls with the root of the number of examples.
-        needed = examples * (max(gap.point - gap.low, 0.0) / gap.point) ** 2
+        width = standard_error(gap) if prefer == "balanced" else max(gap.point - gap.low, 0.0)
+        needed = examples * (width / gap.point) ** 2
         if needed < 1000 * examples:
             rounded = float(f"{max(needed, examples):.2g}")
             found.append(Reason("flip_examples", {"examples": f"{rounded:,.0f}", "best": best.label}))

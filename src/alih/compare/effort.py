@@ -53,7 +53,10 @@ class Efforts:
         """The sizes that a rate is searched on while a variant goes through `sizes`."""
         found: list[int] = []
         for size in sizes:
-            on, _ = self.search(variant, size)
-            if not found or on >= WORTH_ANOTHER * found[-1]:
-                found.append(on)
+            if self.is_due(variant, size, found[-1] if found else 0):
+                found.append(self.search(variant, size)[0])
         return found
+
+    def is_due(self, variant: Variant, size: int, searched_on: int) -> bool:
+        """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`."""
+        return not searched_on or self.search(variant, size)[0] >= WORTH_ANOTHER * searched_on

@@ -108,7 +108,7 @@ class Options:
         None, "most milliseconds that one prediction may take (variants over it are not chosen)", metavar="MS"
     )
     prefer: Literal["cheap", "balanced", "best"] = _option(
-        "cheap",
+        "balanced",
         "cheap: the cheapest variant that cannot be told from the best; balanced: if it is within one standard error; "
         "best: the best score",
         choices=("cheap", "balanced", "best"),

@@ -82,7 +82,7 @@ def stops(
     labels: NDArray[np.generic],
     full_size: int,
     *,
-    prefer: Prefer = "cheap",
+    prefer: Prefer = "balanced",
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> list[Stop]:
@@ -133,7 +133,7 @@ def contested(
     labels: NDArray[np.generic],
     *,
     seeds: int,
-    prefer: Prefer = "cheap",
+    prefer: Prefer = "balanced",
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> set[str]:

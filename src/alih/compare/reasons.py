@@ -30,6 +30,9 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "flip_margin": "What would flip it: {other}, which is cheaper, would be taken if it scored {margin} more.",
         "resolution": "With {examples} validation examples, differences below about {smallest} cannot be seen.",
         "one_seed": "Some variants ran with one seed only; how much they vary from run to run is not known.",
+        "some_one_seed": "Some variants ran with one seed only; how much they vary is reckoned from the others.",
+        "probably_worse": "Cheaper, and behind by less than chance can bring, but by more than one standard error: "
+        "{told}. With --prefer cheap the cheapest of these would be taken.",
         "seeds_vary": "From seed to seed the score varies: {told}. More --seeds would make this surer.",
         "gain": "More labelled examples: {chosen} would probably gain {gain} with about {examples} training examples "
         "({low} to {high}).",
@@ -86,6 +89,10 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "tinggi.",
         "resolution": "Dengan {examples} contoh validasi, selisih di bawah kira-kira {smallest} tidak dapat terlihat.",
         "one_seed": "Beberapa varian hanya dijalankan dengan satu seed; variasinya antarproses tidak diketahui.",
+        "some_one_seed": "Beberapa varian hanya dijalankan dengan satu seed; variasinya antarproses diperkirakan dari "
+        "varian lain.",
+        "probably_worse": "Lebih murah, dan ketinggalannya masih mungkin kebetulan, tetapi lebih dari satu galat baku: "
+        "{told}. Dengan --prefer cheap, yang termurah di antaranya akan dipilih.",
         "seeds_vary": "Skor berbeda dari seed ke seed: {told}. Tambahan --seeds akan membuat keputusan lebih pasti.",
         "gain": "Contoh berlabel tambahan: {chosen} mungkin naik {gain} dengan sekitar {examples} contoh latih "
         "({low} sampai {high}).",

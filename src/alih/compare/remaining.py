@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
-from alih.compare.effort import WORTH_ANOTHER, Efforts
+from alih.compare.effort import Efforts
 from alih.compare.forecast import EXTENSIONS, Forecast
 from alih.routes.base import Variant
 from alih.routes.registry import route
@@ -81,10 +81,6 @@ class Remaining:
         if efforts.options.rate_for(variant.route) is not None:
             return 0.0
         rates = route(variant.route).learning_rates(efforts.anatomy)
-        due = [
-            size
-            for size in efforts.searches(variant, self.sizes)
-            if not contender.searched_on or size >= WORTH_ANOTHER * contender.searched_on
-        ]
+        due = [size for size in efforts.searches(variant, self.sizes) if size > contender.searched_on]
         each = [size * efforts.epochs(variant, size, efforts.search(variant, size)[1]) for size in due]
         return (len(rates) + EXTENSIONS) * sum(each) if rates else 0.0

@@ -83,7 +83,7 @@ class GenerationOptions:
     name: str | None = None
     routes: tuple[str, ...] | None = None
     seeds: int = 3
-    prefer: Literal["cheap", "balanced", "best"] = "cheap"
+    prefer: Literal["cheap", "balanced", "best"] = "balanced"
     max_memory: float | None = None
     max_latency: float | None = None
 

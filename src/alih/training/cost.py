@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from alih.training.memory import release_free_memory
+
 _STATUS = Path("/proc/self/status")
 _POWERCAP = Path("/sys/class/powercap")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -42,8 +44,12 @@ _OPEN: list[Cost] = []
 
 @contextmanager
 def measure() -> Iterator[Cost]:
-    """Measure the work inside the block; measurements may nest."""
+    """Measure the work inside the block; measurements may nest.
+
+    What earlier work freed but the C library still holds is given back first: it would count as used.
+    """
     _note_peak()
+    release_free_memory()
     cost = Cost()
     _OPEN.append(cost)
     _reset_peak()

@@ -1,0 +1,39 @@
+"""A learning rate is searched on few examples first, then on more, and never on more than a search takes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from alih.compare.effort import SEARCH_EXAMPLES, WORTH_ANOTHER, Efforts
+from alih.compare.options import Options
+from alih.pretrained.anatomy import Anatomy
+from alih.pretrained.source import load
+from alih.routes.base import Variant
+from alih.task import Kind, Modality, Task
+
+BLOCKS, HEAD = Variant("finetune", 3, 3), Variant("transfer", 0, 3)
+TASK = Task(Modality.TEXT, Kind.SINGLE, ("bad", "good"))
+
+
+@pytest.fixture(scope="module")
+def anatomy(tiny_bert: Path) -> Anatomy:
+    return load(str(tiny_bert), TASK).anatomy
+
+
+def efforts(anatomy: Anatomy, examples: int) -> Efforts:
+    return Efforts(anatomy, Options(), examples)
+
+
+@pytest.mark.parametrize("sizes", [(16, 33, 100), (20, 33, 50), (222, 667, 2000), (1000, 3000, 9000), (40,)])
+def test_searches_grow_and_stay_small(anatomy: Anatomy, sizes: tuple[int, ...]) -> None:
+    found = efforts(anatomy, sizes[-1]).searches(BLOCKS, sizes)
+    assert found[0] == min(sizes[0], SEARCH_EXAMPLES)
+    assert max(found) <= SEARCH_EXAMPLES
+    assert all(later >= WORTH_ANOTHER * earlier for earlier, later in pairwise(found))
+
+
+def test_a_head_is_searched_once_on_everything(anatomy: Anatomy) -> None:
+    assert efforts(anatomy, 9000).searches(HEAD, (1000, 3000, 9000)) == [9000]
