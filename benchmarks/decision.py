@@ -78,8 +78,10 @@ def case(name: str, size: int | None, seeds: int, prefer: str, keep: Path) -> di
         used: list[str] = []
         job = replace(full, options=replace(options, plan="adaptive", prefer=prefer))
         job.variants = full.variants
-        found = Comparison.conclude(_campaign(job, bench, again, {}, used), again, interrupted=False)
-        return _case(name, complete, found, tested, used, again)
+        adaptive = _campaign(job, bench, again, tested, used)
+        record.write_text(json.dumps(tested))
+        found = Comparison.conclude(adaptive, again, interrupted=False)
+        return _case(name, complete, adaptive, found, tested, used)
 
 
 def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used: list[str] | None = None) -> Any:
@@ -143,7 +145,7 @@ def _decided(campaign: Any, prefer: Any) -> str:
 
 
 def _case(
-    name: str, campaign: Any, found: Any, tested: dict[str, float], used: list[str], again: Any
+    name: str, campaign: Any, adaptive: Any, found: Any, tested: dict[str, float], used: list[str]
 ) -> dict[str, Any]:
     size = len(campaign.order)
     tests = {c.label: [tested[t.id] for t in c.full] for c in campaign.contenders}
@@ -158,11 +160,15 @@ def _case(
         "by size": "transfer" if size < RULE_BY_SIZE else everything,
     }
     complete = {trial.id: trial for trial in campaign.runner.folder.trials()}
-    trials = {**{trial.id: trial for trial in again.trials()}, **complete}
+    trials = {**{trial.id: trial for trial in adaptive.runner.folder.trials()}, **complete}
 
     def cost(names: Any) -> float:
         return float(sum(trials[one].costs.seconds - trials[one].costs.frozen_seconds for one in set(names)))
 
+    # What was recommended, as the adaptive plan trained it: with its own rate, and with the seeds that it ran.
+    [taken] = [c for c in adaptive.contenders if c.label == found.decision.chosen]
+    regret = {rule: means[best] - means[label] for rule, label in rules.items()}
+    regret["Alih"] = means[best] - float(np.mean([tested[trial.id] for trial in taken.full]))
     validation = {c.label: float(np.mean([t.metrics[campaign.metric] for t in c.full])) for c in campaign.contenders}
     covered = [
         {
@@ -182,7 +188,7 @@ def _case(
         "test": tests,
         "best": best,
         "chosen": rules,
-        "regret": {rule: means[best] - means[label] for rule, label in rules.items()},
+        "regret": regret,
         "seconds_full": cost(complete),
         "seconds_adaptive": cost(used),
         "intervals": covered,

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alih.compare import campaign as campaigns
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.compare import compare
 from alih.compare.contender import Contender
 from alih.compare.options import Options
+from alih.compare.search import SearchResult
 from alih.compare.trial import Costs, Scope, Trial
 from alih.data.read import read
 from alih.errors import OptionError
 from alih.progress import Progress
 from alih.routes.base import Variant
-from small_tasks import RATES
+from small_tasks import RATES, reviews
 
 ONE = Variant("finetune", 1, 3)
 
@@ -172,3 +174,23 @@ def _curve_trial(contender: Contender, examples: int, accuracy: float) -> Trial:
         best_epoch=1,
         stopped=None,
     )
+
+
+@pytest.mark.parametrize(("rates", "searches"), [((1e-2, 1e-2, 1e-2), 2), ((1e-2, 3e-2, 1e-2), 3)])
+def test_a_rate_that_two_searches_found_is_not_searched_again(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: tuple[float, ...], searches: int
+) -> None:
+    sizes: list[int] = []
+
+    def search(_self: Campaign, variant: Variant, _base: object, _grid: object, size: int) -> SearchResult:
+        if variant.trainable_blocks:
+            sizes.append(size)
+        return SearchResult(rates[max(len(sizes) - 1, 0)], {}, 0.0, True)
+
+    monkeypatch.setattr(Campaign, "_search", search)
+    monkeypatch.setattr(campaigns, "stops", lambda *_arguments, **_more: [])
+    data = reviews(tmp_path / "long.csv", 300)
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "epochs": 1, "seeds": 1, "routes": "transfer,finetune"}
+    compare(data, Options.from_mapping({**wanted, "blocks": "all"}), Progress(quiet=True))
+    assert len(sizes) == searches
+    assert all(later >= 2 * earlier for earlier, later in itertools.pairwise(sizes))

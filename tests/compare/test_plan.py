@@ -56,6 +56,16 @@ def test_a_cheap_variant_that_falls_behind_beyond_chance_stops() -> None:
     assert stopped(cheap, dear) == {"transfer": "finetune"}
 
 
+def test_a_dearer_variant_that_promises_next_to_nothing_stops() -> None:
+    # At the ceiling: what is dearer may well come out ahead, but by no more than a fraction of a point.
+    cheap = standing("transfer", 0, {100: 0.990, 300: 0.995, 900: 0.9975})
+    dear = standing("finetune", 1, {100: 0.990, 300: 0.995})
+    [stop] = stops(TWO, "accuracy", [cheap, dear], LABELS, 900, prefer="balanced")
+    assert stop.label == "finetune"
+    assert stop.gain is not None
+    assert "points over transfer on average" in str(stop)
+
+
 def test_the_last_one_never_stops() -> None:
     assert stopped(standing("transfer", 0, {100: 0.5})) == {}
     rivals = [standing(name, rank, {100: 0.5 + rank / 10, 300: 0.5 + rank / 10}) for rank, name in enumerate("abcd")]
@@ -87,6 +97,12 @@ def rivals(**options: Any) -> set[str]:
 
 def test_seeds_go_to_those_that_stand_near_the_point_where_the_choice_changes() -> None:
     assert rivals(gain=4) == {"transfer", "finetune"}
+
+
+def test_no_seeds_where_either_choice_is_as_good() -> None:
+    some = finalists(("transfer", 0.996, 0), ("finetune", 0.999, 60))
+    assert contested(TWO, "accuracy", some, LABELS, seeds=3, prefer="balanced") == set()
+    assert contested(TWO, "accuracy", some, LABELS, seeds=3, prefer="best") == {"transfer", "finetune"}
 
 
 @pytest.mark.parametrize("gain", [0.5, 9])

@@ -57,12 +57,12 @@ def test_what_stopped_takes_no_more_time(anatomy: Anatomy) -> None:
 
 
 def test_searches_count_once_for_each_size_that_they_are_made_on(anatomy: Anatomy) -> None:
-    given = remaining(anatomy, (100, 300)).seconds([], Budget(), None)
-    searched = remaining(anatomy, (100, 300), learning_rate=None).seconds([], Budget(), None)
+    given = remaining(anatomy, (100, 400)).seconds([], Budget(), None)
+    searched = remaining(anatomy, (100, 400), learning_rate=None).seconds([], Budget(), None)
     assert given is not None
     assert searched is not None
-    # At 100 and at 300, each three and a half rates at a third of two epochs, which is one; 10 s an example; twice.
-    assert searched[1] - given[1] == 2 * 3.5 * 10 * (100 + 300)
+    # At 100 and at 400, each three and a half rates at a third of two epochs, which is one; 10 s an example; twice.
+    assert searched[1] - given[1] == 2 * 3.5 * 10 * (100 + 400)
 
 
 def test_it_never_exceeds_the_time_limit(anatomy: Anatomy) -> None:

@@ -204,9 +204,12 @@ class Campaign:
     def _settle(self, contender: Contender, size: int) -> None:
         """Find the learning rate for training on `size` examples, unless one was found on as many as a search takes.
 
-        The first search is made on as few examples as the first trial: it has to serve only those who go on.
+        The first search is made on as few examples as the first trial: it has to serve only those who go on. Once two
+        have found the same rate, the adaptive plan searches no further.
         """
         variant = contender.variant
+        if contender.rate_is_settled and self.options.plan == "adaptive":
+            return
         if contender.stopped is not None or not self.efforts.is_due(variant, size, contender.searched_on):
             return
         size, _ = self.efforts.search(variant, size)
@@ -241,6 +244,7 @@ class Campaign:
             search = self._search(variant, base, grid, size)
             contender.settings = replace(base, learning_rate=search.learning_rate)
             contender.search, contender.searched_on = search, size
+            contender.rates.append(search.learning_rate)
             contender.search_seconds += search.seconds
             tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.values))
             self.progress.say(

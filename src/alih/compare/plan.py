@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from alih.compare.curve import LearningCurve, Point
 from alih.compare.decide import Prefer, standard_error
 from alih.evaluate.bootstrap import Bootstrap, Difference
-from alih.evaluate.metrics import higher_is_better, score
+from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
 from alih.task import Task
 
 #: A variant goes on while it has at least this chance of being chosen: by its learning curve, or, after one size, by
 #: what curves are like in general.
 _CHANCE, _CHANCE_AFTER_ONE = 0.05, 0.01
+#: A dearer variant goes on, and further seeds run, where that can be expected to bring at least a quarter of a point;
+#: for metrics without points, this many standard errors.
+_WORTH_POINTS, _WORTH_ERRORS = 0.0025, 0.1
 #: Standard errors of a difference that two variants have to be apart to be told apart, at 95 %.
 _APART = 1.96
-#: More seeds run where they have at least this chance of changing the choice; draws that it is estimated from.
+#: Seeds run where the choice changes in this share of draws at least; draws.
 _CHANCE_TO_FLIP, _DRAWS = 0.1, 4000
 #: What seeds are taken to differ by before two have run, in standard errors of a score: 0.1 to 1.0 in
 #: benchmarks/decision.py.
@@ -61,17 +64,24 @@ class Stop:
         rival: the variant that it cannot overtake.
         examples: the largest size that it was measured at.
         chance: the probability that it would be chosen over the rival.
+        gain: what it would bring over the rival on average, where it is chosen or not; None where the chance decided.
     """
 
     label: str
     rival: str
     examples: int
     chance: float
+    gain: str | None = None
 
     def __str__(self) -> str:
+        if self.gain is None:
+            return (
+                f"with {self.examples:,} examples its learning curve leaves it a chance of {100 * self.chance:.0f} % "
+                f"of being chosen over {self.rival}"
+            )
         return (
-            f"with {self.examples:,} examples its learning curve leaves it a chance of {100 * self.chance:.0f} % of "
-            f"being chosen over {self.rival}"
+            f"with {self.examples:,} examples its learning curve promises {self.gain} over {self.rival} on average, "
+            "which is not worth going on"
         )
 
 
@@ -89,7 +99,8 @@ def stops(
     """The variants that need not be measured on all examples.
 
     A variant stops where it is all but sure that, on all examples, a cheaper one is not distinguishably worse than it,
-    or a dearer one is distinguishably better: neither way would it be chosen. Rivals that stop themselves stop nobody.
+    or a dearer one is distinguishably better: neither way would it be chosen. A dearer one stops, too, where going on
+    with it promises next to nothing. Rivals that stop themselves stop nobody.
 
     Args:
         task: what was predicted.
@@ -119,10 +130,14 @@ def stops(
             error = _paired_error(task, metric, standing, rival, labels, groups, seed)
             noise = error * generator.standard_normal(len(ahead[rival.label]))
             gap = ahead[standing.label] - ahead[rival.label] + noise
-            needed = _APART_TO_PREFER[prefer] * error * (1 if rival.rank < standing.rank else -1)
-            chance = float((gap > needed).mean())
+            dearer = rival.rank < standing.rank
+            needed = _APART_TO_PREFER[prefer] * error * (1 if dearer else -1)
+            chance, gain = float((gap > needed).mean()), float((gap * (gap > max(needed, 0))).mean())
+            largest = max(standing.logits)
             if chance < (_CHANCE if len(standing.logits) > 1 else _CHANCE_AFTER_ONE):
-                found[standing.label] = Stop(standing.label, rival.label, max(standing.logits), chance)
+                found[standing.label] = Stop(standing.label, rival.label, largest, chance)
+            elif dearer and len(standing.logits) > 1 and gain < _worth(metric, prefer, error):
+                found[standing.label] = Stop(standing.label, rival.label, largest, chance, _said(metric, gain))
     return [found[s.label] for s in standings if s.label in found]
 
 
@@ -137,7 +152,7 @@ def contested(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> set[str]:
-    """The finalists whose further seeds could change which one is chosen; none, where that is all but settled.
+    """The finalists whose further seeds could change which one is chosen; none, where that would hardly matter.
 
     A mean over `seeds` seeds will lie off the mean over those that ran by what seeds differ. Means are drawn so, and
     each draw is decided as the decision will be. What more seeds cannot settle, since it is the validation examples
@@ -169,10 +184,23 @@ def contested(
     generator = np.random.default_rng((seed, 3))
     drawn = means + moves * generator.standard_normal((_DRAWS, len(names)))
     chosen, now = _chosen(drawn, needed), int(_chosen(means[None], needed)[0])
-    if (chosen != now).mean() < _CHANCE_TO_FLIP:
+    ahead = np.take_along_axis(drawn, chosen[:, None], axis=1)[:, 0] - drawn[:, now]
+    matters = np.abs(ahead).mean() >= _worth(metric, prefer, standard_error(bootstrap.interval()))
+    if (chosen != now).mean() < _CHANCE_TO_FLIP or not matters:
         return set()
     others = {index for index in range(len(names)) if (chosen == index).mean() >= _CHANCE_TO_FLIP}
     return {names[index] for index in {best, now} | others}
+
+
+def _worth(metric: str, prefer: Prefer, error: float) -> float:
+    """The least difference worth training for; any, where the best is wanted."""
+    if prefer == "best":
+        return 0.0
+    return _WORTH_POINTS if metric in IN_POINTS else _WORTH_ERRORS * error
+
+
+def _said(metric: str, gain: float) -> str:
+    return f"{100 * gain:.2f} points" if metric in IN_POINTS else f"{gain:.2g}"
 
 
 def _needed(gap: Difference, prefer: Prefer) -> float:
