@@ -1,14 +1,16 @@
 """The forecast against what happened: time and peak memory of one run on all examples, over models and variants.
 
-    python benchmarks/forecast.py [--examples 600]
+    python benchmarks/forecast.py [--examples 600] [--only alih/vgg-small]
 
-Each case is forecast from a few batches, then run; both in one process, without cached frozen outputs.
+Each model's variants are forecast from a few batches, then run, in a process of its own, without cached frozen
+outputs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import tempfile
 from pathlib import Path
@@ -40,7 +42,7 @@ def measured(data: str, model: str, examples: int, more: dict[str, Any]) -> list
 
     options = Options.from_mapping({"model": model, "max_examples": examples, "cache_limit": 0, **more})
     quiet = Progress(quiet=True)
-    job = Job(read(data, max_examples=examples), options, ("transfer", "finetune", "scratch"), True, quiet)
+    job = Job(read(data, max_examples=examples), options, ("transfer", "finetune", "lora", "scratch"), True, quiet)
     bench = job.bench()
     foreseen = job.forecast(bench)
     efforts = Efforts(bench.pretrained.anatomy, options, len(job.dataset.train))
@@ -93,9 +95,15 @@ def main() -> None:
     """Run every case and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=600)
+    parser.add_argument("--only", choices=sorted({model for _, model, _ in CASES}))
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "forecast.json")
     arguments = parser.parse_args()
-    cases = [case for data, model, more in CASES for case in measured(data, model, arguments.examples, more)]
+    cases = []
+    for data, model, more in CASES:
+        if arguments.only in (None, model):
+            # What one model leaves in memory is not to count for the next.
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                cases += pool.apply(measured, (data, model, arguments.examples, more))
     report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "cases": cases}
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print("\n" + render(cases))

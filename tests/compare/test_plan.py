@@ -58,12 +58,23 @@ def test_a_cheap_variant_that_falls_behind_beyond_chance_stops() -> None:
 
 def test_a_dearer_variant_that_promises_next_to_nothing_stops() -> None:
     # At the ceiling: what is dearer may well come out ahead, but by no more than a fraction of a point.
-    cheap = standing("transfer", 0, {100: 0.990, 300: 0.995, 900: 0.9975})
-    dear = standing("finetune", 1, {100: 0.990, 300: 0.995})
+    cheap = standing("transfer", 0, {100: 0.980, 300: 0.990, 900: 0.9933})
+    dear = standing("finetune", 1, {100: 0.980, 300: 0.9917})
     [stop] = stops(TWO, "accuracy", [cheap, dear], LABELS, 900, prefer="balanced")
     assert stop.label == "finetune"
     assert stop.gain is not None
     assert "points over transfer on average" in str(stop)
+
+
+@pytest.mark.parametrize("prefer", ["cheap", "balanced", "best"])
+def test_nothing_goes_on_against_a_cheaper_one_that_is_right_about_everything(prefer: Prefer) -> None:
+    perfect = standing("transfer", 0, {100: 0.95, 900: 1.0})
+    dear = standing("finetune", 1, {100: 1.0})
+    [stop] = stops(TWO, "accuracy", [perfect, dear], LABELS, 900, prefer=prefer)
+    assert (stop.label, stop.rival) == ("finetune", "transfer")
+    assert "right about every validation example" in str(stop)
+    # On a part of the examples only, it may get worse with more.
+    assert stopped(standing("transfer", 0, {100: 0.95, 300: 1.0}), dear, prefer=prefer) == {}
 
 
 def test_the_last_one_never_stops() -> None:

@@ -24,6 +24,8 @@ from alih.training.memory import out_of_memory_in_words
 _BATCHES = 2
 #: Passes over them; the first one warms up.
 _EPOCHS = 3
+#: Where a head alone trains, on features, they are taken this often: two batches take less time than beginning a pass.
+_REPEATS = 16
 #: A search goes on past an end of its grid this often, on average.
 EXTENSIONS = 0.5
 
@@ -109,7 +111,8 @@ def total_seconds(found: Sequence[Forecast], seeds: int) -> tuple[float, float]:
 def _pilot(bench: Bench, boundaries: Sequence[Boundary]) -> Bench:
     """A bench with a few examples: `_BATCHES` random batches, and the longest one at the end of the training rows.
 
-    In place of the shifted copy stand the longest examples of the validation split, as many as are scored at once.
+    In place of the shifted copy stand the longest examples of the validation split, as many as are scored at once, and
+    they once more: what the first batch frees is not all used again by the second.
     """
     generator = np.random.default_rng(bench.seed)
     train, validation = bench.parts["train"], bench.parts["validation"]
@@ -118,7 +121,7 @@ def _pilot(bench: Bench, boundaries: Sequence[Boundary]) -> Bench:
     parts: dict[PartName, Part] = {
         "train": train.select(np.concatenate([some, _longest(train, bench.batch_size)])),
         "validation": validation.select(held_out),
-        "shifted": validation.select(_longest(validation, SCORING_BATCH * bench.batch_size)),
+        "shifted": validation.select(np.tile(_longest(validation, SCORING_BATCH * bench.batch_size), 2)),
     }
     return bench.excerpt(parts, boundaries)
 
@@ -132,6 +135,9 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
     rows = len(pilot.parts["train"].encoded)
     some, longest = np.split(np.arange(rows, dtype=np.int64), [max(rows - bench.batch_size, 1)])
     settings = FitSettings(1e-6, epochs=_EPOCHS, batch_size=bench.batch_size, precision=bench.precision)
+    rates = route(variant.route).learning_rates(efforts.anatomy)
+    if rates and not variant.trainable_blocks:
+        some = np.tile(some, _REPEATS)
     with out_of_memory_in_words(variant.label):
         start = time.perf_counter()
         adaptation = route(variant.route).adapt(pilot, variant, settings, some, head_settings=settings)
@@ -152,10 +158,10 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
 
     def search(size: int) -> float:
         _, share = efforts.search(variant, size)
-        return rates * run(size, efforts.epochs(variant, size, share))
+        return tried * run(size, efforts.epochs(variant, size, share))
 
     given = efforts.options.rate_for(variant.route) is not None
-    rates = 0.0 if given else len(route(variant.route).learning_rates(efforts.anatomy)) + EXTENSIONS
+    tried = 0.0 if given else len(rates) + EXTENSIONS
     frozen = _frozen_pace(pilot) if shares_frozen else 0.0
     held_out = _units(bench, "validation")
     searches = [search(size) for size in efforts.searches(variant, sizes)]
@@ -190,15 +196,15 @@ class _Pace:
     @classmethod
     def of(cls, pilot: Bench, phase: Phase, rows: NDArray[np.int64]) -> _Pace:
         whole = phase.stage.boundary != FEATURES
-        phase.stage.logits("validation")
-        start = time.perf_counter()
-        phase.stage.logits("validation")
-        scoring = time.perf_counter() - start
+        scoring = _scoring_seconds(phase, "validation")
         ends = [epoch["seconds"] for epoch in phase.result.history]
         epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
         trained = _units(pilot, "train", rows) if whole else len(rows)
-        scored = _units(pilot, "validation") if whole else len(pilot.parts["validation"].encoded)
-        return cls(max(epoch - scoring, 0.0) / trained, scoring / scored, whole)
+        training = max(epoch - scoring, 0.0) / trained
+        if whole:
+            return cls(training, scoring / _units(pilot, "validation"), whole)
+        # Features are scored so fast that it takes more of them to tell how fast.
+        return cls(training, _scoring_seconds(phase, "shifted") / len(pilot.parts["shifted"].encoded), whole)
 
     def seconds(self, bench: Bench, rows: NDArray[np.int64], epochs: int) -> float:
         """So many epochs on these training rows, with validation."""
@@ -209,6 +215,14 @@ class _Pace:
         return epochs * self.training * _units(bench, "train", rows) + looks * self.scoring * _units(
             bench, "validation"
         )
+
+
+def _scoring_seconds(phase: Phase, name: PartName) -> float:
+    """Seconds to score a part, once warm."""
+    phase.stage.logits(name)
+    start = time.perf_counter()
+    phase.stage.logits(name)
+    return time.perf_counter() - start
 
 
 def _frozen_pace(pilot: Bench) -> float:

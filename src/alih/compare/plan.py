@@ -65,6 +65,7 @@ class Stop:
         examples: the largest size that it was measured at.
         chance: the probability that it would be chosen over the rival.
         gain: what it would bring over the rival on average, where it is chosen or not; None where the chance decided.
+        perfect: the rival has the best score there is.
     """
 
     label: str
@@ -72,8 +73,11 @@ class Stop:
     examples: int
     chance: float
     gain: str | None = None
+    perfect: bool = False
 
     def __str__(self) -> str:
+        if self.perfect:
+            return f"{self.rival} is cheaper and right about every validation example"
         if self.gain is None:
             return (
                 f"with {self.examples:,} examples its learning curve leaves it a chance of {100 * self.chance:.0f} % "
@@ -100,7 +104,8 @@ def stops(
 
     A variant stops where it is all but sure that, on all examples, a cheaper one is not distinguishably worse than it,
     or a dearer one is distinguishably better: neither way would it be chosen. A dearer one stops, too, where going on
-    with it promises next to nothing. Rivals that stop themselves stop nobody.
+    with it promises next to nothing; over one that is right about every validation example, nothing can be gained.
+    Rivals that stop themselves stop nobody.
 
     Args:
         task: what was predicted.
@@ -124,18 +129,20 @@ def stops(
     for rival in order:
         if rival.label in found:
             continue
+        room = _room_above(task, metric, rival, labels, full_size)
         for standing in order:
             if standing is rival or standing.label in found:
                 continue
             error = _paired_error(task, metric, standing, rival, labels, groups, seed)
             noise = error * generator.standard_normal(len(ahead[rival.label]))
-            gap = ahead[standing.label] - ahead[rival.label] + noise
+            gap = np.minimum(ahead[standing.label] - ahead[rival.label] + noise, room)
             dearer = rival.rank < standing.rank
             needed = _APART_TO_PREFER[prefer] * error * (1 if dearer else -1)
             chance, gain = float((gap > needed).mean()), float((gap * (gap > max(needed, 0))).mean())
             largest = max(standing.logits)
             if chance < (_CHANCE if len(standing.logits) > 1 else _CHANCE_AFTER_ONE):
-                found[standing.label] = Stop(standing.label, rival.label, largest, chance)
+                perfect = dearer and room == 0
+                found[standing.label] = Stop(standing.label, rival.label, largest, chance, perfect=perfect)
             elif dearer and len(standing.logits) > 1 and gain < _worth(metric, prefer, error):
                 found[standing.label] = Stop(standing.label, rival.label, largest, chance, _said(metric, gain))
     return [found[s.label] for s in standings if s.label in found]
@@ -227,6 +234,13 @@ def _curve(task: Task, metric: str, standing: Standing, labels: NDArray[np.gener
     """Its learning curve; what the choice of validation examples adds is in the paired error, once for both."""
     points = [Point(size, score(task, metric, found, labels), 0.0) for size, found in standing.logits.items()]
     return LearningCurve(metric, points, seed=seed)
+
+
+def _room_above(task: Task, metric: str, rival: Standing, labels: NDArray[np.generic], full_size: int) -> float:
+    """How far ahead of a variant another one can be on all examples at most."""
+    if metric not in IN_POINTS or not higher_is_better(metric) or full_size not in rival.logits:
+        return np.inf
+    return 1.0 - score(task, metric, rival.logits[full_size], labels)
 
 
 def _paired_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,8 +85,9 @@ class _File:
                 raise OSError("activations end too early: the file was cut while it was in use")
             view, offset = view[done:], offset + done
 
-    def __del__(self) -> None:
-        os.close(self._descriptor)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        # Bound early: when the interpreter ends, `os` may be gone before this is.
+        close(self._descriptor)
 
 
 class Activations:
