@@ -322,10 +322,10 @@ def _column(option: Field[Any], value: Any) -> str:
 
 def _template(_option: Field[Any], value: Any) -> str:
     """The text of a template, from its file, so that the run keeps what it was."""
-    from alih.generate.prompt import check_template, read_template
+    from alih.generate.prompt import NAMES, check_template, read_template
 
     text = read_template(os.fspath(value))
-    check_template(text)
+    check_template(text, NAMES)
     return text
 
 

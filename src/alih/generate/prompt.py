@@ -11,11 +11,31 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alih.errors import OptionError
 
-#: What a template for a class may use.
+#: What a template for a class may use, and has to.
 LABEL: Final = "label"
 #: Templates that describe a class to an encoder; a class is the mean over them (prompt ensembling: Radford et al. 2021,
 #: arXiv 2103.00020, section 3.1.4).
 LABEL_TEMPLATES: Final = ("{{ label }}", "This text is about {{ label }}.", "{{ label }}: a message of this kind")
+
+#: What a template for a language model may use beside it: the text, all class names, and whether this is the first
+#: example of the prompt.
+TEXT: Final = "text"
+NAMES: Final = (LABEL, TEXT, "classes", "first")
+#: Templates in which a language model reads a text and continues with a label: two plain ones, one in Indonesian, and
+#: one that names the classes first.
+TEXT_TEMPLATES: Final = (
+    "Text: {{ text }}\nCategory: {{ label }}",
+    "{{ text }}\nThis is about: {{ label }}",
+    "Teks: {{ text }}\nKategori: {{ label }}",
+    "{% if first %}Choose one of these: {{ classes | join(', ') }}.\n\n{% endif %}"
+    "Text: {{ text }}\nAnswer: {{ label }}",
+)
+#: For models with a chat template: the user's turn; the assistant's is the label.
+CHAT_TEMPLATE: Final = (
+    "{% if first %}Which of these fits the text best: {{ classes | join(', ') }}? Answer with one of them, and nothing "
+    "else.\n\n{% endif %}"
+    "{{ text }}"
+)
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _LONGEST = 20_000
@@ -58,7 +78,12 @@ def check_template(text: str, names: tuple[str, ...] = (LABEL,)) -> None:
         raise OptionError(f"--template: does not use {{{{ {names[0]} }}}}, so every class would read the same.")
 
 
-def render(text: str, values: Mapping[str, str]) -> str:
+def uses(text: str, name: str) -> bool:
+    """Whether a template uses a name."""
+    return name in meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+
+
+def render(text: str, values: Mapping[str, object]) -> str:
     """Fill a template in; it can read the values and nothing else.
 
     Raises:

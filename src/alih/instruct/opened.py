@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    MODEL_FOR_MASKED_LM_MAPPING,
     AutoModelForCausalLM,
     PreTrainedConfig,
     PreTrainedModel,
@@ -21,6 +18,7 @@ from alih.compare.adapted import model_folder
 from alih.errors import ModelError
 from alih.pretrained.build import read_config
 from alih.pretrained.builtin import BUILT_IN, verify
+from alih.pretrained.causal import load_causal, says_it_writes, writes
 from alih.pretrained.folder import ModelFolder, examine
 from alih.pretrained.hub import fetch
 from alih.pretrained.processor import load_tokenizer, longest_text
@@ -92,7 +90,7 @@ class Found:
                 torch.manual_seed(seed)
                 model = AutoModelForCausalLM.from_config(self.config, dtype=torch.float32)
             else:
-                model = _weights(self.folder, self.config, self.name)
+                model = load_causal(self.folder, self.config, self.name)
         model.eval()
         return Opened(self.name, self.folder.path, model, self.tokenizer, self.context)
 
@@ -140,16 +138,6 @@ def find(
         return Found(source.name, folder, config, tokenizer, longest_text(tokenizer, config, folder) or _NO_LIMIT)
 
 
-def writes(config: PreTrainedConfig) -> bool:
-    """Whether a configuration is a causal language model's; encoders, and classifiers made of one, write nothing."""
-    named = (config.architectures or [""])[0]
-    is_other = named.endswith(("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"))
-    is_encoder = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
-    if is_other or is_encoder or config.is_encoder_decoder:
-        return False
-    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-
-
 def is_writer(name: str | Path) -> bool:
     """Whether a run, folder or built-in name holds a model that writes text; False where nothing can be told."""
     given = Path(name).expanduser()
@@ -164,31 +152,4 @@ def is_writer(name: str | Path) -> bool:
         config = read_config(examine(folder, str(name), weights_needed=False, to_adapt=False), str(name))
     except Exception:  # whatever is wrong with it is said by the command that opens it
         return False
-    named = (config.architectures or [""])[0]
-    return writes(config) and named.endswith(("ForCausalLM", "LMHeadModel"))
-
-
-def _weights(folder: ModelFolder, config: PreTrainedConfig, name: str) -> PreTrainedModel:
-    auto: Any = AutoModelForCausalLM
-    try:
-        model, report = auto.from_pretrained(
-            folder.path,
-            config=config,
-            output_loading_info=True,
-            dtype=torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0][:160]
-        raise ModelError(
-            f"{name}: its weights cannot be opened ({type(error).__name__}: {first}). Copy the model again."
-        ) from error
-    missing = sorted(key for key in report["missing_keys"] if "lm_head" not in key)
-    if missing:
-        raise ModelError(
-            f"{name}: {len(missing):,} weights are missing from its files (first: {missing[0]}), so it cannot write. "
-            "Copy the model again."
-        )
-    built: PreTrainedModel = model
-    return built
+    return says_it_writes(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal
 
 from torch import nn
@@ -13,6 +14,7 @@ from alih.pretrained.anatomy import Anatomy, Block
 from alih.pretrained.family_table import FAMILIES, WITHOUT_BLOCKS, Family
 from alih.pretrained.measured import measured_anatomy
 from alih.pretrained.pooled import AlihPooledForSequenceClassification
+from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 
 
 def anatomy_of(model: PreTrainedModel, *, new: Collection[str] = ()) -> Anatomy:
@@ -29,6 +31,8 @@ def anatomy_of(model: PreTrainedModel, *, new: Collection[str] = ()) -> Anatomy:
     model_type = model.config.model_type
     if isinstance(model, AlihPooledForSequenceClassification):
         return _pooled_anatomy(model, new)
+    if isinstance(model, AlihPromptedForSequenceClassification):
+        return _prompted_anatomy(model)
     if model_type in WITHOUT_BLOCKS:
         raise ModelError(f"models of type {model_type} cannot be adapted in parts: {WITHOUT_BLOCKS[model_type]}.")
     family = FAMILIES.get(model_type)
@@ -67,6 +71,22 @@ def _pooled_anatomy(model: AlihPooledForSequenceClassification, new: Collection[
     return _assemble(
         model, family, "backbone.", _below(model, "backbone.", family.neck), ("dropout", "classifier"), "whole"
     )
+
+
+def _prompted_anatomy(model: AlihPromptedForSequenceClassification) -> Anatomy:
+    """Anatomy of a prompted language model: its parts under its prefix; what makes the likelihoods is the head."""
+    backbone = model.backbone
+    output: nn.Module | None = backbone.get_output_embeddings()
+    head = tuple(f"backbone.{path}" for path, module in backbone.named_modules() if module is output)
+    prefix = f"backbone.{backbone.base_model_prefix}."
+    family = FAMILIES.get(backbone.config.model_type)
+    if family is None:
+        lists = ((path, part) for path, part in model.named_modules() if isinstance(part, nn.ModuleList) and len(part))
+        path, layers = next(lists, ("", nn.ModuleList()))
+        blocks = tuple(Block(f"{path}.{number}", (f"{path}.{number}",)) for number in range(len(layers)))
+        return Anatomy(backbone.config.model_type, (), None, blocks, (), head, "last")
+    _check_layout(backbone, replace(family, head=()))
+    return _assemble(model, family, prefix, _below(model, prefix, family.neck), head, family.reads)
 
 
 def _assemble(

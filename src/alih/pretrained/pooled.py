@@ -24,6 +24,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from alih.errors import ModelError
+from alih.pretrained.prompted import AlihPromptedConfig
 
 
 class AlihPooledConfig(PreTrainedConfig):
@@ -74,7 +75,8 @@ class AlihPooledConfig(PreTrainedConfig):
 
 def encoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
     """The configuration that describes the text encoder: the backbone's, or the text part of a composite one."""
-    inner: PreTrainedConfig = config.backbone if isinstance(config, AlihPooledConfig) else config.get_text_config()
+    wraps = isinstance(config, AlihPooledConfig | AlihPromptedConfig)
+    inner: PreTrainedConfig = config.backbone if wraps else config.get_text_config()
     return inner
 
 

@@ -10,6 +10,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, PreTrainedConfig, Pr
 from alih.errors import ModelError
 from alih.pretrained.folder import ModelFolder, json_object
 from alih.pretrained.pooled import encoder_config
+from alih.pretrained.prompted import AlihPromptedConfig
 from alih.pretrained.timm_models import TIMM, timm_processor
 
 # One of these must be there: without any, transformers quietly makes up a tokenizer with a handful of tokens.
@@ -91,6 +92,8 @@ def longest_text(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, f
     None where nothing limits it (T5's relative positions).
     """
     limits = [tokenizer.model_max_length, folder.max_tokens]
+    if isinstance(config, AlihPromptedConfig):
+        limits.append(config.leading + config.room + config.trailing)
     inner = encoder_config(config)
     positions = getattr(inner, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:

@@ -1,0 +1,324 @@
+"""Zero-shot and few-shot for causal language models: the class whose label is the likeliest continuation, calibrated.
+
+A language model prefers some labels whatever the text says. Calibration takes that away, with a bias per class:
+
+- contextual (Zhao et al. 2021, arXiv 2102.09690, section 5): −log of what it says of texts without content;
+- batch (Zhou et al. 2023, arXiv 2309.17249, section 3.2): −log of what it says on average of texts of the task, whose
+  labels nobody has to know.
+
+Zero-shot looks at no label: among templates it takes the one whose answers tell most about the text, by their mutual
+information H(mean p) − mean H(p) (Sorensen et al. 2022, arXiv 2203.11364, section 3.2), and calibrates by batch.
+Few-shot searches template, examples and calibration on training rows that are no examples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alih.data.batch import encode
+from alih.data.examples import Examples
+from alih.errors import DataError, OptionError
+from alih.generate.prompt import CHAT_TEMPLATE, LABEL, TEXT, uses
+from alih.pretrained.prompted import AlihPromptedForSequenceClassification
+from alih.pretrained.source import Pretrained
+from alih.progress import Progress
+from alih.routes.base import Adaptation, Phase, PromptForm, Variant
+from alih.routes.class_vectors import Untrained, training_features
+from alih.routes.label_prompt import LEAST_ROOM, LabelPrompt, PromptMaker
+from alih.task import Kind, Task
+from alih.training.boundary import FullModel
+from alih.training.feed import InputFeed
+from alih.training.loop import FitResult, FitSettings, logits
+
+if TYPE_CHECKING:
+    from alih.routes.bench import Bench
+
+#: Texts without content (Zhao et al. 2021, section 5).
+_CONTENT_FREE = ("N/A", "[MASK]", "-")
+#: Training rows that calibrate and choose, at most.
+_CHOOSING = 96
+#: Sets of examples that are tried beside the one that the form asks for.
+_OTHER_SETS = 2
+#: Share of the training texts that fit beside the examples, at least.
+_FITTING = 0.95
+
+
+@dataclass
+class Prompted(Untrained):
+    """A language model inside a prompt."""
+
+    @property
+    def prompt(self) -> dict[str, object]:
+        """The prompt: fields of `AlihPromptedConfig`, from which the same model is made again."""
+        return told_of(self.pretrained)
+
+
+def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
+    """Why a language model cannot be prompted for its task, in words; None where it can.
+
+    Raises:
+        OptionError: the template is none for a language model.
+    """
+    task = pretrained.task
+    if task is not None and task.kind is not Kind.SINGLE:
+        return "it chooses one of several classes; this task is another one"
+    if task is not None and task.pair:
+        return "a prompt has a place for one text; these are pairs"
+    if form.template is not None and not uses(form.template, TEXT):
+        raise OptionError(
+            f"--template: {pretrained.name} is a language model, which reads the text in the template: use {{{{ text }}}}"
+            f" before {{{{ {LABEL} }}}}."
+        )
+    maker = _maker(pretrained, task)
+    try:
+        made = [maker.make(template) for template in _templates(maker, form)]
+    except DataError as error:
+        return str(error)
+    if not any(made):
+        return f"the names of {len(maker.classes):,} classes leave no room for a text in its {maker.context:,} tokens"
+    return None
+
+
+def zero_shot(
+    bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+) -> Adaptation:
+    """Put the prompt without examples around the model; labels of `rows` are not read."""
+    search = _Search.begin(bench, variant, settings, rows, deadline)
+    sample = search.sample(np.asarray(search.order[:_CHOOSING], dtype=np.int64))
+    best: tuple[float, _Candidate] | None = None
+    for template in _templates(search.maker, search.form):
+        candidate = search.candidate(template, [], sample)
+        if candidate is None:
+            continue
+        told = mutual_information(candidate.scores)
+        if best is None or told > best[0]:
+            best = told, candidate
+        if search.is_over():
+            break
+    assert best is not None, "`unsuited` found a template that fits"
+    return search.end(best[1], batch_bias(best[1].scores), "batch")
+
+
+def few_shot(
+    bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+) -> Adaptation:
+    """Choose template, examples and calibration on training rows, and put the prompt around the model."""
+    from alih.routes.few_shot import choose_shots
+
+    search = _Search.begin(bench, variant, settings, rows, deadline)
+    form, labels = search.form, np.asarray(bench.parts["train"].labels, dtype=np.int64)[rows]
+    features = training_features(bench, bench.stage(bench.fresh(settings.seed), 0), rows)
+    sets = [choose_shots(features, labels, form.shots, form.shots_by, settings.seed)]
+    sets += [choose_shots(features, labels, form.shots, "random", settings.seed + n) for n in range(1, _OTHER_SETS + 1)]
+    others = [row for row in search.order if row not in set(np.concatenate(sets).tolist())] or search.order
+    judges = np.asarray(others[:_CHOOSING], dtype=np.int64)
+    sample = search.sample(judges)
+    best: tuple[tuple[float, float], _Candidate, NDArray[np.float64], str] | None = None
+
+    def consider(template: str, chosen: NDArray[np.int64]) -> None:
+        nonlocal best
+        candidate = search.candidate(template, search.examples(template, chosen, labels), sample)
+        if candidate is None:
+            return
+        for name, bias in search.biases(candidate).items():
+            merit = _merit(candidate.scores + bias, labels[judges])
+            if best is None or merit > best[0]:
+                best = merit, candidate, bias, name
+
+    for template in _templates(search.maker, form):
+        if best is None or not search.is_over():
+            consider(template, sets[0])
+    assert best is not None, "`unsuited` found a template that fits"
+    for chosen in sets[1:]:
+        if not search.is_over():
+            consider(best[1].prompt.template, chosen)
+    return search.end(best[1], best[2], best[3])
+
+
+def batch_bias(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """−log of the mean probability of each class: (n, c) log-likelihoods to (c,)."""
+    each = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    found: NDArray[np.float64] = np.log(len(scores)) - np.logaddexp.reduce(each, axis=0)
+    return found
+
+
+def mutual_information(scores: NDArray[np.float64]) -> float:
+    """H(mean p) − mean H(p), nats, of the distributions over classes that log-likelihoods (n, c) make."""
+    p = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
+    mean = p.mean(axis=0)
+    return float(_entropy(mean) - _entropy(p).mean())
+
+
+def told_of(pretrained: Pretrained) -> dict[str, object]:
+    """What the configuration of a prompted model says of its prompt."""
+    config = pretrained.model.config
+    names = ("prefix_ids", "suffix_ids", "label_ids", "bias", "leading", "trailing", "room", "template", "examples")
+    return {name: getattr(config, name) for name in (*names, "as_tree")}
+
+
+def wrap(bench: Bench, seed: int, told: dict[str, object]) -> Pretrained:
+    """The bench's language model inside a prompt; `told` as `told_of` gives it."""
+    pretrained = bench.fresh_writer(seed)
+    model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.task.classes, **told)
+    return _as_classifier(pretrained, model)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A prompt, and the log-likelihoods (n, c) that it gives the rows that choose; uncalibrated."""
+
+    prompt: LabelPrompt
+    as_tree: bool
+    scores: NDArray[np.float64]
+
+
+@dataclass
+class _Search:
+    """What both routes share: the model, the rows in random order, and how long there is."""
+
+    bench: Bench
+    variant: Variant
+    settings: FitSettings
+    rows: NDArray[np.int64]
+    deadline: float | None
+    start: float
+    pretrained: Pretrained
+    maker: PromptMaker
+    order: list[int]
+
+    @classmethod
+    def begin(
+        cls, bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+    ) -> _Search:
+        start = time.monotonic()
+        pretrained = bench.fresh_writer(settings.seed)
+        order = np.random.default_rng(settings.seed).permutation(len(rows)).tolist()
+        return cls(
+            bench, variant, settings, rows, deadline, start, pretrained, _maker(pretrained, bench.task), order
+        )
+
+    @property
+    def form(self) -> PromptForm:
+        return self.variant.prompt or PromptForm()
+
+    def is_over(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def sample(self, places: NDArray[np.int64]) -> InputFeed:
+        """Some of the rows, by their place among them."""
+        encoded = self.bench.parts["train"].encoded
+        return InputFeed(encoded, None, batch_size=self.bench.batch_size, rows=self.rows[places])
+
+    def candidate(self, template: str, shown: Sequence[tuple[str, int]], sample: InputFeed) -> _Candidate | None:
+        """Score the rows that choose with one prompt; None where it leaves no room for a text."""
+        prompt = self.maker.make(template, shown)
+        if prompt is None:
+            return None
+        model = AlihPromptedForSequenceClassification.around(
+            self.pretrained.model, self.bench.task.classes, **prompt.told()
+        )
+        batch = sample.gather(np.arange(min(2, len(sample)), dtype=np.int64))
+        model.choose_pass(batch["input_ids"], batch["attention_mask"])
+        found = logits(FullModel(model), sample, self.bench.precision)
+        return _Candidate(prompt, model.config.as_tree, found.astype(np.float64))
+
+    def examples(self, template: str, chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> list[tuple[str, int]]:
+        """As many of the chosen rows as leave room for nearly all texts: one of each class, then the next of each."""
+        lengths = self.bench.parts["train"].encoded.lengths[self.rows]
+        need = max(LEAST_ROOM, int(np.quantile(lengths, _FITTING)))
+        need = min(need, self.maker.context // 2)
+        nth: dict[int, int] = {}
+        turns = []
+        for row in chosen.tolist():
+            nth[int(labels[row])] = nth.get(int(labels[row]), -1) + 1
+            turns.append((nth[int(labels[row])], row))
+        random = np.random.default_rng(self.settings.seed)
+        order = [row for _, row in sorted(turns, key=lambda turn: (turn[0], random.random()))]
+        texts = self.bench.parts["train"].examples.inputs
+        pool = [(str(texts[int(self.rows[row])]), int(labels[row])) for row in order]
+        low, high = 0, len(pool)
+        while low < high:  # the most examples that fit
+            count = (low + high + 1) // 2
+            made = self.maker.make(template, pool[:count])
+            low, high = (count, high) if made is not None and made.room >= need else (low, count - 1)
+        kept = pool[:low]
+        random.shuffle(kept)
+        return kept
+
+    def biases(self, candidate: _Candidate) -> dict[str, NDArray[np.float64]]:
+        """Each calibration's."""
+        none = np.zeros(len(self.bench.task.classes))
+        return {
+            "none": none,
+            "batch": batch_bias(candidate.scores),
+            "contextual": batch_bias(self._content_free(candidate)),
+        }
+
+    def _content_free(self, candidate: _Candidate) -> NDArray[np.float64]:
+        model = AlihPromptedForSequenceClassification.around(
+            self.pretrained.model, self.bench.task.classes, **candidate.prompt.told(), as_tree=candidate.as_tree
+        )
+        examples = Examples(list(_CONTENT_FREE), None, list(_CONTENT_FREE))
+        encoded = encode(self.pretrained.processor, examples, None, progress=Progress(quiet=True))
+        found = logits(FullModel(model), InputFeed(encoded, None), self.bench.precision)
+        return found.astype(np.float64)
+
+    def end(self, candidate: _Candidate, bias: NDArray[np.float64], calibration: str) -> Adaptation:
+        """The adaptation with this prompt."""
+        from alih.routes.bench import Stage
+
+        prompt, form = candidate.prompt, self.form
+        template = "the model's chat template" if prompt.template == CHAT_TEMPLATE else repr(prompt.template)
+        shown = f"{prompt.examples} examples, " if form.shots and self.variant.route == "few-shot" else ""
+        self.bench.progress.say(f"{self.variant.route}: {template}, {shown}calibration: {calibration}.")
+        told = prompt.told() | {"as_tree": candidate.as_tree, "bias": bias.tolist()}
+        model = AlihPromptedForSequenceClassification.around(self.pretrained.model, self.bench.task.classes, **told)
+        model.requires_grad_(False)
+        pretrained = _as_classifier(self.pretrained, model)
+        stage = Stage(self.bench, FullModel(pretrained.model), None)
+        begun = time.monotonic()
+        held_out = stage.logits("validation")
+        seconds = time.monotonic() - begun  # the search before it is no pass over the data
+        epochs = range(1, self.settings.epochs + 1)
+        history = tuple(
+            {"epoch": epoch, "train_loss": None, "validation_loss": None, "learning_rate": 0.0, "seconds": seconds}
+            for epoch in epochs
+        )
+        result = FitResult(history, 1, seconds, 0, 0, None, held_out)
+        return Prompted(pretrained, (Phase(stage, result),), self.variant)
+
+
+def _as_classifier(pretrained: Pretrained, model: AlihPromptedForSequenceClassification) -> Pretrained:
+    from alih.pretrained.families import anatomy_of
+
+    config = model.config
+    longest = config.leading + config.room + config.trailing
+    pretrained.processor.model_max_length = longest
+    return replace(
+        pretrained, model=model, anatomy=anatomy_of(model), max_length=longest, head_is_new=False, writes=False
+    )
+
+
+def _maker(pretrained: Pretrained, task: Task | None) -> PromptMaker:
+    return PromptMaker(pretrained.processor, task.classes if task else (), pretrained.max_length or 2048)
+
+
+def _templates(maker: PromptMaker, form: PromptForm) -> list[str]:
+    return [form.template] if form.template is not None else maker.templates
+
+
+def _merit(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Accuracy, and among equals the mean log-likelihood of the right class."""
+    each = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return float((scores.argmax(axis=1) == labels).mean()), float(each[np.arange(len(labels)), labels].mean())
+
+
+def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = -(p * np.log(np.clip(p, 1e-300, None))).sum(axis=-1)
+    return found
