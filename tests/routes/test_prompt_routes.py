@@ -135,8 +135,8 @@ def test_pictures_and_numbers_are_refused_in_words(tiny_resnet: Path, tmp_path: 
         batch_size=8,
         progress=Progress(quiet=True),
     )
-    assert "reads pictures" in str(class_vectors.unsuited(images.pretrained))
+    assert "reads pictures" in str(class_vectors.unsuited(images.pretrained, PromptForm()))
 
 
 def test_a_head_of_two_layers_is_refused_in_words() -> None:
-    assert class_vectors.unsuited(load("alih/minilm")) is None
+    assert class_vectors.unsuited(load("alih/minilm"), PromptForm()) is None

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from alih.compare.adapted import FINGERPRINTS, Adapted, Scores, save
 from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
-from alih.compare.state import put_back
+from alih.compare.state import Kept, prompt_of, put_back
 from alih.data.overlap import write_fingerprints
 from alih.pretrained.families import head_modules
+from alih.pretrained.source import Pretrained
+from alih.routes import likelihood
 from alih.routes.adapters import attach, merge, save_adapter
+from alih.routes.base import Variant
 from alih.routes.bench import Bench
 from alih.training.precision import device
 
@@ -50,17 +53,11 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     """Write the best weights of `contender`, open them from disk, score validation, then `test` if it is the end."""
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
-    pretrained = bench.fresh(kept.trial.seed, random_weights=contender.variant.random_weights)
-    variant = contender.variant
-    if variant.adapter is not None:
-        # However the weights were rounded, the codes are among what was kept, and are put back.
-        form = replace(variant.adapter, rounding="nearest")
-        attach(pretrained, replace(variant, adapter=form), kept.trial.seed, device())
-    put_back(pretrained.model, kept)
-    bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
-    if variant.adapter is not None:
-        save_adapter(pretrained, variant, folder.path / ADAPTER)
-        merge(pretrained.model, into_nf4=variant.adapter.merge == "nf4")
+    prompt, variant = prompt_of(kept), contender.variant
+    if prompt is None:
+        pretrained = _with_weights(bench, variant, kept, folder)
+    else:
+        pretrained = likelihood.wrap(bench, prompt)
     dataset = bench.dataset
     save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
     write_fingerprints(folder.path / FINGERPRINTS, dataset.train)
@@ -75,3 +72,18 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
         bool(np.allclose(from_disk, in_memory, rtol=_TOLERANCE, atol=_TOLERANCE * np.abs(in_memory).max())),
         sum(path.stat().st_size for path in folder.model.rglob("*") if path.is_file()),
     )
+
+
+def _with_weights(bench: Bench, variant: Variant, kept: Kept, folder: RunFolder) -> Pretrained:
+    """The pre-trained model with what training changed put back, and adapters merged."""
+    pretrained = bench.fresh(kept.trial.seed, random_weights=variant.random_weights)
+    if variant.adapter is not None:
+        # However the weights were rounded, the codes are among what was kept, and are put back.
+        form = replace(variant.adapter, rounding="nearest")
+        attach(pretrained, replace(variant, adapter=form), kept.trial.seed, device())
+    put_back(pretrained.model, kept)
+    bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
+    if variant.adapter is not None:
+        save_adapter(pretrained, variant, folder.path / ADAPTER)
+        merge(pretrained.model, into_nf4=variant.adapter.merge == "nf4")
+    return pretrained

@@ -23,6 +23,7 @@ from alih.errors import AlihError
 from alih.generate.general import general_passages
 from alih.pretrained.families import head_modules
 from alih.pretrained.hub import fetch
+from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 from alih.pretrained.quiet import quiet
 from alih.pretrained.source import Pretrained, load
 from alih.training.precision import device
@@ -63,6 +64,8 @@ def text_forgotten(adapted: Pretrained, general: str | None = None) -> float | N
     Returns:
         None where the pre-trained model has no language-model head, or no passages are at hand.
     """
+    if isinstance(adapted.model, AlihPromptedForSequenceClassification):
+        return 0.0  # the language model itself, unchanged
     try:
         original = _language_model(adapted)
         passages = general_passages(general)

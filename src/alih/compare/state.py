@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from alih.compare.trial import Trial
 from alih.errors import RunError
 from alih.routes.base import Adaptation
+from alih.routes.likelihood import Prompted
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,11 @@ class Kept:
 
 
 def trained(adaptation: Adaptation) -> dict[str, Tensor]:
-    """What training changed, by name: the parameters that trained, and the buffers (running statistics)."""
+    """What adapting changed, by name: the parameters that trained, and buffers (running statistics); or a prompt."""
     model = adaptation.pretrained.model
+    if isinstance(adaptation, Prompted):
+        written = json.dumps(adaptation.prompt).encode()
+        return {_PROMPT: torch.frombuffer(bytearray(written), dtype=torch.uint8)}
     tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
     return tensors | {f"{_BUFFER}{name}": value for name, value in model.named_buffers()}
 
@@ -63,4 +69,12 @@ def put_back(model: nn.Module, kept: Kept) -> None:
         target.data.copy_(value)
 
 
-_BUFFER = "buffer:"
+def prompt_of(kept: Kept) -> dict[str, object] | None:
+    """The prompt that was kept in place of weights; None where weights were."""
+    written = load_file(kept.path).get(_PROMPT)
+    found: dict[str, object] | None = None if written is None else json.loads(bytes(written.tolist()))
+    return found
+
+
+#: Names in the file: of buffers, and of a language model's prompt (JSON, as bytes).
+_BUFFER, _PROMPT = "buffer:", "prompt"

@@ -92,9 +92,9 @@ def suited(variants: list[Variant], pretrained: Pretrained, options: Options) ->
     for variant in variants:
         why = None
         if variant.prompt is not None:
-            from alih.routes.class_vectors import unsuited as not_described
+            from alih.routes import class_vectors, likelihood
 
-            why = not_described(pretrained)
+            why = (likelihood if pretrained.writes else class_vectors).unsuited(pretrained, variant.prompt)
         if variant.adapter is not None:
             why = unsuited(model, anatomy, variant)
             if why is None and options.routes is None and not has_linear(model, anatomy):

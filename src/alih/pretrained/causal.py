@@ -50,6 +50,8 @@ def load_causal(folder: ModelFolder, config: PreTrainedConfig, name: str) -> Pre
             config=config,
             output_loading_info=True,
             dtype=torch.float32,
+            use_safetensors=None if folder.pickled else True,
+            weights_only=True,
             local_files_only=True,
             trust_remote_code=False,
         )
@@ -65,4 +67,5 @@ def load_causal(folder: ModelFolder, config: PreTrainedConfig, name: str) -> Pre
             "Copy the model again."
         )
     built: PreTrainedModel = model
-    return built.eval()
+    built.train(False)
+    return built

@@ -166,7 +166,9 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
         loose.label2id = {label: number for number, label in enumerate(classes)}
         loose.problem_type = "single_label_classification"
         config._attn_implementation = attention
-        return cls(config, backbone).eval()
+        made = cls(config, backbone)
+        made.train(False)
+        return made
 
     def get_input_embeddings(self) -> nn.Module:
         """The language model's token embeddings."""
@@ -240,7 +242,7 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
         # Padding sees itself: a row of a softmax with nothing in it has no value.
         seen = (sees & real[:, None, :]) | torch.eye(longest + n, dtype=torch.bool, device=on)
         seen = torch.cat([torch.ones(len(own), longest + n, cached, dtype=torch.bool, device=on), seen], dim=2)
-        dtype = self.get_input_embeddings().weight.dtype
+        dtype = self._embeddings().dtype
         mask = torch.zeros(seen.shape, dtype=dtype, device=on).masked_fill(~seen, torch.finfo(dtype).min)[:, None]
 
         arguments = self._arguments(n + 1)
@@ -263,9 +265,14 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
         takes = inspect.signature(type(self.backbone).forward).parameters
         return {"use_cache": False} | ({"logits_to_keep": last} if "logits_to_keep" in takes else {})
 
+    def _embeddings(self) -> Tensor:
+        weight = self.get_input_embeddings().weight
+        assert isinstance(weight, Tensor)
+        return weight
+
     def _prefix(self, rows: int) -> DynamicCache:
         """Keys and values of the prefix but its last token, for so many rows; computed once."""
-        embeddings = self.get_input_embeddings().weight
+        embeddings = self._embeddings()
         # Under autocast the values have another type, so they are not shared with a pass without it.
         sign = (embeddings.data_ptr(), embeddings.device, torch.is_autocast_enabled(embeddings.device.type))
         if self._kept is None or self._kept[0] != sign:
@@ -273,7 +280,8 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
             cache = DynamicCache(config=self.config.backbone)
             with torch.no_grad():
                 self.backbone(input_ids=ids, past_key_values=cache, **(self._arguments(1) | {"use_cache": True}))
-            self._kept = sign, [(layer.keys, layer.values) for layer in cache.layers]
+            layers: Any = cache.layers
+            self._kept = sign, [(layer.keys, layer.values) for layer in layers]
         found = DynamicCache(config=self.config.backbone)
         for number, (keys, values) in enumerate(self._kept[1]):
             found.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), number)

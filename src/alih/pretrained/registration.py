@@ -12,7 +12,7 @@ from alih.vision.registration import register as register_vision
 
 
 def register_all() -> None:
-    """Register alih-pooled, alih-prompted, alih-resnet, alih-vgg and alih-transformer; calling it again changes nothing.
+    """Register alih-pooled, alih-prompted, alih-resnet, alih-vgg and alih-transformer; a second call changes nothing.
 
     Importing `alih.quantize.storage`, above, registers the format of quantised weights.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +13,14 @@ from alih.errors import ModelError
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.build import build, can_pool, modality_of, read_config
 from alih.pretrained.builtin import BUILT_IN, verify
+from alih.pretrained.causal import load_causal, says_it_writes
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.folder import ModelFolder, examine
 from alih.pretrained.hub import fetch
 from alih.pretrained.legacy import load_legacy
 from alih.pretrained.pooled import ENCODERS_OF_PAIRS
 from alih.pretrained.processor import load_image_processor, load_tokenizer, longest_text
+from alih.pretrained.prompted import AlihPromptedConfig
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, commit_of, resolve
@@ -47,6 +50,7 @@ class Pretrained:
         head_is_new: the head has yet to be trained; False where it came with the weights.
         licence: as the model card states it.
         bytes_on_disk: size of the weight files.
+        writes: the weights are a causal language model's, so that it can be prompted; see `language_model`.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Pretrained:
     head_is_new: bool = True
     licence: str | None = None
     bytes_on_disk: int = 0
+    writes: bool = False
 
     def save(self, folder: Path | str) -> None:
         """Write model and processor as a plain Hugging Face folder (safetensors), which the Auto classes open.
@@ -126,6 +131,12 @@ def load(
         if source.kind == "built-in" and not random_weights:
             verify(source.name, path)
         config = read_config(folder, source.name)
+        written = says_it_writes(config)
+        if task is not None and isinstance(config, AlihPromptedConfig):
+            raise ModelError(
+                f"{source.name}: is a language model inside a prompt, of which nothing trains. Adapt the language "
+                "model that it was made from."
+            )
         modality = modality_of(config, source.name)
         _check_modality(source.name, modality, task)
         pooled = _pools(config, folder, modality, pooling, source.name)
@@ -148,7 +159,28 @@ def load(
         head_is_new=built.head_is_new,
         licence=folder.licence,
         bytes_on_disk=folder.nbytes,
+        writes=written and not random_weights,
     )
+
+
+def language_model(pretrained: Pretrained, *, allow_pickle: bool = False) -> Pretrained:
+    """The causal language model that a classifier was made from, with a tokenizer of its own; see `Pretrained.writes`.
+
+    Args:
+        pretrained: loaded for a task; its model is not touched.
+        allow_pickle: also read pickled weights, as tensors only.
+
+    Raises:
+        ModelError: its weights cannot be opened, or some are missing.
+    """
+    source = pretrained.source
+    path = source.path or fetch(source, allow_pickle=allow_pickle)
+    with quiet():
+        folder = examine(path, source.name, allow_pickle=allow_pickle, weights_needed=True, to_adapt=False)
+        config: Any = read_config(folder, source.name)
+        config.pad_token_id = pretrained.processor.pad_token_id
+        model = load_causal(folder, config, source.name)
+    return replace(pretrained, model=model, processor=copy.deepcopy(pretrained.processor))
 
 
 def _check_modality(name: str, modality: Modality, task: Task | None) -> None:

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from alih.data.batch import encode
 from alih.data.examples import Examples
+from alih.errors import OptionError
+from alih.generate.prompt import LABEL, NAMES, uses
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained
 from alih.progress import Progress
-from alih.routes.base import Adaptation, Phase, Variant
+from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.bench import Bench, Stage
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, frozen_outputs
@@ -36,9 +38,19 @@ class Untrained(Adaptation):
         return False
 
 
-def unsuited(pretrained: Pretrained) -> str | None:
-    """Why no vector of a class can be made for this model and task, in words; None where it can."""
+def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
+    """Why no vector of a class can be made for this model and task, in words; None where it can.
+
+    Raises:
+        OptionError: the template is one for language models.
+    """
     task = pretrained.task
+    others = [name for name in NAMES if name != LABEL and form.template and uses(form.template, name)]
+    if others:
+        raise OptionError(
+            f"--template: uses {', '.join(others)}, but {pretrained.name} is no language model: a template describes a "
+            f"class to it by its {LABEL} alone."
+        )
     if pretrained.model.main_input_name == "pixel_values" or (task and task.modality is Modality.IMAGE):
         return "the model reads pictures, and the descriptions of classes are texts"
     if task is not None and task.kind is not Kind.SINGLE:

@@ -1,4 +1,7 @@
-"""Few-shot: the class whose few examples, and description, are nearest to the text; nothing trains."""
+"""Few-shot: the class whose few examples, and description, are nearest to the text; nothing trains.
+
+A causal language model is shown the examples and asked for the class instead; see `alih.routes.likelihood`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 
 from alih.generate.prompt import LABEL_TEMPLATES
 from alih.pretrained.source import Pretrained
-from alih.routes import class_vectors
+from alih.routes import class_vectors, likelihood
 from alih.routes.base import Adaptation, PromptForm, Variant
 from alih.routes.zero_shot import ZeroShot, described
 from alih.training.loop import FitSettings
@@ -45,6 +48,8 @@ class FewShot(ZeroShot):
         deadline: float | None = None,
     ) -> Adaptation:
         """Choose the examples and make the head; see `Route.adapt`."""
+        if bench.pretrained.writes:
+            return likelihood.few_shot(bench, variant, settings, rows, deadline)
         start = time.monotonic()
         form = variant.prompt or PromptForm()
         pretrained = bench.fresh(settings.seed)

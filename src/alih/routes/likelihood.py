@@ -25,8 +25,9 @@ from alih.data.batch import encode
 from alih.data.examples import Examples
 from alih.errors import DataError, OptionError
 from alih.generate.prompt import CHAT_TEMPLATE, LABEL, TEXT, uses
+from alih.pretrained.families import anatomy_of
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
-from alih.pretrained.source import Pretrained
+from alih.pretrained.source import Pretrained, language_model
 from alih.progress import Progress
 from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.class_vectors import Untrained, training_features
@@ -72,8 +73,8 @@ def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
         return "a prompt has a place for one text; these are pairs"
     if form.template is not None and not uses(form.template, TEXT):
         raise OptionError(
-            f"--template: {pretrained.name} is a language model, which reads the text in the template: use {{{{ text }}}}"
-            f" before {{{{ {LABEL} }}}}."
+            f"--template: {pretrained.name} is a language model, which reads the text in the template: use "
+            f"{{{{ text }}}} before {{{{ {LABEL} }}}}."
         )
     maker = _maker(pretrained, task)
     try:
@@ -162,9 +163,9 @@ def told_of(pretrained: Pretrained) -> dict[str, object]:
     return {name: getattr(config, name) for name in (*names, "as_tree")}
 
 
-def wrap(bench: Bench, seed: int, told: dict[str, object]) -> Pretrained:
+def wrap(bench: Bench, told: dict[str, object]) -> Pretrained:
     """The bench's language model inside a prompt; `told` as `told_of` gives it."""
-    pretrained = bench.fresh_writer(seed)
+    pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
     model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.task.classes, **told)
     return _as_classifier(pretrained, model)
 
@@ -197,11 +198,9 @@ class _Search:
         cls, bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
     ) -> _Search:
         start = time.monotonic()
-        pretrained = bench.fresh_writer(settings.seed)
+        pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
         order = np.random.default_rng(settings.seed).permutation(len(rows)).tolist()
-        return cls(
-            bench, variant, settings, rows, deadline, start, pretrained, _maker(pretrained, bench.task), order
-        )
+        return cls(bench, variant, settings, rows, deadline, start, pretrained, _maker(pretrained, bench.task), order)
 
     @property
     def form(self) -> PromptForm:
@@ -295,8 +294,6 @@ class _Search:
 
 
 def _as_classifier(pretrained: Pretrained, model: AlihPromptedForSequenceClassification) -> Pretrained:
-    from alih.pretrained.families import anatomy_of
-
     config = model.config
     longest = config.leading + config.room + config.trailing
     pretrained.processor.model_max_length = longest

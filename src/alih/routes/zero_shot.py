@@ -1,4 +1,7 @@
-"""Zero-shot: the class whose description is nearest to the text; no labelled example is looked at."""
+"""Zero-shot: the class whose description is nearest to the text; no labelled example is looked at.
+
+A causal language model is asked for the class instead; see `alih.routes.likelihood`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 from alih.generate.prompt import LABEL, LABEL_TEMPLATES, readable, render
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import Pretrained
-from alih.routes import class_vectors
+from alih.routes import class_vectors, likelihood
 from alih.routes.base import Adaptation, Effort, PromptForm, Variant
 from alih.training.loop import FitSettings
 
@@ -41,10 +44,6 @@ class ZeroShot:
         """None."""
         return Effort(least_epochs=1, most_epochs=1, least_steps=1, patience=None)
 
-    def unsuited(self, pretrained: Pretrained) -> str | None:
-        """Why it cannot be tried on this model and task; None where it can."""
-        return class_vectors.unsuited(pretrained)
-
     def adapt(
         self,
         bench: Bench,
@@ -56,6 +55,8 @@ class ZeroShot:
         deadline: float | None = None,
     ) -> Adaptation:
         """Make the head; see `Route.adapt`. Labels of `rows` are not read."""
+        if bench.pretrained.writes:
+            return likelihood.zero_shot(bench, variant, settings, rows, deadline)
         start = time.monotonic()
         pretrained = bench.fresh(settings.seed)
         template = variant.prompt.template if variant.prompt is not None else None
