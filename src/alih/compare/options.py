@@ -86,10 +86,11 @@ class Options:
     )
     template: str | None = _option(
         None,
-        "Jinja file that describes a class by its {{ label }} (zero-shot, few-shot; kept in the run)",
+        "Jinja file for zero-shot and few-shot, kept in the run: describes a class by its {{ label }}; for a language "
+        "model, {{ text }} before {{ label }}, with {{ classes }} if you like",
         metavar="FILE",
     )
-    shots: int = _option(8, "examples a class that few-shot looks at")
+    shots: int = _option(8, "examples a class that few-shot looks at, or shows a language model as far as they fit")
     shots_by: Literal["similarity", "diversity", "random"] = _option(
         "diversity",
         "how few-shot chooses them: similarity, the typical ones; diversity, spread over the class; random",

@@ -16,10 +16,12 @@ from alih.compare.runfolder import Prediction, RunFolder
 from alih.compare.state import Kept, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
 from alih.evaluate.metrics import higher_is_better, metrics
+from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 from alih.routes.adapters import lora_layers, merge, round_to_nf4
 from alih.routes.base import Adaptation, AdapterForm, Variant
 from alih.routes.bench import Bench, PartName
 from alih.routes.registry import route
+from alih.task import Modality
 from alih.training.boundary import FullModel
 from alih.training.cost import flops, measure
 from alih.training.feed import InputFeed
@@ -156,6 +158,7 @@ class Runner:
                 frozen_seconds=frozen_seconds,
                 latency_p95_ms=latency[1],
                 energy_joules=cost.energy_joules,
+                tokens=self._tokens(adaptation) if scored else None,
             ),
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
@@ -224,6 +227,15 @@ class Runner:
             whole = FullModel(adaptation.pretrained.model)
             found += flops(whole, self.bench.parts["train"].encoded.collate(some)) / len(some) * len(rows)
         return found
+
+    def _tokens(self, adaptation: Adaptation) -> float | None:
+        """Tokens that one prediction reads, a prompt's included."""
+        if self.bench.task.modality is not Modality.TEXT:
+            return None
+        lengths, model = self.bench.parts["validation"].encoded.lengths, adaptation.pretrained.model
+        if isinstance(model, AlihPromptedForSequenceClassification):
+            return float(np.mean([model.tokens(int(length)) for length in lengths]))
+        return float(lengths.mean())
 
     def _latency_ms(self, adaptation: Adaptation) -> tuple[float, float]:
         """Time of predicting one encoded validation example with the whole model: median, and 95th percentile."""

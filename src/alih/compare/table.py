@@ -111,6 +111,7 @@ def _record(
         "disk_bytes": first.costs.disk_bytes,
         "latency_ms": first.costs.latency_ms,
         "latency_p95_ms": first.costs.latency_p95_ms,
+        "tokens": first.costs.tokens,
         "energy_joules": first.costs.energy_joules,
         "merged": None if first.merged is None else asdict(first.merged),
         "closer": None if first.closer is None else asdict(first.closer),
@@ -125,6 +126,8 @@ def _record(
 def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
     partial = any(record["score"] is None for record in records)
     written = any(record.get("tokens_per_answer") for record in records)
+    read = {record.get("tokens") for record in records}
+    prompted = None not in read and len(read) > 1
     sizes = sorted({point["examples"] for record in records for point in record["curve"]})
 
     def at(record: dict[str, Any], size: int) -> str:
@@ -174,6 +177,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms"),
             ),
             *([("tokens: prompt + answer", each(_tokens))] if written else []),
+            *([("tokens it reads", each(lambda r: f"{r['tokens']:.0f}"))] if prompted else []),
         ],
         f"adaptability ({metric})": [
             ("validation, mean of seeds", each(lambda r: _sure(r, lambda s: f"{s['point']:.3f}"))),

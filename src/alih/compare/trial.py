@@ -44,6 +44,7 @@ class Costs:
         latency_p95_ms: the time that 95 % of the predictions stay below.
         energy_joules: of the processor while it adapted; None where the machine does not tell.
         frozen_seconds: this trial's share of the pass through the frozen part, which `seconds` contains.
+        tokens: tokens that one prediction reads, mean of the validation split; None for pictures.
     """
 
     seconds: float
@@ -55,6 +56,7 @@ class Costs:
     frozen_seconds: float = 0.0
     latency_p95_ms: float | None = None
     energy_joules: float | None = None
+    tokens: float | None = None
 
 
 @dataclass(frozen=True)

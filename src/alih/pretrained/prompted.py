@@ -205,6 +205,15 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
         as_dict = self.config.return_dict if return_dict is None else return_dict
         return output if as_dict else output.to_tuple()
 
+    def tokens(self, length: int) -> int:
+        """Tokens that a text of so many (special ones included) makes the language model read, prompt and all."""
+        config = self.config
+        text = min(max(length - config.leading - config.trailing, 0), config.room)
+        label_ids = config.label_ids or []
+        labels = len(self._tree.tokens) if config.as_tree else sum(map(len, label_ids))
+        copies = 1 if config.as_tree else len(label_ids)
+        return copies * (len(config.prefix_ids or []) + text + len(config.suffix_ids or [])) + labels
+
     def _texts(self, input_ids: Tensor, attention_mask: Tensor | None) -> list[list[int]]:
         """Tokens of each text without special tokens, cut to the room there is."""
         rows = input_ids.tolist()

@@ -156,7 +156,7 @@ class PromptMaker:
         return whole[0][:shared], [label[shared:] for label in whole]
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+        return list(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) if text else []
 
 
 def _cut(text: str) -> tuple[str, str, str] | None:

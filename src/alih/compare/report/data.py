@@ -84,6 +84,7 @@ class Row:
         disk_bytes: of what training changed.
         latency_ms: of one prediction, median.
         latency_p95_ms: of one prediction, 95th percentile.
+        tokens: that one prediction reads, on average.
         energy_joules: of one training run.
         score: on the validation split, on all training examples.
         predicted: what its learning curve foresees, where it was stopped earlier.
@@ -111,6 +112,7 @@ class Row:
     disk_bytes: int | None = None
     latency_ms: float | None = None
     latency_p95_ms: float | None = None
+    tokens: float | None = None
     energy_joules: float | None = None
     score: Sure | None = None
     predicted: Sure | None = None

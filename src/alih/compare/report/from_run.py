@@ -198,6 +198,7 @@ def _row(record: Mapping[str, Any], costs: MoreCosts, shifted: Mapping[str, floa
         flops=record.get("flops"),
         disk_bytes=record["disk_bytes"],
         latency_ms=record.get("latency_ms"),
+        tokens=record.get("tokens"),
         score=_sure(record["score"]) if record.get("score") else None,
         predicted=_sure(record["predicted"]) if record.get("predicted") else None,
         shifted={name: value for name, value in shifted.items() if value is not None}

@@ -122,6 +122,7 @@ def _cost(rows: Sequence[Row], words: Words) -> list[_Line]:
         (words("bytes"), _each(rows, lambda row: row.disk_bytes, size_of)),
         (words("latency"), _each(rows, lambda row: row.latency_ms, _milliseconds)),
         (words("latency_p95"), _each(rows, lambda row: row.latency_p95_ms, _milliseconds)),
+        (words("tokens"), _each(rows, lambda row: row.tokens, lambda tokens: f"{tokens:.0f}")),
         (words("energy"), _each(rows, lambda row: row.energy_joules, _energy)),
     ]
 
