@@ -54,6 +54,18 @@ def add_commands(commands: Commands) -> None:
         "--top-p", type=float, default=1.0, metavar="X", help="draw among the likeliest that make up X"
     )
     generate.add_argument("--top-k", type=int, default=0, metavar="N", help="draw among the N likeliest")
+    generate.add_argument(
+        "--reasoning",
+        choices=("auto", "think", "steps", "off"),
+        help="begin the answer with: think, <think>; steps, a request to go step by step; off, <think></think>; auto, "
+        "nothing (default: as the model was handed over)",
+    )
+    generate.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="draw N answers, and print the one whose final answer is the commonest (self-consistency)",
+    )
     generate.add_argument("--seed", type=int, default=0, metavar="N", help="of drawing (default: 0)")
     generate.add_argument("--json", action="store_true", help="print one JSON object a line")
     generate.add_argument("--revision", help="revision of a model on the Hub")
@@ -172,17 +184,26 @@ def run_generate(arguments: argparse.Namespace) -> int:
         arguments.model, raw=arguments.raw, revision=arguments.revision, allow_pickle=arguments.allow_pickle
     )
     writer.make_fast()
+    asked = {"reasoning": arguments.reasoning, "samples": arguments.samples}
+    writer.told = replace(writer.told, **{name: value for name, value in asked.items() if value is not None})
     if wanted is None:
         sampling = replace(sampling, max_new_tokens=writer.told.max_new_tokens)
     if prompts is None:
         return _chat(writer, sampling)
-    if arguments.output is None and not arguments.json and len(prompts) == 1:
+    votes = writer.told.samples > 1
+    if arguments.output is None and not arguments.json and len(prompts) == 1 and not votes:
         _stream(writer, prompts[0], sampling)
         return 0
-    answers = writer.answer(prompts, sampling)
+    found = (
+        writer.answer_often(prompts, sampling) if votes else [(text, 1.0) for text in writer.answer(prompts, sampling)]
+    )
+    answers = [text for text, _ in found]
     lines = [
-        json.dumps({"prompt": turns[-1].content, "answer": answer}, ensure_ascii=False)
-        for turns, answer in zip(prompts, answers, strict=True)
+        json.dumps(
+            {"prompt": turns[-1].content, "answer": text, **({"agreement": agreement} if votes else {})},
+            ensure_ascii=False,
+        )
+        for turns, (text, agreement) in zip(prompts, found, strict=True)
     ]
     if arguments.output is None:
         print("\n".join(lines if arguments.json else answers))
@@ -228,6 +249,8 @@ def _stream(writer: Writer, turns: list[Turn], sampling: Sampling) -> str:
             print(text, end="", flush=True)
 
     said = writer.answer([turns], sampling, say)[0]
+    if not pieces:  # answers that vote are not streamed
+        print(said, end="")
     print(flush=True)
     return said
 
@@ -251,6 +274,8 @@ def _prompts(inputs: list[str]) -> list[list[Turn]]:
 
 def _check(arguments: argparse.Namespace) -> None:
     path: Path | None = arguments.output
+    if arguments.samples is not None and arguments.samples < 1:
+        raise OptionError(f"--samples: must be at least 1, not {arguments.samples}.")
     if arguments.chat and (arguments.inputs or path is not None or arguments.raw or arguments.json):
         raise OptionError(
             "--chat: reads standard input and prints answers; leave prompts, files, --raw and --json out."

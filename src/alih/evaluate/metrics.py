@@ -23,10 +23,10 @@ METRICS: dict[Kind, tuple[str, ...]] = {
 }
 #: Metrics of written answers: the scores of the examples are given instead of logits, (n, 1); of perplexity, the
 #: sum of each example's cross-entropies and how many tokens they are of, (n, 2).
-WRITTEN = ("exact_match", "token_f1", "rouge_l", "perplexity")
+WRITTEN = ("exact_match", "final_answer", "token_f1", "rouge_l", "perplexity")
 _LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mae", "rmse", "perplexity"})
 #: Shares of examples, or of an example, that are right: each example scores from 0 to 1.
-PROPORTIONS = frozenset({"accuracy", "subset_accuracy", *WRITTEN[:3]})
+PROPORTIONS = frozenset({"accuracy", "subset_accuracy", *WRITTEN[:-1]})
 #: Metrics between 0 and 1, whose differences read well in hundredths ("points").
 IN_POINTS = PROPORTIONS | {"micro_f1", "macro_f1", "calibration_error"}
 

@@ -207,11 +207,12 @@ class _Comparing:
         with measure() as cost:
             opened = job.found.load()
             opened.model.to(device())  # type: ignore[arg-type]
-            writer = Writer(opened, job.template, job.told, job.progress)
+            asked = replace(job.told, reasoning=job.options.reasoning, samples=job.options.samples)
+            writer = Writer(opened, job.template, asked, job.progress)
             label = job.options.route
             if label == "few-shot":
                 shots = choose_shots(writer, job.split.train, job.options.shots, job.options.seed)
-                writer = Writer(opened, job.template, replace(job.told, shots=shots), job.progress)
+                writer = Writer(opened, job.template, replace(asked, shots=shots), job.progress)
                 label = f"few-shot, {job.options.shots} examples"
             seconds = time.monotonic() - start
             told = measured(writer, job.judged, job.split.train)

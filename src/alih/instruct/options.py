@@ -12,13 +12,14 @@ from typing import Any, Literal
 from alih.compare.options import ALL_BLOCKS, Options
 from alih.data.messages import did_you_mean
 from alih.errors import OptionError
+from alih.instruct.reasoning import BEGINNINGS
 
 ROUTES = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora", "scratch")
 #: Those that train nothing.
 PROMPTED = ("zero-shot", "few-shot")
 #: What `alih compare` runs where the user names none.
 COMPARED = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora")
-METRICS = ("exact_match", "token_f1", "rouge_l", "perplexity")
+METRICS = ("exact_match", "final_answer", "token_f1", "rouge_l", "perplexity")
 #: Options of the other tasks that mean the same here.
 SHARED = (
     *("model", "blocks", "max_examples", "max_length", "metric", "validation", "test", "epochs", "learning_rate"),
@@ -55,6 +56,13 @@ class GenerationOptions:
     )
     max_new_tokens: int = _own(128, "most tokens of an answer, in scoring and as the default of alih generate")
     steps: int | None = _own(None, "updates of the weights (default: by the data)")
+    reasoning: Literal["auto", "think", "steps", "off"] = _own(
+        "auto",
+        "what zero-shot and few-shot begin an answer with: think, <think>; steps, a request to go step by step; off, "
+        "<think></think>; auto, nothing",
+        choices=("auto", "think", "steps", "off"),
+    )
+    samples: int = _own(1, "answers that zero-shot and few-shot draw for each prompt and let vote (self-consistency)")
     batch_tokens: int = _own(1024, "most tokens of a batch")
     model: str = _DEFAULT_MODEL
     route: str = "lora"
@@ -97,7 +105,13 @@ class GenerationOptions:
                 fail(flag, "transfer puts a new head on the model, and a model that writes has none.")
             if route not in ROUTES:
                 fail(flag, f"{route!r} is no route of text generation. Routes: {', '.join(ROUTES)}.")
-        for option, least in (("steps", 1), ("batch_tokens", 8), ("max_new_tokens", 1), ("max_length", 8)):
+        for option, least in (
+            ("steps", 1),
+            ("batch_tokens", 8),
+            ("max_new_tokens", 1),
+            ("max_length", 8),
+            ("samples", 1),
+        ):
             value = getattr(self, option)
             if value is not None and value < least:
                 fail(option, f"must be at least {least}, not {value}.")
@@ -105,6 +119,8 @@ class GenerationOptions:
             fail("steps", "and --epochs both say how long to train; leave one of them out.")
         if self.batching not in {"packed", "length"}:
             fail("batching", f"{self.batching!r} is none of packed, length.")
+        if self.reasoning not in BEGINNINGS:
+            fail("reasoning", f"{self.reasoning!r} is none of {', '.join(BEGINNINGS)}.")
         if self.metric is not None and self.metric not in METRICS:
             fail("metric", f"{self.metric!r} is none of {', '.join(METRICS)}.")
         if self.learning_rate is not None and not (math.isfinite(self.learning_rate) and 0 < self.learning_rate < 10):
@@ -162,7 +178,7 @@ class GenerationOptions:
             raise OptionError(f"there is no option {name!r}.{did_you_mean(name, known)} Options: {', '.join(known)}.")
         mended = Options.from_mapping({name: value for name, value in given.items() if name in SHARED})
         clean: dict[str, Any] = {name: getattr(mended, name) if name in SHARED else given[name] for name in given}
-        for name in ("steps", "batch_tokens", "max_new_tokens"):
+        for name in ("steps", "batch_tokens", "max_new_tokens", "samples"):
             if name in clean:
                 clean[name] = _whole(name, clean[name])
         if "chat_template" in clean:
@@ -184,6 +200,7 @@ _READ_BY = {
     "dora": ("lora", "qlora"),
     **dict.fromkeys(("bits", "group_size", "rounding"), ("qalora",)),
     "shots": ("few-shot",),
+    **dict.fromkeys(("reasoning", "samples"), PROMPTED),
     "blocks": ("finetune", *_ADAPTERS),
     **dict.fromkeys(("steps", "epochs", "learning_rate", "batching", "batch_tokens"), _TRAINED),
 }

@@ -1,4 +1,4 @@
-"""How well written answers fit: exact match, token F1 and ROUGE-L, with bootstrap intervals."""
+"""How well written answers fit: exact match (all of it, or the final answer), token F1, ROUGE-L, with intervals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+
+from alih.instruct.reasoning import final_answer
 
 _WORD = re.compile(r"\w+")
 _SAMPLES = 1000
@@ -23,6 +25,11 @@ def words(text: str) -> list[str]:
 def exact_match(written: str, reference: str) -> float:
     """1 where both are the same text, white space at the ends and between words aside."""
     return float(written.split() == reference.split())
+
+
+def final_match(written: str, reference: str) -> float:
+    """1 where both come to the same answer, whatever reasoning stands before it; see `final_answer`."""
+    return float(final_answer(written) == final_answer(reference))
 
 
 def token_f1(written: str, reference: str) -> float:
@@ -60,6 +67,7 @@ def _f1(common: int, ours: Sequence[str], theirs: Sequence[str]) -> float:
 #: Metrics of written answers, by name; perplexity is of the reference answers.
 MEASURES: Final[Mapping[str, Callable[[str, str], float]]] = {
     "exact_match": exact_match,
+    "final_answer": final_match,
     "token_f1": token_f1,
     "rouge_l": rouge_l,
 }
@@ -72,7 +80,7 @@ class Scores:
     Args:
         examples: how many there are.
         answered: how many of them were answered and compared; 0 for plain text.
-        means: of exact_match, token_f1 and rouge_l; empty for plain text.
+        means: of exact_match, final_answer, token_f1 and rouge_l; empty for plain text.
         intervals: 95 % bootstrap intervals of the means.
         loss: mean cross-entropy of the reference answers, nats a token.
     """

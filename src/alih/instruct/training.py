@@ -69,7 +69,7 @@ class Point:
         step: updates made.
         train_loss: mean since the last look, nats a learnt token; None before the first step.
         validation_loss: the same of the validation examples.
-        scores: exact_match, token_f1 and rouge_l of written answers; empty for plain text.
+        scores: exact_match, final_answer, token_f1 and rouge_l of written answers; empty for plain text.
         seconds: of training until then.
     """
 

@@ -16,6 +16,7 @@ from alih.instruct.encode import Encoded, encode, prompt_ids
 from alih.instruct.loss import Scorer
 from alih.instruct.opened import Opened, find
 from alih.instruct.read import read_corpus
+from alih.instruct.reasoning import BEGINNINGS, Reasoning, vote
 from alih.instruct.scores import Scores, score
 from alih.instruct.template import Template, choose_template, render, stop_ids
 from alih.instruct.write import Sampling, answers
@@ -27,6 +28,8 @@ from alih.quantize.storage import save_quantized
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
 
+#: How answers that vote are drawn (Wang et al. 2022, arXiv 2203.11171, section 3.1).
+_VOTING_TEMPERATURE, _VOTING_TOP_K = 0.7, 40
 _SIDECAR, _SCHEMA = "alih.json", 1
 
 
@@ -39,12 +42,16 @@ class Told:
         max_length: most tokens of prompt and answer.
         max_new_tokens: most tokens of an answer.
         shots: examples that stand before every prompt, (role, content) each.
+        reasoning: what an answer begins with; see `alih.instruct.reasoning`.
+        samples: answers drawn for a prompt, of which the commonest final one is taken.
     """
 
     chat: bool
     max_length: int
     max_new_tokens: int = 128
     shots: tuple[tuple[str, str], ...] = ()
+    reasoning: Reasoning = "auto"
+    samples: int = 1
 
 
 class Writer:
@@ -107,7 +114,9 @@ class Writer:
             text = render(self.opened.tokenizer, self.template, self._shown(turns), ask=True)
         except Exception as error:  # templates raise what they like
             raise DataError(f"the chat template refuses this conversation ({error}).") from error
-        return prompt_ids(self.opened.tokenizer, text, chat=self.template.source is not None)
+        ids = prompt_ids(self.opened.tokenizer, text, chat=self.template.source is not None)
+        begun = BEGINNINGS[self.told.reasoning]
+        return [*ids, *self.opened.tokenizer(begun, add_special_tokens=False)["input_ids"]] if begun else ids
 
     def losses(self, conversations: Sequence[Conversation]) -> tuple[list[tuple[float, int]], Encoded]:
         """Cross-entropy of each example's answers in nats, and of how many tokens; and what became of the examples.
@@ -136,8 +145,33 @@ class Writer:
         sampling: Sampling | None = None,
         say: Callable[[str], object] | None = None,
     ) -> list[str]:
-        """Answer conversations that end with the user; `say` gets the one answer piece by piece."""
+        """Answer conversations that end with the user; `say` gets the one answer piece by piece.
+
+        Where several answers are drawn for each, theirs vote; see `answer_often`.
+        """
+        if self.told.samples > 1:
+            return [text for text, _ in self.answer_often(prompts, sampling)]
+        return self._answers(prompts, sampling or Sampling(self.told.max_new_tokens), say)
+
+    def answer_often(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling | None = None
+    ) -> list[tuple[str, float]]:
+        """Draw `Told.samples` answers to every prompt, and let them vote: (answer, share that agrees) each.
+
+        Args:
+            prompts: conversations that end with the user.
+            sampling: how to draw; where it takes the likeliest token, at the temperature of the paper instead.
+        """
         sampling = sampling or Sampling(self.told.max_new_tokens)
+        if sampling.temperature == 0:
+            sampling = replace(sampling, temperature=_VOTING_TEMPERATURE, top_k=_VOTING_TOP_K)
+        count = self.told.samples
+        drawn = self._answers([turns for turns in prompts for _ in range(count)], sampling)
+        return [vote(drawn[start : start + count]) for start in range(0, len(drawn), count)]
+
+    def _answers(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, say: Callable[[str], object] | None = None
+    ) -> list[str]:
         ids = [self.prompt(turns) for turns in prompts]
         empty = next((place for place, row in enumerate(ids) if not row), None)
         if empty is not None:
@@ -147,11 +181,15 @@ class Writer:
             self.progress.say(
                 f"alih: {long:,} of {len(ids):,} prompts longer than {limit:,} tokens: their beginning is cut off."
             )
+        begun = BEGINNINGS[self.told.reasoning]
+        begun += " " if begun.endswith(".") else ""
+        if say is not None and begun:
+            say(begun)
         with (
             out_of_memory_in_words("writing"),
             self.progress.step("writing", len(ids), "answers") as advance,
         ):
-            return answers(
+            written = answers(
                 self.opened.model,
                 self.opened.tokenizer,
                 ids,
@@ -161,6 +199,7 @@ class Writer:
                 advance,
                 say,
             )
+        return [begun + text for text in written]
 
     def make_fast(self) -> None:
         """Answer as fast as this processor can from now on; quantised weights may then round as bfloat16 does."""
@@ -252,8 +291,8 @@ def read_told(folder: Path) -> Told | None:
             return None
         told = Told(**sidecar["generation"])
         told = replace(told, shots=tuple((str(role), str(content)) for role, content in told.shots))
-        if told.max_length < 1 or told.max_new_tokens < 1:
-            raise ValueError("lengths below 1")
+        if told.max_length < 1 or told.max_new_tokens < 1 or told.samples < 1 or told.reasoning not in BEGINNINGS:
+            raise ValueError("lengths or samples below 1, or unknown reasoning")
         return told
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by the model alone.") from error
