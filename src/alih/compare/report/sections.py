@@ -121,13 +121,13 @@ def stopped(data: ReportData, words: Words) -> Markup | None:
     """What was not measured in full, with the reason; one item a reason."""
     by_reason: dict[str, list[str]] = {}
     for one in data.skipped:
-        by_reason.setdefault(one.why, []).append(one.what)
+        by_reason.setdefault(words.note(one.why), []).append(words.note(one.what))
     items = [f"{'; '.join(names)}{': ' if why else ''}{why}." for why, names in by_reason.items()]
     parts = []
     if items:
         parts += [tag("h2", text(words("stopped"))), _list(items)]
     if data.notes:
-        parts += [tag("h2", text(words("notes"))), _list(list(data.notes))]
+        parts += [tag("h2", text(words("notes"))), _list([words.note(note) for note in data.notes])]
     return tag("section", *parts, id="stopped") if parts else None
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from alih.compare.report.notes import in_indonesian
 from alih.errors import OptionError
 
 Language = Literal["en", "id"]
@@ -317,6 +318,10 @@ class Words:
         number = _NUMBER.search(said)
         known = TERMS.get(said if number is None else _NUMBER.sub("#", said, count=1), said)
         return known if number is None else known.replace("#", number[0])
+
+    def note(self, said: str) -> str:
+        """A note or a reason of the run, in this language as far as it is known."""
+        return said if self.language == "en" else in_indonesian(said)
 
     def metric(self, name: str) -> str:
         """A metric's name; one that is not known here stands for itself."""
