@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from alih.compare.effort import Efforts
 from alih.compare.table import duration, size_of
+from alih.data.batch import length_batches
 from alih.progress import Progress
 from alih.routes.base import Phase, Variant
-from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, look_every
+from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, look_every, scored_units
 from alih.routes.registry import route
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cost import measure
@@ -162,13 +163,10 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
 
     given = efforts.options.rate_for(variant.route) is not None
     tried = 0.0 if given else len(rates) + EXTENSIONS
-    frozen = _frozen_pace(pilot) if shares_frozen else 0.0
-    held_out = _units(bench, "validation")
+    frozen = _frozen_seconds_each(bench, pilot) if shares_frozen else 0.0
+    held_out = len(bench.parts["validation"].encoded)
     searches = [search(size) for size in efforts.searches(variant, sizes)]
-    runs = [
-        run(size, efforts.epochs(variant, size)) + frozen * (_units(bench, "train", order[:size]) + held_out)
-        for size in sizes
-    ]
+    runs = [run(size, efforts.epochs(variant, size)) + frozen * (size + held_out) for size in sizes]
     return Forecast(
         variant.label,
         sum(searches),
@@ -186,35 +184,40 @@ class _Pace:
     Args:
         training: seconds a unit trained.
         scoring: seconds a unit scored.
+        look: seconds of a look at the validation split beside scoring it.
         whole: whether units are tokens (or pictures); features have one length.
     """
 
     training: float
     scoring: float
+    look: float
     whole: bool
 
     @classmethod
     def of(cls, pilot: Bench, phase: Phase, rows: NDArray[np.int64]) -> _Pace:
         whole = phase.stage.boundary != FEATURES
+        steps = phase.result.training_seconds[1:] or (0.0,)  # the first epoch warms up
+        trained = _units(pilot, "train", rows, trained=True) if whole else len(rows)
+        training = sum(steps) / len(steps) / trained
         scoring = _scoring_seconds(phase, "validation")
         ends = [epoch["seconds"] for epoch in phase.result.history]
         epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
-        trained = _units(pilot, "train", rows) if whole else len(rows)
-        training = max(epoch - scoring, 0.0) / trained
+        # Beside scoring, a look judges, and may keep the weights.
+        look = max(epoch - sum(steps) / len(steps) - scoring, 0.0) if phase.result.training_seconds else 0.0
         if whole:
-            return cls(training, scoring / _units(pilot, "validation"), whole)
+            return cls(training, scoring / _units(pilot, "validation"), look, whole)
         # Features are scored so fast that it takes more of them to tell how fast.
-        return cls(training, _scoring_seconds(phase, "shifted") / len(pilot.parts["shifted"].encoded), whole)
+        scoring = _scoring_seconds(phase, "shifted") / len(pilot.parts["shifted"].encoded)
+        return cls(training, scoring, look, whole)
 
     def seconds(self, bench: Bench, rows: NDArray[np.int64], epochs: int) -> float:
         """So many epochs on these training rows, with validation."""
         held_out = len(bench.parts["validation"].encoded)
         if not self.whole:
-            return epochs * (self.training * len(rows) + self.scoring * held_out)
+            return epochs * (self.training * len(rows) + self.scoring * held_out + self.look)
         looks = epochs / look_every(held_out, len(rows), epochs)
-        return epochs * self.training * _units(bench, "train", rows) + looks * self.scoring * _units(
-            bench, "validation"
-        )
+        each_look = self.scoring * _units(bench, "validation") + self.look
+        return epochs * self.training * _units(bench, "train", rows, trained=True) + looks * each_look
 
 
 def _scoring_seconds(phase: Phase, name: PartName) -> float:
@@ -225,12 +228,31 @@ def _scoring_seconds(phase: Phase, name: PartName) -> float:
     return time.perf_counter() - start
 
 
-def _frozen_pace(pilot: Bench) -> float:
-    """Seconds a unit that the pass through the frozen part takes."""
-    return pilot.frozen_seconds(0) / _units(pilot, "validation")
+def _frozen_seconds_each(bench: Bench, pilot: Bench) -> float:
+    """Seconds an example that the pass through the frozen part takes; over all parts, as `Bench.frozen_seconds`."""
+
+    def examples(of: Bench) -> int:
+        return sum(len(part.encoded) for part in of.parts.values())
+
+    def units(of: Bench) -> float:
+        return sum(_units(of, name) for name in of.parts)
+
+    each = pilot.frozen_seconds(0) / len(pilot.parts["validation"].encoded)
+    return each * examples(pilot) / units(pilot) * units(bench) / examples(bench)
 
 
-def _units(bench: Bench, name: PartName, rows: NDArray[np.int64] | None = None) -> float:
-    """What the time of a pass grows with: tokens of texts, numbers of pictures."""
-    lengths = bench.parts[name].encoded.lengths
-    return float((lengths if rows is None else lengths[rows]).sum())
+def _units(bench: Bench, name: PartName, rows: NDArray[np.int64] | None = None, *, trained: bool = False) -> float:
+    """What the time of a pass grows with; see `scored_units`.
+
+    Args:
+        bench: where the data are.
+        name: of the part.
+        rows: of it; all by default.
+        trained: in shuffled batches of like length, as training takes them; otherwise sorted, as scoring does.
+    """
+    encoded = bench.parts[name].encoded
+    encoded = encoded if rows is None else encoded.select(rows)
+    if not trained:
+        return scored_units(encoded, bench.batch_size)
+    batches = length_batches(encoded.lengths, bench.batch_size, shuffle_seed=bench.seed)
+    return float(sum(len(batch) * encoded.lengths[batch].max() for batch in batches))

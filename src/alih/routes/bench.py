@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from alih.data.batch import Encoded, encode
+from alih.data.batch import Encoded, encode, length_batches
 from alih.data.examples import Dataset, Examples
 from alih.data.shift import KINDS, shifted
 from alih.errors import DataError, ModelError, OptionError
@@ -21,6 +20,7 @@ from alih.evaluate.metrics import higher_is_better, primary, score
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained, load
 from alih.progress import Progress
+from alih.routes.target import Target, last_linear
 from alih.task import Kind, Task
 from alih.training.boundary import (
     FEATURES,
@@ -36,8 +36,8 @@ from alih.training.cache import Cache
 from alih.training.cost import measure
 from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, InputFeed
 from alih.training.loop import FitResult, FitSettings, fit, logits
-from alih.training.memory import out_of_memory_in_words
-from alih.training.precision import Precision
+from alih.training.memory import most_tokens, out_of_memory_in_words
+from alih.training.precision import Precision, device
 from alih.training.probe import probe_by_depth
 
 #: A training step costs about three forward passes: one forward, two backward.
@@ -66,64 +66,6 @@ class Part:
     def select(self, rows: NDArray[np.int64]) -> Part:
         """Some rows, with nothing frozen."""
         return Part(self.examples.select(rows), self.encoded.select(rows), self.labels[rows])
-
-
-@dataclass(frozen=True)
-class Target:
-    """How the numbers of a regression are scaled for training, so that learning rates mean the same on any unit."""
-
-    mean: float = 0.0
-    deviation: float = 1.0
-
-    @classmethod
-    def of(cls, task: Task, labels: NDArray[np.generic], *, centre: bool) -> Target:
-        """Scale by the training labels; `centre` only where the head has a bias to carry the mean."""
-        if task.kind is not Kind.REGRESSION:
-            return cls()
-        values = np.asarray(labels, dtype=np.float64)
-        return cls(float(values.mean()) if centre else 0.0, float(values.std()) or 1.0)
-
-    def scale(self, task: Task, labels: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Labels as the training loop sees them."""
-        if task.kind is not Kind.REGRESSION:
-            return labels
-        return ((np.asarray(labels, dtype=np.float64) - self.mean) / self.deviation).astype(np.float32)
-
-    def unscale(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs in the unit of the labels."""
-        return logits * np.float32(self.deviation) + np.float32(self.mean)
-
-    def fold(self, head: nn.Module) -> None:
-        """Write the scale into the last linear layer, so that the saved model predicts in the unit of the labels."""
-        if (self.mean, self.deviation) == (0.0, 1.0):
-            return
-        last = last_linear(head)
-        with torch.no_grad():
-            last.weight.mul_(self.deviation)
-            if last.bias is not None:
-                last.bias.mul_(self.deviation).add_(self.mean)
-
-    def unfold(self, head: nn.Module) -> None:
-        """Undo `fold`: a head that came with the weights predicts in labels' units, training scales them."""
-        if (self.mean, self.deviation) == (0.0, 1.0):
-            return
-        last = last_linear(head)
-        with torch.no_grad():
-            last.weight.div_(self.deviation)
-            if last.bias is not None:
-                last.bias.sub_(self.mean).div_(self.deviation)
-
-
-def last_linear(head: nn.Module) -> nn.Linear:
-    """The layer that makes the logits.
-
-    Raises:
-        ModelError: the head has no linear layer.
-    """
-    layers = [module for module in head.modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise ModelError("the model's head has no linear layer; Alih cannot train it for regression.")
-    return layers[-1]
 
 
 @dataclass(frozen=True)
@@ -268,12 +210,20 @@ class Bench:
         return probe_by_depth(train.frozen, train.labels, validation.frozen, validation.labels)
 
     def _forward_seconds_each(self) -> float:
-        encoded = self.parts["train"].encoded
-        rows = np.arange(min(len(encoded), 2 * self.batch_size), dtype=np.int64)
-        module, feed = FullModel(self.pretrained.model), InputFeed(encoded, None, batch_size=len(rows), rows=rows)
+        """By a few examples; what they were filled up by is reckoned out."""
+        rows = np.arange(min(len(self.parts["train"].encoded), 2 * self.batch_size), dtype=np.int64)
+        some = self.parts["train"].encoded.select(rows)
+        module, feed = (
+            FullModel(self.pretrained.model),
+            InputFeed(some, None, batch_size=SCORING_BATCH * self.batch_size),
+        )
+        logits(module, feed, self.precision)  # the first pass warms up
         start = time.perf_counter()
         logits(module, feed, self.precision)
-        return (time.perf_counter() - start) / len(rows)
+        taken = time.perf_counter() - start
+        units = sum(scored_units(part.encoded, self.batch_size) for part in self.parts.values())
+        examples = sum(len(part.encoded) for part in self.parts.values())
+        return taken / scored_units(some, self.batch_size) * units / examples
 
     def stage(self, pretrained: Pretrained, trainable_blocks: int, *, adapted: bool = False) -> Stage:
         """Prepare `pretrained` for training its head and top blocks, from frozen outputs where there are some.
@@ -321,6 +271,18 @@ class Bench:
         longest = self.max_length or self.pretrained.max_length
         encoded = encode(self.pretrained.processor, examples, longest, progress=self.progress)
         return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
+
+
+def scored_units(encoded: Encoded, batch_size: int) -> float:
+    """What the time of scoring grows with: tokens, padding included, in the batches that are fed; pictures.
+
+    Args:
+        encoded: the examples.
+        batch_size: examples a step of training.
+    """
+    lengths = encoded.lengths
+    batches = length_batches(lengths, SCORING_BATCH * batch_size, shuffle_seed=None, most_tokens=most_tokens(device()))
+    return float(sum(len(batch) * lengths[batch].max() for batch in batches))
 
 
 def look_every(held_out: int, rows: int, epochs: int) -> int:

@@ -24,7 +24,7 @@ from alih.training.cache import Cache, Draft, Entry, free_bytes
 from alih.training.capture import FEATURES, Boundary, Capture
 from alih.training.identity import Identity
 from alih.training.layout import fast_layout
-from alih.training.memory import most_tokens
+from alih.training.memory import most_tokens, release_free_memory
 from alih.training.modules import FullModel, HeadModel, freeze_below
 from alih.training.precision import Precision, autocast, choose, device
 from alih.training.resume import ResumedModel
@@ -215,6 +215,8 @@ class _Job:
                     self._write(places, boundary, rows, caught[boundary])
                 for depth in depths:
                     means[depth][rows] = caught_means[depth].float().cpu().numpy()
+                del batch, caught, caught_means
+                release_free_memory()
                 advance(len(rows))
             undo.pop_all()
         kept = {boundary: self._keep(boundary, place) for boundary, place in places.items()}

@@ -77,6 +77,7 @@ class FitResult:
         stopped: why training ended before its last epoch, or None if it did not.
         held_out: validation logits (n, outputs), each half of the rows scored by the epoch that the other half chose
             (see `EpochChoice`); None without validation.
+        training_seconds: of each epoch, the seconds that its steps took, without looking at the validation split.
     """
 
     history: tuple[dict[str, Any], ...]
@@ -86,6 +87,7 @@ class FitResult:
     examples_seen: int
     stopped: Literal["patience", "deadline"] | None = None
     held_out: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    training_seconds: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 def fit(
@@ -243,6 +245,7 @@ def _epochs(
 ) -> FitResult:
     settings = run.settings
     history: list[dict[str, Any]] = []
+    training_seconds: list[float] = []
     best_epoch = 1
     choice = None
     if validation is not None:
@@ -250,7 +253,9 @@ def _epochs(
         choice = EpochChoice(task, validation.labels, criterion, groups)
     stopped: Literal["patience", "deadline"] | None = None
     for epoch in range(1, settings.epochs + 1):
+        begun = time.monotonic()
         train_loss, complete = _epoch(run, epoch, task, advance)
+        training_seconds.append(time.monotonic() - begun)
         if not complete:
             stopped = "deadline"
             if any(told["validation_loss"] is not None for told in history):
@@ -277,7 +282,8 @@ def _epochs(
             break
     seconds = time.monotonic() - run.start
     held_out = None if choice is None else choice.held_out
-    return FitResult(tuple(history), best_epoch, seconds, run.steps, run.seen, stopped, held_out)
+    spent = tuple(training_seconds)
+    return FitResult(tuple(history), best_epoch, seconds, run.steps, run.seen, stopped, held_out, spent)
 
 
 def _epoch(run: _Run, epoch: int, task: Task, advance: Advance) -> tuple[float | None, bool]:
