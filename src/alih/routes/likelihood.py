@@ -117,7 +117,8 @@ def few_shot(
     features = training_features(bench, bench.stage(bench.fresh(settings.seed), 0), rows)
     sets = [choose_shots(features, labels, form.shots, form.shots_by, settings.seed)]
     sets += [choose_shots(features, labels, form.shots, "random", settings.seed + n) for n in range(1, _OTHER_SETS + 1)]
-    others = [row for row in search.order if row not in set(np.concatenate(sets).tolist())] or search.order
+    shown = set(np.concatenate(sets).tolist())
+    others = [row for row in search.order if row not in shown] or search.order
     judges = np.asarray(others[:_CHOOSING], dtype=np.int64)
     sample = search.sample(judges)
     best: tuple[tuple[float, float], _Candidate, NDArray[np.float64], str] | None = None
