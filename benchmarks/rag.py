@@ -340,7 +340,9 @@ class _Clock:
 
 
 def arm_library(folder: Path, work: Path) -> dict[str, float]:
-    """Everything from reading to a library on the disk, the model's loading left out on all sides."""
+    """Everything from reading to a library on the disk; loading the model and importing are left out on all sides."""
+    import lancedb  # noqa: F401  # otherwise imported when the library opens its store, inside the clock
+
     from alih.rag.library import Library
 
     library = Library("ingest", work)
