@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alih
+from alih.cli.main import main
 from alih.compare.adapted import Adapted
 from alih.data.read import read
 from alih.errors import AlihError, OptionError
@@ -149,3 +150,16 @@ def test_a_user_s_template_is_the_one_that_is_taken(bench: Bench) -> None:
     assert isinstance(found, likelihood.Prompted)
     assert found.prompt["template"] == template
     assert torch.isfinite(torch.tensor(found.prompt["bias"])).all()
+
+
+def test_a_prompted_model_is_inspected_and_scored_in_16_bits(
+    reviews_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = alih.compare(
+        reviews_csv, model="alih/lm-small", routes="few-shot", shots=2, runs=tmp_path, seeds=1, precision="bf16"
+    )
+    assert "Do not use it" not in str(found), "from disk it is scored in the type that it was judged in"
+    assert main(["inspect", str(found.folder.model)]) == 0
+    shown = capsys.readouterr().out
+    assert "inside a prompt" in shown
+    assert "transfer" not in shown

@@ -43,6 +43,9 @@ def needs_of(pretrained: Pretrained, batch_size: int, length: int | None, memory
         "memory": None if memory is None else _bytes(memory),
         "routes": [],
     }
+    if pretrained.is_prompted:
+        told["unknown"] = "none; this is a language model inside a prompt. Adapt the one that it was made from."
+        return told
     try:
         variants = variants_of(pretrained)
         width = getattr(pretrained.model.config, "hidden_size", None)

@@ -33,7 +33,7 @@ from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
 from alih.training.loop import logits
 from alih.training.memory import out_of_memory_in_words
-from alih.training.precision import device
+from alih.training.precision import Precision, device
 
 #: Hashes of the training inputs, in the run folder.
 FINGERPRINTS = "fingerprints.json"
@@ -114,6 +114,8 @@ class Adapted:
         self.max_length = max_length
         self.folder = folder
         self.progress = progress or Progress()
+        #: Compute type of predictions; None = the device's best.
+        self.precision: Precision | None = None
         self._module = FullModel(pretrained.model)
 
     @classmethod
@@ -168,7 +170,8 @@ class Adapted:
             out_of_memory_in_words("predicting"),
             self.progress.step("predicting", len(encoded), "examples") as advance,
         ):
-            return logits(self._module, InputFeed(encoded, None, batch_size=batch_size), advance=advance)
+            feed = InputFeed(encoded, None, batch_size=batch_size)
+            return logits(self._module, feed, self.precision, advance=advance)
 
     def evaluate(
         self,

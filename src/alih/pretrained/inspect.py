@@ -69,7 +69,7 @@ def describe(
             {"part": "neck", "modules": list(anatomy.neck), "parameters": footprint.neck},
             {"part": "head", "modules": list(anatomy.head), "parameters": footprint.head},
         ],
-        "routes": _routes(footprint),
+        "routes": [] if loaded.is_prompted else _routes(footprint),
     }
 
 
@@ -93,7 +93,8 @@ def render(description: dict[str, Any]) -> str:
     lines += ["", f"  {'part':<10} {'parameters':>14}  modules"]
     for part in _folded(description["anatomy"]):
         lines.append(f"  {part['part']:<10} {part['parameters']:>14,}  {', '.join(part['modules'])}")
-    lines += ["", f"  {'route':<22} {'trains':>14} {'share':>8}"]
+    if description["routes"]:
+        lines += ["", f"  {'route':<22} {'trains':>14} {'share':>8}"]
     for route in _shown(description["routes"]):
         lines.append(f"  {route['route']:<22} {route['trainable']:>14,} {100 * route['share']:>7.3g}%")
     return "\n".join(lines)

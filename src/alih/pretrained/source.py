@@ -20,7 +20,7 @@ from alih.pretrained.hub import fetch
 from alih.pretrained.legacy import load_legacy
 from alih.pretrained.pooled import ENCODERS_OF_PAIRS
 from alih.pretrained.processor import load_image_processor, load_tokenizer, longest_text
-from alih.pretrained.prompted import AlihPromptedConfig
+from alih.pretrained.prompted import AlihPromptedConfig, AlihPromptedForSequenceClassification
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, commit_of, resolve
@@ -64,6 +64,11 @@ class Pretrained:
     licence: str | None = None
     bytes_on_disk: int = 0
     writes: bool = False
+
+    @property
+    def is_prompted(self) -> bool:
+        """A language model inside a prompt: nothing of it trains any more."""
+        return isinstance(self.model, AlihPromptedForSequenceClassification)
 
     def save(self, folder: Path | str) -> None:
         """Write model and processor as a plain Hugging Face folder (safetensors), which the Auto classes open.
