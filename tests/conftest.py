@@ -31,6 +31,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("ALIH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _fp32_on_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is said of the compute type, tests compute in fp32 on every processor, whatever it is fast at.
+
+    What they compare with (closed forms, other libraries, whole models) is fp32; tests of bf16 ask for it by name.
+    """
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny random BERT."""

@@ -37,3 +37,18 @@ def test_searches_grow_and_stay_small(anatomy: Anatomy, sizes: tuple[int, ...]) 
 
 def test_a_head_is_searched_once_on_everything(anatomy: Anatomy) -> None:
     assert efforts(anatomy, 9000).searches(HEAD, (1000, 3000, 9000)) == [9000]
+
+
+def test_a_search_is_judged_once_at_the_end() -> None:
+    assert Efforts.validate_every(100, 33, 3, "search") == 3
+    assert Efforts.validate_every(5000, 33, 10, "search") == 10
+
+
+@pytest.mark.parametrize("held_out", [100, 1_260, 50_000])
+@pytest.mark.parametrize("size", [16, 300, 9_000])
+def test_on_fewer_examples_looking_takes_no_longer_than_training_or_is_done_once(held_out: int, size: int) -> None:
+    epochs = 10
+    looks = epochs // Efforts.validate_every(held_out, size, epochs, "curve")
+    # A training step takes about three passes, a look one; rounding to whole epochs gives at most half as much again.
+    assert looks == 1 or looks * held_out <= 1.5 * 3 * size * epochs
+    assert epochs // Efforts.validate_every(held_out, size, epochs, "full") >= 3

@@ -284,8 +284,10 @@ class Campaign:
         rows = self.order[:size]
         head = self._head or base
 
+        every = self._validate_every(variant, size, epochs, "search")
+
         def value_at(rate: float) -> tuple[float, float]:
-            settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs)
+            settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs, validate_every=every)
             start = time.monotonic()
             try:
                 trial = self.runner.run(
@@ -297,6 +299,11 @@ class Campaign:
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
         return search_learning_rate(grid, value_at, self.budget.deadline)
+
+    def _validate_every(self, variant: Variant, size: int, epochs: int, purpose: Purpose) -> int:
+        """See `Efforts.validate_every`; a head alone is looked at in every epoch, which costs next to nothing."""
+        held_out = len(self.bench.dataset.validation)
+        return self.efforts.validate_every(held_out, size, epochs, purpose) if variant.trainable_blocks else 1
 
     def _deadline(self, variant: Variant) -> float | None:
         """When training has to end; never for a head that is the first to be measured: it is cheap, and one has to be.
@@ -325,7 +332,8 @@ class Campaign:
         if not compulsory and not self.budget.allows(variant, size * epochs):
             self._skip(what, "it would not end within the time limit")
             return
-        settings = replace(contender.settings, seed=seed, epochs=epochs)
+        every = self._validate_every(variant, size, epochs, purpose)
+        settings = replace(contender.settings, seed=seed, epochs=epochs, validate_every=every)
         head = replace(self._head or settings, seed=seed, epochs=self.efforts.head_epochs(size))
         try:
             outcome = self.runner.run(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alih.compare.options import Options
+from alih.compare.trial import Purpose
 from alih.pretrained.anatomy import Anatomy
 from alih.routes.base import Variant
+from alih.routes.bench import LEAST_LOOKS, look_every
 from alih.routes.registry import route
 
 #: Share of the full training that a run of the search takes, on at most so many examples.
@@ -35,6 +37,23 @@ class Efforts:
         if self.options.epochs is not None and variant.trainable_blocks:
             return max(1, round(self.options.epochs * share))
         return route(variant.route).effort(self.anatomy).epochs(size, self.options.batch_size, share)
+
+    @staticmethod
+    def validate_every(held_out: int, size: int, epochs: int, purpose: Purpose) -> int:
+        """Epochs between two looks at the validation split, where blocks train.
+
+        A search compares rates at the end of their schedules: one look. What may be handed over is looked at three
+        times in any case, so that it is not left overfitted; on fewer examples, no longer than it trains.
+
+        Args:
+            held_out: validation examples.
+            size: training examples.
+            epochs: of the training.
+            purpose: of the trial.
+        """
+        if purpose == "search":
+            return epochs
+        return look_every(held_out, size, epochs, LEAST_LOOKS if purpose == "full" else 1)
 
     def head_epochs(self, size: int) -> int:
         """Epochs of the head that is trained before the blocks."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from alih.compare.effort import Efforts
 from alih.compare.table import duration, size_of
+from alih.compare.trial import Purpose
 from alih.data.batch import length_batches
 from alih.progress import Progress
 from alih.routes.base import Phase, Variant
-from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, look_every, scored_units
+from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, scored_units
 from alih.routes.registry import route
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cost import measure
@@ -154,22 +155,27 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
             # Scored without gradients, but with more examples at once, which can take more memory than training.
             route(variant.route).adapt(pilot, variant, once, longest, head_settings=once).stage.logits("shifted")
     order = np.arange(efforts.examples, dtype=np.int64)
+    held_out = len(bench.parts["validation"].encoded)
 
-    def run(size: int, epochs: int) -> float:
+    def run(size: int, epochs: int, purpose: Purpose) -> float:
         """One run on so many rows: a head that is trained first, and what trains last."""
-        each = [*([efforts.head_epochs(size)] * (len(paces) - 1)), epochs]
-        return overhead + sum(pace.seconds(bench, order[:size], n) for pace, n in zip(paces, each, strict=True))
+        looks = epochs / efforts.validate_every(held_out, size, epochs, purpose)
+        each = [*([(efforts.head_epochs(size), 0.0)] * (len(paces) - 1)), (epochs, looks)]
+        return overhead + sum(pace.seconds(bench, order[:size], *n) for pace, n in zip(paces, each, strict=True))
 
     def search(size: int) -> float:
         _, share = efforts.search(variant, size)
-        return tried * run(size, efforts.epochs(variant, size, share))
+        return tried * run(size, efforts.epochs(variant, size, share), "search")
 
     given = efforts.options.rate_for(variant.route) is not None
     tried = 0.0 if given else len(rates) + EXTENSIONS
     frozen = _frozen_seconds_each(bench, pilot) if shares_frozen else 0.0
-    held_out = len(bench.parts["validation"].encoded)
     searches = [search(size) for size in efforts.searches(variant, sizes)]
-    runs = [run(size, efforts.epochs(variant, size)) + frozen * (size + held_out) for size in sizes]
+    purposes: list[Purpose] = ["full" if size == sizes[-1] else "curve" for size in sizes]
+    runs = [
+        run(size, efforts.epochs(variant, size), purpose) + frozen * (size + held_out)
+        for size, purpose in zip(sizes, purposes, strict=True)
+    ]
     return Forecast(
         variant.label,
         sum(searches),
@@ -213,12 +219,11 @@ class _Pace:
         scoring = _scoring_seconds(phase, "shifted") / len(pilot.parts["shifted"].encoded)
         return cls(training, scoring, look, whole)
 
-    def seconds(self, bench: Bench, rows: NDArray[np.int64], epochs: int) -> float:
-        """So many epochs on these training rows, with validation."""
+    def seconds(self, bench: Bench, rows: NDArray[np.int64], epochs: int, looks: float) -> float:
+        """So many epochs on these training rows, with so many looks at validation; features are looked at in each."""
         held_out = len(bench.parts["validation"].encoded)
         if not self.whole:
             return epochs * (self.training * len(rows) + self.scoring * held_out + self.look)
-        looks = epochs / look_every(held_out, len(rows), epochs)
         each_look = self.scoring * _units(bench, "validation") + self.look
         return epochs * self.training * _units(bench, "train", rows, trained=True) + looks * each_look
 

@@ -44,8 +44,8 @@ from alih.training.probe import probe_by_depth
 _PASSES_A_STEP = 3
 #: Examples are scored in batches so many times as large as those of training: no gradients are kept.
 SCORING_BATCH = 4
-#: Looks at the validation split that are made in any case.
-_LEAST_LOOKS = 3
+#: Looks at the validation split that are made in any case, where a model trains that may be handed over.
+LEAST_LOOKS = 3
 
 #: "train", "validation", "shifted" (a copy of the validation split with all shifts at once), one of `KINDS` (a copy
 #: with that shift alone, of the first `SHIFTED_ALONE` rows), or the name of another set that the user gave.
@@ -285,16 +285,17 @@ def scored_units(encoded: Encoded, batch_size: int) -> float:
     return float(sum(len(batch) * lengths[batch].max() for batch in batches))
 
 
-def look_every(held_out: int, rows: int, epochs: int) -> int:
+def look_every(held_out: int, rows: int, epochs: int, least: int = LEAST_LOOKS) -> int:
     """Epochs between two looks at the validation split, so that looking takes no longer than training.
 
     Args:
         held_out: validation examples.
         rows: training examples.
-        epochs: of the training; three looks are made in any case, where there are three epochs.
+        epochs: of the training.
+        least: looks that are made in any case, where there are as many epochs.
     """
     every = round(held_out / (_PASSES_A_STEP * rows))
-    return max(1, min(every, epochs // _LEAST_LOOKS))
+    return max(1, min(every, epochs // least))
 
 
 @dataclass
@@ -349,7 +350,8 @@ class Stage:
         if isinstance(self.module, HeadModel):
             return settings
         held_out = len(self.bench.parts["validation"].encoded)
-        return replace(settings, validate_every=look_every(held_out, rows, settings.epochs))
+        every = max(settings.validate_every, look_every(held_out, rows, settings.epochs))
+        return replace(settings, validate_every=every)
 
     def _badness(self, found: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
         bench = self.bench
