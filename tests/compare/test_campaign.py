@@ -182,8 +182,11 @@ def test_a_rate_that_two_searches_found_is_not_searched_again(
 ) -> None:
     sizes: list[int] = []
 
-    def search(_self: Campaign, variant: Variant, _base: object, _grid: object, size: int) -> SearchResult:
+    def search(
+        _self: Campaign, variant: Variant, _base: object, _grid: object, size: int, before: SearchResult | None = None
+    ) -> SearchResult:
         if variant.trainable_blocks:
+            assert (before is None) == (not sizes)  # the later ones start from what was found
             sizes.append(size)
         return SearchResult(rates[max(len(sizes) - 1, 0)], {}, 0.0, True)
 

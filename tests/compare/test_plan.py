@@ -39,7 +39,7 @@ def test_what_is_far_behind_and_rises_slowly_stops() -> None:
 def test_what_is_behind_but_rises_fast_goes_on() -> None:
     flat = standing("transfer", 0, {100: 0.80, 300: 0.82, 900: 0.83})
     steep = standing("finetune", 1, {100: 0.55, 300: 0.78})
-    assert stopped(flat, steep) == {}
+    assert "finetune" not in stopped(flat, steep)
 
 
 def test_a_dearer_variant_that_can_only_equal_a_cheaper_one_stops_unless_the_best_is_wanted() -> None:
@@ -74,7 +74,8 @@ def test_nothing_goes_on_against_a_cheaper_one_that_is_right_about_everything(pr
     assert (stop.label, stop.rival) == ("finetune", "transfer")
     assert "right about every validation example" in str(stop)
     # On a part of the examples only, it may get worse with more.
-    assert stopped(standing("transfer", 0, {100: 0.95, 300: 1.0}), dear, prefer=prefer) == {}
+    part = stops(TWO, "accuracy", [standing("transfer", 0, {100: 0.95, 300: 1.0}), dear], LABELS, 900, prefer=prefer)
+    assert not any(stop.perfect for stop in part)
 
 
 def test_the_last_one_never_stops() -> None:

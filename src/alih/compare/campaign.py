@@ -23,7 +23,7 @@ from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
 from alih.compare.remaining import Remaining
 from alih.compare.runner import Runner
-from alih.compare.search import SearchResult, search_learning_rate
+from alih.compare.search import SearchResult, search_again, search_learning_rate
 from alih.compare.state import Kept
 from alih.compare.table import duration
 from alih.compare.trial import Purpose, Trial
@@ -204,8 +204,8 @@ class Campaign:
     def _settle(self, contender: Contender, size: int) -> None:
         """Find the learning rate for training on `size` examples, unless one was found on as many as a search takes.
 
-        The first search is made on as few examples as the first trial: it has to serve only those who go on. Once two
-        have found the same rate, the adaptive plan searches no further.
+        The first search is made on as few examples as the first trial: it has to serve only those who go on. The
+        adaptive plan searches again near what was found, and once two searches have found the same rate, no further.
         """
         variant = contender.variant
         if contender.rate_is_settled and self.options.plan == "adaptive":
@@ -241,7 +241,8 @@ class Campaign:
         if given is not None or not grid:  # what trains nothing has no rate to search
             contender.settings, contender.searched_on = base, len(self.order)
         else:
-            search = self._search(variant, base, grid, size)
+            before = contender.search if self.options.plan == "adaptive" else None
+            search = self._search(variant, base, grid, size, before)
             contender.settings = replace(base, learning_rate=search.learning_rate)
             contender.search, contender.searched_on = search, size
             contender.rates.append(search.learning_rate)
@@ -278,7 +279,15 @@ class Campaign:
             self._head, self._head_seconds = replace(base, learning_rate=found.learning_rate), found.seconds
         return self._head
 
-    def _search(self, variant: Variant, base: FitSettings, grid: tuple[float, ...], size: int) -> SearchResult:
+    def _search(
+        self,
+        variant: Variant,
+        base: FitSettings,
+        grid: tuple[float, ...],
+        size: int,
+        before: SearchResult | None = None,
+    ) -> SearchResult:
+        """Search the whole grid, or, where there was a search on fewer examples `before`, near what that found."""
         _, share = self.efforts.search(variant, size)
         epochs = self.efforts.epochs(variant, size, share)
         rows = self.order[:size]
@@ -298,6 +307,8 @@ class Campaign:
             self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
+        if before is not None:
+            return search_again(before, value_at, self.budget.deadline)
         return search_learning_rate(grid, value_at, self.budget.deadline)
 
     def _validate_every(self, variant: Variant, size: int, epochs: int, purpose: Purpose) -> int:

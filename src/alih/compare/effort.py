@@ -16,6 +16,8 @@ SEARCH_SHARE = 0.34
 SEARCH_EXAMPLES = 600
 #: A rate is searched again on this many times the examples.
 WORTH_ANOTHER = 2
+#: A search goes on past an end of its grid this often, on average.
+_EXTENSIONS = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,18 @@ class Efforts:
             if self.is_due(variant, size, found[-1] if found else 0):
                 found.append(self.search(variant, size)[0])
         return found
+
+    def runs_of_search(self, variant: Variant, *, again: bool) -> float:
+        """How many rates a search tries on average; none where the rate is given, or nothing trains.
+
+        Args:
+            variant: what trains.
+            again: whether it was searched on fewer examples before; see `alih.compare.search.search_again`.
+        """
+        rates = route(variant.route).learning_rates(self.anatomy)
+        if not rates or self.options.rate_for(variant.route) is not None:
+            return 0.0
+        return (2 if again and self.options.plan == "adaptive" else len(rates)) + _EXTENSIONS
 
     def is_due(self, variant: Variant, size: int, searched_on: int) -> bool:
         """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`."""

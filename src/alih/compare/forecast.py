@@ -31,8 +31,6 @@ _REPEATS = 16
 #: What a whole run holds at most, over what a few batches do: freed pieces that fit nothing. In benchmarks/forecast.py
 #: it was 1.01 to 1.19 over 18 cases, 1.08 in the middle.
 _GROWTH = 1.08
-#: A search goes on past an end of its grid this often, on average.
-EXTENSIONS = 0.5
 
 
 @dataclass(frozen=True)
@@ -163,14 +161,13 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
         each = [*([(efforts.head_epochs(size), 0.0)] * (len(paces) - 1)), (epochs, looks)]
         return overhead + sum(pace.seconds(bench, order[:size], *n) for pace, n in zip(paces, each, strict=True))
 
-    def search(size: int) -> float:
+    def search(size: int, again: bool) -> float:
         _, share = efforts.search(variant, size)
-        return tried * run(size, efforts.epochs(variant, size, share), "search")
+        runs = efforts.runs_of_search(variant, again=again)
+        return runs * run(size, efforts.epochs(variant, size, share), "search")
 
-    given = efforts.options.rate_for(variant.route) is not None
-    tried = 0.0 if given else len(rates) + EXTENSIONS
     frozen = _frozen_seconds_each(bench, pilot) if shares_frozen else 0.0
-    searches = [search(size) for size in efforts.searches(variant, sizes)]
+    searches = [search(size, number > 0) for number, size in enumerate(efforts.searches(variant, sizes))]
     purposes: list[Purpose] = ["full" if size == sizes[-1] else "curve" for size in sizes]
     runs = [
         run(size, efforts.epochs(variant, size), purpose) + frozen * (size + held_out)

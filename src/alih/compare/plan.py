@@ -25,10 +25,10 @@ from alih.task import Task
 
 #: A variant goes on while it has at least this chance of being chosen: by its learning curve, or, after one size, by
 #: what curves are like in general.
-_CHANCE, _CHANCE_AFTER_ONE = 0.05, 0.01
-#: A dearer variant goes on, and further seeds run, where that can be expected to bring at least a quarter of a point;
-#: for metrics without points, this many standard errors.
-_WORTH_POINTS, _WORTH_ERRORS = 0.0025, 0.1
+_CHANCE, _CHANCE_AFTER_ONE = 0.1, 0.05
+#: A dearer variant goes on, and further seeds run, where that can be expected to bring at least half a point; for
+#: metrics without points, this many standard errors.
+_WORTH_POINTS, _WORTH_ERRORS = 0.005, 0.2
 #: Standard errors of a difference that two variants have to be apart to be told apart, at 95 %.
 _APART = 1.96
 #: Seeds run where the choice changes in this share of draws at least; draws.

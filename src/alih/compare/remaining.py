@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
 from alih.compare.effort import Efforts
-from alih.compare.forecast import EXTENSIONS, Forecast
+from alih.compare.forecast import Forecast
 from alih.routes.base import Variant
-from alih.routes.registry import route
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,9 @@ class Remaining:
 
     def _search_passes(self, contender: Contender) -> float:
         variant, efforts = contender.variant, self.efforts
-        if efforts.options.rate_for(variant.route) is not None:
-            return 0.0
-        rates = route(variant.route).learning_rates(efforts.anatomy)
-        due = [size for size in efforts.searches(variant, self.sizes) if size > contender.searched_on]
-        each = [size * efforts.epochs(variant, size, efforts.search(variant, size)[1]) for size in due]
-        return (len(rates) + EXTENSIONS) * sum(each) if rates else 0.0
+        found = 0.0
+        for number, size in enumerate(efforts.searches(variant, self.sizes)):
+            if size > contender.searched_on:
+                runs = efforts.runs_of_search(variant, again=number > 0)
+                found += runs * size * efforts.epochs(variant, size, efforts.search(variant, size)[1])
+        return found

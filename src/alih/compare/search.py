@@ -68,6 +68,46 @@ def search_learning_rate(
     return SearchResult(best, values, taken, complete)
 
 
+def search_again(
+    before: SearchResult, value_at: Callable[[float], tuple[float, float]], deadline: float | None = None
+) -> SearchResult:
+    """See whether the rate that a search on fewer examples found is the best one on more of them, too.
+
+    It is tried beside the better one of its neighbours; where that wins, the search goes on in that direction. More
+    examples move the best rate by a step of the grid at most times, so two runs tell what a new search would take four
+    for.
+
+    Args:
+        before: the search on fewer examples.
+        value_at: as for `search_learning_rate`.
+        deadline: `time.monotonic()` after which no further rate is tried.
+    """
+    rate = before.learning_rate
+    neighbour = _neighbour(before)
+    taken = 0.0
+    values: dict[float, float] = {}
+    complete = True
+    for tried in (rate, *(neighbour * (neighbour / rate) ** power for power in range(1 + _EXTENSIONS))):
+        if values and deadline is not None and time.monotonic() > deadline:
+            complete = False
+            break
+        value, seconds = value_at(tried)
+        taken += seconds
+        values[tried] = value if math.isfinite(value) else math.inf
+        if min(values, key=lambda one: (values[one], one)) != tried and len(values) > 1:
+            break
+    best = min(values, key=lambda one: (values[one], one))
+    return SearchResult(best, values, taken, complete)
+
+
+def _neighbour(before: SearchResult) -> float:
+    """Of the rates next to the one that won, the better one; below it, where there was no other."""
+    rates = sorted(before.values)
+    place = rates.index(before.learning_rate)
+    beside = [*rates[max(place - 1, 0) : place], *rates[place + 1 : place + 2]]
+    return min(beside, key=lambda rate: (before.values[rate], rate), default=before.learning_rate / _FACTOR)
+
+
 def _beyond(values: dict[float, float]) -> float | None:
     """The next rate outside the range tried, where the best one lies at its end."""
     best = min(values, key=lambda rate: (values[rate], rate))
