@@ -1,6 +1,7 @@
 """Every route on public datasets: what each reaches, what each costs, what Alih recommends.
 
-    python benchmarks/real.py [--only smsa] [--max-time 10m]
+    python benchmarks/real.py [--only smsa] [--max-time 10m] [--routes all --plan full --max-examples 1000]
+        [--max-validation 300] [--costs] [--output benchmarks/results/smsa.json]
 
 Reads ../shared/data (or ALIH_SHARED_DATA). Each dataset is one `alih.compare`.
 """
@@ -15,13 +16,17 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from machine import machine
+
+if TYPE_CHECKING:
+    from alih.data.examples import Dataset
 
 SHARED = Path(os.environ.get("ALIH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -116,24 +121,48 @@ def main() -> None:
     parser.add_argument("--only", choices=DATASETS, action="append")
     parser.add_argument("--max-time", default="3m", help="of each comparison (default: 3m)")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--routes", help="comma-separated, or all (default: those of `alih compare`)")
+    parser.add_argument("--plan", choices=("adaptive", "full"), default="adaptive")
+    parser.add_argument("--max-examples", type=int, help="training examples at most (default: the dataset's)")
+    parser.add_argument("--max-validation", type=int, help="validation examples at most (default: the whole split)")
+    parser.add_argument("--costs", action="store_true", help="print memory, bytes, tokens and merging, too")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "real.json")
     arguments = parser.parse_args()
     import alih
+    from alih.routes.registry import ROUTES
+    from alih.training.precision import choose
 
+    asked: dict[str, Any] = {"max_time": arguments.max_time, "seeds": arguments.seeds, "plan": arguments.plan}
+    if arguments.routes:
+        asked["routes"] = ",".join(ROUTES) if arguments.routes == "all" else arguments.routes
     results = json.loads(arguments.output.read_text())["results"] if arguments.output.exists() else {}
     for name in arguments.only or DATASETS:
         with tempfile.TemporaryDirectory() as work:
             options = DATASETS[name](Path(work))
-            data = options.pop("data")
-            comparison = alih.compare(
-                data, name=name, max_time=arguments.max_time, seeds=arguments.seeds, runs=f"{work}/runs", **options
-            )
+            if arguments.max_examples:
+                options["max_examples"] = arguments.max_examples
+            reading = {key: options.pop(key) for key in ("data", "label", "group", "max_examples") if key in options}
+            dataset = judged_on(alih.read(**reading), arguments.max_validation)
+            comparison = alih.compare(dataset, name=name, runs=f"{work}/runs", **asked, **options)
             print(f"\n## {name}: {(DATASETS[name].__doc__ or '').strip()}\n\n{comparison}", flush=True)
             results[name] = comparison.report
         arguments.output.parent.mkdir(exist_ok=True)
-        report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "results": results}
+        command = " ".join(["python", *sys.argv])
+        report = {"machine": machine(), "precision": choose(), "command": command, "results": results}
         arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print("\n" + summary(results))
+    if arguments.costs:
+        print("\n" + costs(results))
+
+
+def judged_on(dataset: Dataset, most: int | None) -> Dataset:
+    """The dataset with at most so many validation examples: a seeded choice, with every class in proportion."""
+    from alih.data.split import subsample
+
+    if most is None:
+        return dataset
+    chosen = subsample(dataset.validation.known_labels, most, seed=0)
+    return replace(dataset, validation=dataset.validation.select(chosen))
 
 
 def summary(results: dict[str, Any]) -> str:
@@ -151,6 +180,29 @@ def summary(results: dict[str, Any]) -> str:
                 f"{record['shifted']:.3f} | {record['overfitting']['gap']:+.3f} | "
                 f"{record['search_seconds']:.0f} + {record['seconds']:.0f} | {tested} |"
             )
+    return "\n".join(lines)
+
+
+def costs(results: dict[str, Any]) -> str:
+    """One row a dataset and variant: memory, bytes, what a prediction takes, and what merging adapters changed."""
+    heads = ["dataset", "variant", "seeds", "peak memory, MB", "bytes that changed, MB", "merged model on disk, MB"]
+    heads += ["one prediction, ms", "tokens it reads", "before → after the merge", "a logit changed by, at most"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|" + "---:|" * (len(heads) - 2)]
+    for name, report in results.items():
+        metric = report["decision"]["metric"]
+        for record in report["table"]:
+            merged = record["merged"]
+            cells = [
+                f"{len(record['seeds'])}",
+                f"{record['peak_memory_bytes'] / 1e6:,.0f}",
+                f"{record['disk_bytes'] / 1e6:.2f}",
+                f"{merged['model_bytes'] / 1e6:.1f}" if merged else "–",
+                f"{record['latency_ms']:.1f}" if record["latency_ms"] else "–",
+                f"{record['tokens']:.0f}" if record["tokens"] else "–",
+                f"{merged['before'][metric]:.3f} → {merged['metrics'][metric]:.3f}" if merged else "–",
+                f"{merged['largest_difference']:.1e}" if merged else "–",
+            ]
+            lines.append(f"| {name} | {record['label']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
