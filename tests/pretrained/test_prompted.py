@@ -10,11 +10,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 
 from alih.errors import ModelError
 from alih.pretrained.families import anatomy_of, head_modules
-from alih.pretrained.prompted import AlihPromptedConfig, AlihPromptedForSequenceClassification, LabelTree
+from alih.pretrained.prompted import (
+    AlihPromptedConfig,
+    AlihPromptedForSequenceClassification,
+    LabelTree,
+    cut_longest,
+)
 from alih.pretrained.registration import register_all
 
 PREFIX, SUFFIX = [1, 5, 6, 7, 8], [11, 12]
@@ -99,6 +107,53 @@ def test_scores_are_the_likelihoods_of_the_labels(
     with torch.no_grad():
         assert torch.equal(opened.eval()(IDS, MASK).logits, scores)
     assert opened.config.id2label == dict(enumerate("abcde"))
+
+
+#: Right-padded pairs: a start token, the first text, 2 between, the second text, an end token; one text may be empty.
+PAIR_IDS = torch.tensor([[1, 20, 21, 22, 2, 30, 31, 3], [1, 2, 33, 3, 0, 0, 0, 0], [1, 41, 2, 3, 0, 0, 0, 0]])
+PAIR_MASK = torch.tensor([[1] * 8, [1] * 4 + [0] * 4, [1] * 4 + [0] * 4])
+FIRST, SECOND = [[20, 21, 22], [], [41]], [[30, 31], [33], []]
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "bloom"])
+@pytest.mark.parametrize("pair_first", [False, True])
+def test_each_text_of_a_pair_stands_in_its_own_place(kind: str, pair_first: bool, tmp_path: Path) -> None:
+    model, middle = language_model(kind), [13, 14]
+    told = {"leading": 1, "trailing": 1, "between_ids": [2], "middle_ids": middle, "pair_first": pair_first}
+    found = prompted(model, **told)
+    found.choose_pass(PAIR_IDS, PAIR_MASK)
+    wanted = []
+    with torch.no_grad():
+        for first, second in zip(FIRST, SECOND, strict=True):
+            both = second + middle + first if pair_first else first + middle + second
+            prompt = PREFIX + both + SUFFIX
+            scores = []
+            for label, bias in zip(LABELS, BIAS, strict=True):
+                after = model(input_ids=torch.tensor([prompt + label])).logits[0].double().log_softmax(dim=-1)
+                scores.append(bias + sum(float(after[len(prompt) + n - 1, token]) for n, token in enumerate(label)))
+            wanted.append(scores)
+        scores = found(PAIR_IDS, PAIR_MASK).logits
+    torch.testing.assert_close(scores, torch.tensor(wanted), atol=2e-4, rtol=1e-4)
+    assert found.config.longest == 1 + 40 + 1 + 1
+    if found.config.as_tree:
+        assert found.tokens(8) == len(PREFIX) + 5 + 2 + len(SUFFIX) + len(found._tree.tokens)
+    found.save_pretrained(tmp_path)
+    opened = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        assert torch.equal(opened(PAIR_IDS, PAIR_MASK).logits, scores)
+        with pytest.raises(ModelError, match="pairs of texts"):
+            opened(IDS, MASK)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 40))
+@settings(deadline=None)
+def test_pairs_are_cut_as_tokenizers_cut_them(first: int, second: int, room: int) -> None:
+    tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.enable_truncation(room, strategy="longest_first")
+    ids = tokenizer.encode("a " * first, "b " * second).ids
+    found = cut_longest([0] * first, [1] * second, room)
+    assert found[0] + found[1] == ids
 
 
 def test_long_texts_lose_their_end() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alih.errors import DataError, OptionError
-from alih.generate.prompt import CHAT_TEMPLATE, TEXT_TEMPLATES
+from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, PAIR_TEMPLATES, TEXT_TEMPLATES
+from alih.pretrained.pairs import set_apart
 from alih.pretrained.source import load
 from alih.routes.label_prompt import LEAST_ROOM, PromptMaker
 
@@ -51,6 +52,50 @@ def test_a_chat_template_makes_turns_of_examples_and_names_the_classes_once(toke
 @pytest.mark.parametrize("template", TEXT_TEMPLATES)
 def test_every_template_of_ours_can_be_used(tokenizer: Any, template: str) -> None:
     assert PromptMaker(tokenizer, ["a", "b"], 512).make(template, [("x", 0)]) is not None
+
+
+@pytest.fixture(scope="module")
+def of_pairs() -> Any:
+    tokenizer = load("alih/lm-small").processor
+    set_apart(tokenizer)
+    return tokenizer
+
+
+@pytest.mark.parametrize("template", [CHAT_PAIR_TEMPLATE, *PAIR_TEMPLATES])
+def test_every_template_of_ours_for_pairs_can_be_used(of_pairs: Any, template: str) -> None:
+    maker = PromptMaker(of_pairs, ["a", "b"], 512, pair=True)
+    assert template in maker.templates
+    made = maker.make(template, [(("x", "y"), 0)])
+    assert made is not None
+    assert made.between_ids == [of_pairs.eos_token_id]
+
+
+@pytest.mark.parametrize("pair_first", [False, True])
+def test_a_pair_s_prompt_is_the_template_filled_in(of_pairs: Any, pair_first: bool) -> None:
+    template = "P: {{ text }}\nH: {{ pair }}\nR: {{ label }}"
+    if pair_first:
+        template = "H: {{ pair }}\nP: {{ text }}\nR: {{ label }}"
+    made = PromptMaker(of_pairs, ["yes", "no"], 512, pair=True).make(template, [(("It rains.", "It is wet."), 0)])
+    assert made is not None
+    assert made.pair_first is pair_first
+    texts = [of_pairs(text, add_special_tokens=False)["input_ids"] for text in ("Sun.", "Rain.")]
+    first, second = reversed(texts) if pair_first else texts
+    found = written(of_pairs, made.prefix_ids, first, made.middle_ids, second, made.suffix_ids, made.label_ids[1])
+    lines = ["P: It rains.\nH: It is wet.", "P: Sun.\nH: Rain."]
+    if pair_first:
+        lines = ["H: It is wet.\nP: It rains.", "H: Rain.\nP: Sun."]
+    assert found.strip() == f"{lines[0]}\nR: yes\n\n{lines[1]}\nR: no"
+    taken = sum(map(len, (made.prefix_ids, made.middle_ids, made.suffix_ids))) + max(map(len, made.label_ids))
+    assert made.room == 512 - taken
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{ text }} {{ label }} {{ pair }}", "{{ text }} {{ pair }} {{ pair }} {{ label }}", "{{ text }} {{ label }}"],
+)
+def test_a_template_without_places_for_both_texts_is_refused(of_pairs: Any, template: str) -> None:
+    with pytest.raises(OptionError, match=r"\{\{ text \}\} and \{\{ pair \}\} once each"):
+        PromptMaker(of_pairs, ["a", "b"], 512, pair=True).make(template)
 
 
 names = st.lists(st.text("abc ", min_size=1, max_size=5).filter(lambda name: name.strip() == name), min_size=2)

@@ -116,7 +116,12 @@ def test_what_cannot_be_prompted_says_why(bench: Bench) -> None:
     task = bench.task
     several = replace(pretrained, task=replace(task, kind=Kind.MULTI))
     assert "one of several classes" in str(likelihood.unsuited(several, PromptForm()))
-    assert "pairs" in str(likelihood.unsuited(replace(pretrained, task=replace(task, pair=True)), PromptForm()))
+    together = replace(pretrained, task=replace(task, pair=True))
+    assert "one behind the other" in str(likelihood.unsuited(together, PromptForm()))
+    with pytest.raises(OptionError, match="both texts of a pair"):
+        likelihood.unsuited(together, PromptForm(template="{{ text }} {{ label }}"))
+    with pytest.raises(OptionError, match="single texts"):
+        likelihood.unsuited(pretrained, PromptForm(template="{{ text }} {{ pair }} {{ label }}"))
     many = tuple(f"a class with a rather long name, number {n}" for n in range(400))
     crowded = replace(pretrained, task=replace(task, classes=many))
     assert "leave no room" in str(

@@ -17,10 +17,11 @@ LABEL: Final = "label"
 #: arXiv 2103.00020, section 3.1.4).
 LABEL_TEMPLATES: Final = ("{{ label }}", "This text is about {{ label }}.", "{{ label }}: a message of this kind")
 
-#: What a template for a language model may use beside it: the text, all class names, and whether this is the first
-#: example of the prompt.
+#: What a template for a language model may use beside it: the text (the first one of a pair), the second one of a pair,
+#: all class names, and whether this is the first example of the prompt.
 TEXT: Final = "text"
-NAMES: Final = (LABEL, TEXT, "classes", "first")
+PAIR: Final = "pair"
+NAMES: Final = (LABEL, TEXT, PAIR, "classes", "first")
 #: Templates in which a language model reads a text and continues with a label: two plain ones, one in Indonesian, and
 #: one that names the classes first.
 TEXT_TEMPLATES: Final = (
@@ -30,11 +31,25 @@ TEXT_TEMPLATES: Final = (
     "{% if first %}Choose one of these: {{ classes | join(', ') }}.\n\n{% endif %}"
     "Text: {{ text }}\nAnswer: {{ label }}",
 )
+#: The same for pairs: premise and hypothesis, question and answer, two texts of any kind.
+PAIR_TEMPLATES: Final = (
+    "First text: {{ text }}\nSecond text: {{ pair }}\nTogether: {{ label }}",
+    "Premise: {{ text }}\nHypothesis: {{ pair }}\nRelation: {{ label }}",
+    "Question: {{ text }}\nAnswer: {{ pair }}\nThe answer is: {{ label }}",
+    "Teks 1: {{ text }}\nTeks 2: {{ pair }}\nHubungan: {{ label }}",
+    "{% if first %}Choose one of these: {{ classes | join(', ') }}.\n\n{% endif %}"
+    "Text 1: {{ text }}\nText 2: {{ pair }}\nAnswer: {{ label }}",
+)
 #: For models with a chat template: the user's turn; the assistant's is the label.
 CHAT_TEMPLATE: Final = (
     "{% if first %}Which of these fits the text best: {{ classes | join(', ') }}? Answer with one of them, and nothing "
     "else.\n\n{% endif %}"
     "{{ text }}"
+)
+CHAT_PAIR_TEMPLATE: Final = (
+    "{% if first %}Which of these fits the two texts best: {{ classes | join(', ') }}? Answer with one of them, and "
+    "nothing else.\n\n{% endif %}"
+    "Text 1: {{ text }}\nText 2: {{ pair }}"
 )
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

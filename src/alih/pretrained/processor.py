@@ -93,7 +93,7 @@ def longest_text(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, f
     """
     limits = [tokenizer.model_max_length, folder.max_tokens]
     if isinstance(config, AlihPromptedConfig):
-        limits.append(config.leading + config.room + config.trailing)
+        limits.append(config.longest)
     inner = encoder_config(config)
     positions = getattr(inner, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:

@@ -6,6 +6,8 @@ et al. 2020, arXiv 2005.14165, section 2.4); the bias calibrates (see `alih.rout
 Labels of several tokens share their first ones. All their beginnings form a tree, which is run as one sequence behind
 the text: each token sees the prompt and its own beginning, nothing else, so one pass scores every class.
 
+A pair of texts, which the tokenizer sets apart, is taken apart again: each has its place in the prompt.
+
 Shapes: b texts, s tokens, p tokens of the prefix, n tokens of the tree, v vocabulary, c classes.
 """
 
@@ -40,10 +42,14 @@ class AlihPromptedConfig(PreTrainedConfig):
         bias: of each class, what is added to its log-likelihood; empty for zeros.
         leading: special tokens that the tokenizer puts before a text; they are taken off, the prefix has its own.
         trailing: those that it puts after a text.
-        room: most tokens of a text; longer ones lose their end.
+        room: most tokens of a text, or of both of a pair together; longer ones lose their end, of a pair the longer one
+            first.
         as_tree: whether this architecture runs labels as one tree; otherwise one after another.
         template: what the prompt was made from (Jinja).
         examples: how many examples the prefix shows.
+        between_ids: special tokens that the tokenizer puts between the texts of a pair; none where texts are single.
+        middle_ids: tokens of the prompt between the texts of a pair.
+        pair_first: in the prompt the second text of a pair stands before the first one.
         pad_token_id: the language model's padding token.
 
     Raises:
@@ -64,6 +70,9 @@ class AlihPromptedConfig(PreTrainedConfig):
     as_tree: bool = True
     template: str = ""
     examples: int = 0
+    between_ids: list[int] | None = None
+    middle_ids: list[int] | None = None
+    pair_first: bool = False
     pad_token_id: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -75,6 +84,11 @@ class AlihPromptedConfig(PreTrainedConfig):
                 raise ModelError("alih-prompted: backbone_config in config.json has no model_type; the file is damaged")
             self.backbone_config = AutoConfig.for_model(model_type, **entries)
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a text or pair as the tokenizer gives it, special ones included."""
+        return self.leading + self.room + self.trailing + len(self.between_ids or [])
 
     @property
     def backbone(self) -> PreTrainedConfig:
@@ -132,6 +146,15 @@ class LabelTree:
             if parent >= 0:
                 found[place] |= found[parent]
         return found
+
+
+def cut_longest(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Cut two texts to so many tokens together: the longer one first, as tokenizers do (`longest_first`)."""
+    if len(first) + len(second) <= room:
+        return first, second
+    short = min(len(first), len(second), room // 2)
+    long = room - short
+    return (first[:short], second[:long]) if len(first) <= len(second) else (first[:long], second[:short])
 
 
 class AlihPromptedForSequenceClassification(PreTrainedModel):
@@ -192,10 +215,13 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
         """Tokens of texts to the log-likelihood of each class, calibrated.
 
         Args:
-            input_ids: (b, s) tokens of the texts alone, as the tokenizer gives them, filled up on the right.
+            input_ids: (b, s) tokens of the texts or pairs alone, as the tokenizer gives them, filled up on the right.
             attention_mask: (b, s), 1 at tokens and 0 at padding; None means that there is no padding.
             labels: (b,) class numbers, for a loss.
             return_dict: False gives a tuple.
+
+        Raises:
+            ModelError: it reads pairs, and was given a single text.
         """
         texts = self._texts(input_ids, attention_mask)
         score = self._by_tree if self.config.as_tree else self._one_by_one
@@ -210,19 +236,32 @@ class AlihPromptedForSequenceClassification(PreTrainedModel):
     def tokens(self, length: int) -> int:
         """Tokens that a text of so many (special ones included) makes the language model read, prompt and all."""
         config = self.config
-        text = min(max(length - config.leading - config.trailing, 0), config.room)
+        text = min(max(length - (config.longest - config.room), 0), config.room) + len(config.middle_ids or [])
         label_ids = config.label_ids or []
         labels = len(self._tree.tokens) if config.as_tree else sum(map(len, label_ids))
         copies = 1 if config.as_tree else len(label_ids)
         return copies * (len(config.prefix_ids or []) + text + len(config.suffix_ids or [])) + labels
 
     def _texts(self, input_ids: Tensor, attention_mask: Tensor | None) -> list[list[int]]:
-        """Tokens of each text without special tokens, cut to the room there is."""
+        """Tokens of each text without special tokens, cut to the room there is; of a pair both, and what is between."""
         rows = input_ids.tolist()
         lengths = [input_ids.shape[1]] * len(rows) if attention_mask is None else attention_mask.sum(dim=1).tolist()
         first, after = self.config.leading, self.config.trailing
         cut = [row[first : max(first, length - after)] for row, length in zip(rows, lengths, strict=True)]
+        if self.config.between_ids:
+            return [self._of_pair(row, self.config.between_ids) for row in cut]
         return [text[: self.config.room] for text in cut]
+
+    def _of_pair(self, row: list[int], between: list[int]) -> list[int]:
+        """Both texts of a pair, in the prompt's order, with what the prompt has between them."""
+        n = len(between)
+        at = next((place for place in range(len(row) - n + 1) if row[place : place + n] == between), None)
+        if at is None:
+            raise ModelError("this model classifies pairs of texts: give its tokenizer both, tokenizer(first, second).")
+        first, second = cut_longest(row[:at], row[at + n :], self.config.room)
+        if self.config.pair_first:
+            first, second = second, first
+        return first + (self.config.middle_ids or []) + second
 
     def _by_tree(self, texts: list[list[int]]) -> Tensor:
         """(b, c): prompts filled up on the left, and the tree behind each; one pass."""

@@ -18,6 +18,7 @@ from alih.pretrained.families import anatomy_of
 from alih.pretrained.folder import ModelFolder, examine
 from alih.pretrained.hub import fetch
 from alih.pretrained.legacy import load_legacy
+from alih.pretrained.pairs import set_apart
 from alih.pretrained.pooled import ENCODERS_OF_PAIRS
 from alih.pretrained.processor import load_image_processor, load_tokenizer, longest_text
 from alih.pretrained.prompted import AlihPromptedConfig, AlihPromptedForSequenceClassification
@@ -147,6 +148,8 @@ def load(
         pooled = _pools(config, folder, modality, pooling, source.name)
         if modality is Modality.TEXT:
             processor = load_tokenizer(folder, config, source.name)
+            if written and task is not None and task.pair:
+                set_apart(processor)
             max_length = longest_text(processor, config, folder)
         else:
             processor, max_length = load_image_processor(folder, source.name), None

@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.data.batch import encode
-from alih.data.examples import Examples
+from alih.data.examples import Examples, Input
 from alih.errors import DataError, OptionError
-from alih.generate.prompt import CHAT_TEMPLATE, LABEL, TEXT, uses
+from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, LABEL, PAIR, TEXT, uses
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 from alih.pretrained.source import Pretrained, language_model
 from alih.progress import Progress
 from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.class_vectors import Untrained, training_features
-from alih.routes.label_prompt import LEAST_ROOM, LabelPrompt, PromptMaker
+from alih.routes.label_prompt import LabelPrompt, PromptMaker, Shown
 from alih.task import Kind, Task
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
@@ -69,14 +69,10 @@ def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
     task = pretrained.task
     if task is not None and task.kind is not Kind.SINGLE:
         return "it chooses one of several classes; this task is another one"
-    if task is not None and task.pair:
-        return "a prompt has a place for one text; these are pairs"
-    if form.template is not None and not uses(form.template, TEXT):
-        raise OptionError(
-            f"--template: {pretrained.name} is a language model, which reads the text in the template: use "
-            f"{{{{ text }}}} before {{{{ {LABEL} }}}}."
-        )
+    _check_template(pretrained, form)
     maker = _maker(pretrained, task)
+    if maker.pair and not maker.layout.between:
+        return "its tokenizer writes the texts of a pair one behind the other, so nobody can tell them apart"
     try:
         made = [maker.make(template) for template in _templates(maker, form)]
     except DataError as error:
@@ -161,7 +157,8 @@ def told_of(pretrained: Pretrained) -> dict[str, object]:
     """What the configuration of a prompted model says of its prompt."""
     config = pretrained.model.config
     names = ("prefix_ids", "suffix_ids", "label_ids", "bias", "leading", "trailing", "room", "template", "examples")
-    return {name: getattr(config, name) for name in (*names, "as_tree")}
+    of_pairs = ("between_ids", "middle_ids", "pair_first")
+    return {name: getattr(config, name) for name in (*names, *of_pairs, "as_tree")}
 
 
 def wrap(bench: Bench, told: dict[str, object]) -> Pretrained:
@@ -215,7 +212,7 @@ class _Search:
         encoded = self.bench.parts["train"].encoded
         return InputFeed(encoded, None, batch_size=self.bench.batch_size, rows=self.rows[places])
 
-    def candidate(self, template: str, shown: Sequence[tuple[str, int]], sample: InputFeed) -> _Candidate | None:
+    def candidate(self, template: str, shown: Sequence[Shown], sample: InputFeed) -> _Candidate | None:
         """Score the rows that choose with one prompt; None where it leaves no room for a text."""
         prompt = self.maker.make(template, shown)
         if prompt is None:
@@ -228,10 +225,10 @@ class _Search:
         found = logits(FullModel(model), sample, self.bench.precision)
         return _Candidate(prompt, model.config.as_tree, found.astype(np.float64))
 
-    def examples(self, template: str, chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> list[tuple[str, int]]:
+    def examples(self, template: str, chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> list[Shown]:
         """As many of the chosen rows as leave room for nearly all texts: one of each class, then the next of each."""
         lengths = self.bench.parts["train"].encoded.lengths[self.rows]
-        need = max(LEAST_ROOM, int(np.quantile(lengths, _FITTING)))
+        need = max(self.maker.least_room, int(np.quantile(lengths, _FITTING)))
         need = min(need, self.maker.context // 2)
         nth: dict[int, int] = {}
         turns = []
@@ -241,7 +238,7 @@ class _Search:
         random = np.random.default_rng(self.settings.seed)
         order = [row for _, row in sorted(turns, key=lambda turn: (turn[0], random.random()))]
         texts = self.bench.parts["train"].examples.inputs
-        pool = [(str(texts[int(self.rows[row])]), int(labels[row])) for row in order]
+        pool = [(_as_text(texts[int(self.rows[row])]), int(labels[row])) for row in order]
         low, high = 0, len(pool)
         while low < high:  # the most examples that fit
             count = (low + high + 1) // 2
@@ -264,7 +261,8 @@ class _Search:
         model = AlihPromptedForSequenceClassification.around(
             self.pretrained.model, self.bench.task.classes, **candidate.prompt.told(), as_tree=candidate.as_tree
         )
-        examples = Examples(list(_CONTENT_FREE), None, list(_CONTENT_FREE))
+        empty: list[Input] = [(text, text) if self.maker.pair else text for text in _CONTENT_FREE]
+        examples = Examples(empty, None, list(_CONTENT_FREE))
         encoded = encode(self.pretrained.processor, examples, None, progress=Progress(quiet=True))
         found = logits(FullModel(model), InputFeed(encoded, None), self.bench.precision)
         return found.astype(np.float64)
@@ -274,7 +272,8 @@ class _Search:
         from alih.routes.bench import Stage
 
         prompt, form = candidate.prompt, self.form
-        template = "the model's chat template" if prompt.template == CHAT_TEMPLATE else repr(prompt.template)
+        is_chat = prompt.template in (CHAT_TEMPLATE, CHAT_PAIR_TEMPLATE)
+        template = "the model's chat template" if is_chat else repr(prompt.template)
         shown = f"{prompt.examples} examples, " if form.shots and self.variant.route == "few-shot" else ""
         self.bench.progress.say(f"{self.variant.route}: {template}, {shown}calibration: {calibration}.")
         told = prompt.told() | {"as_tree": candidate.as_tree, "bias": bias.tolist()}
@@ -295,8 +294,7 @@ class _Search:
 
 
 def _as_classifier(pretrained: Pretrained, model: AlihPromptedForSequenceClassification) -> Pretrained:
-    config = model.config
-    longest = config.leading + config.room + config.trailing
+    longest = model.config.longest
     pretrained.processor.model_max_length = longest
     return replace(
         pretrained, model=model, anatomy=anatomy_of(model), max_length=longest, head_is_new=False, writes=False
@@ -304,7 +302,32 @@ def _as_classifier(pretrained: Pretrained, model: AlihPromptedForSequenceClassif
 
 
 def _maker(pretrained: Pretrained, task: Task | None) -> PromptMaker:
-    return PromptMaker(pretrained.processor, task.classes if task else (), pretrained.max_length or 2048)
+    classes, pair = (task.classes, task.pair) if task else ((), False)
+    return PromptMaker(pretrained.processor, classes, pretrained.max_length or 2048, pair)
+
+
+def _check_template(pretrained: Pretrained, form: PromptForm) -> None:
+    """Refuse a template that leaves out what the model is to read, or asks for a second text that there is none of."""
+    if form.template is None:
+        return
+    pair = pretrained.task is not None and pretrained.task.pair
+    needed = (TEXT, PAIR) if pair else (TEXT,)
+    if not all(uses(form.template, name) for name in needed):
+        places = " and ".join(f"{{{{ {name} }}}}" for name in needed)
+        what = "both texts of a pair" if pair else "the text"
+        raise OptionError(
+            f"--template: {pretrained.name} is a language model, which reads {what} in the template: use {places} "
+            f"before {{{{ {LABEL} }}}}."
+        )
+    if not pair and uses(form.template, PAIR):
+        raise OptionError(
+            f"--template: uses {{{{ {PAIR} }}}}, the second text of a pair, but these data are single texts. For pairs "
+            "name two columns: --text premise,hypothesis."
+        )
+
+
+def _as_text(value: Input) -> str | tuple[str, str]:
+    return (str(value[0]), str(value[1])) if isinstance(value, tuple) else str(value)
 
 
 def _templates(maker: PromptMaker, form: PromptForm) -> list[str]:
