@@ -23,9 +23,9 @@ from alih.evaluate.bootstrap import Bootstrap, Difference
 from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
 from alih.task import Task
 
-#: A variant goes on while it has at least this chance of being chosen: by its learning curve, or, after one size, by
-#: what curves are like in general.
-_CHANCE, _CHANCE_AFTER_ONE = 0.1, 0.05
+#: A variant goes on while its learning curve (after one size: what curves are like in general) leaves it at least this
+#: chance of being chosen.
+_CHANCE = 0.1
 #: A dearer variant goes on, and further seeds run, where that can be expected to bring at least half a point; for
 #: metrics without points, this many standard errors.
 _WORTH_POINTS, _WORTH_ERRORS = 0.005, 0.2
@@ -140,7 +140,7 @@ def stops(
             needed = _APART_TO_PREFER[prefer] * error * (1 if dearer else -1)
             chance, gain = float((gap > needed).mean()), float((gap * (gap > max(needed, 0))).mean())
             largest = max(standing.logits)
-            if chance < (_CHANCE if len(standing.logits) > 1 else _CHANCE_AFTER_ONE):
+            if chance < _CHANCE:
                 perfect = dearer and room == 0
                 found[standing.label] = Stop(standing.label, rival.label, largest, chance, perfect=perfect)
             elif dearer and len(standing.logits) > 1 and gain < _worth(metric, prefer, error):
