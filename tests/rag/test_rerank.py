@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,43 @@ def test_a_cross_encoder_gives_its_logit_for_each_pair_alone(tiny_bert: Path, tm
         expected.append(float(logits[0] if outputs == 1 else logits[1] - logits[0]))
     np.testing.assert_allclose(CrossEncoder(str(place)).scores(QUESTION, TEXTS), expected, atol=1e-5)
     assert CrossEncoder(str(place)).scores(QUESTION, []).shape == (0,)
+
+
+def test_a_pair_longer_than_the_model_reads_is_cut_from_its_longer_text(tiny_bert: Path, tmp_path: Path) -> None:
+    place = cross_encoder(tiny_bert, tmp_path / "cross", 1)
+    told = json.loads((place / "tokenizer_config.json").read_text())
+    told.pop("model_max_length", None)  # many folders do not say it
+    (place / "tokenizer_config.json").write_text(json.dumps(told))
+    model = BertForSequenceClassification.from_pretrained(place).eval()
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    most = model.config.max_position_embeddings
+    text = "the visitor signs in " * most
+    with torch.inference_mode():
+        batch = tokenizer(QUESTION, text, truncation="only_second", max_length=most, return_tensors="pt")
+        expected = float(model(**batch).logits[0, 0])
+    assert CrossEncoder(str(place)).scores(QUESTION, [text])[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_library_is_searched_and_asked_with_a_cross_encoder(
+    handbook: Library, tiny_bert: Path, tmp_path: Path
+) -> None:
+    place = str(cross_encoder(tiny_bert, tmp_path / "cross", 1))
+    plain = handbook.search(QUESTION, k=5)
+    model = BertForSequenceClassification.from_pretrained(place).eval()
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    found = handbook.search(QUESTION, rerank=place, k=5)
+    for one in found:
+        text = f"{one.heading}\n{one.text}" if one.heading else one.text
+        with torch.inference_mode():
+            expected = float(model(**tokenizer(QUESTION, text, return_tensors="pt")).logits[0, 0])
+        assert one.scores["rerank"] == pytest.approx(expected, abs=1e-5)
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    every = {one.id for one in handbook.search(QUESTION, k=20)}
+    assert {one.id for one in found} <= every
+    assert len(found) == len(plain)
+    answer = handbook.ask(QUESTION, rerank=place, k=5, threshold=0.0)
+    assert [one.id for one in answer.passages] == [one.id for one in found]
+    assert all(one.quote in {sentence.text for sentence in answer.sentences} for one in answer.citations)
 
 
 def test_what_is_no_reranker_is_refused(tiny_bert: Path, tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from alih.errors import ModelError
+from alih.pretrained.build import read_config
 from alih.pretrained.folder import examine
 from alih.pretrained.hub import fetch
+from alih.pretrained.processor import load_tokenizer, longest_text
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import resolve
@@ -62,17 +64,23 @@ class CrossEncoder:
     """
 
     def __init__(self, name: str) -> None:
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification
 
         register_all()
         source = resolve(name)
         with quiet():
             path = source.path or fetch(source)
             folder = examine(path, name)
+            config = read_config(folder, name)
+            self._tokenizer = load_tokenizer(folder, config, name)
+            self._most = longest_text(self._tokenizer, config, folder)
             try:
-                self._tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False)
                 model, report = AutoModelForSequenceClassification.from_pretrained(
-                    folder.path, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+                    folder.path,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    dtype=torch.float32,
+                    output_loading_info=True,
                 )
             except (OSError, ValueError, RuntimeError) as error:
                 raise ModelError(f"--rerank {name}: cannot be opened as a cross-encoder ({error}).") from error
@@ -89,7 +97,14 @@ class CrossEncoder:
         found = []
         for start in range(0, len(texts), _BATCH):
             part = list(texts[start : start + _BATCH])
-            batch = self._tokenizer([question] * len(part), part, padding=True, truncation=True, return_tensors="pt")
+            batch = self._tokenizer(
+                [question] * len(part),
+                part,
+                padding=True,
+                truncation=self._most is not None,
+                max_length=self._most,
+                return_tensors="pt",
+            )
             with torch.inference_mode():
                 logits = self._model(**batch.to(self._on)).logits.float()
             found.append((logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]).cpu().numpy())
