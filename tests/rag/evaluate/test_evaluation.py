@@ -10,6 +10,7 @@ import pytest
 
 from alih.errors import DataError
 from alih.rag.answer import Answer, Citation, Sentence
+from alih.rag.evaluate import remember
 from alih.rag.evaluate.evaluation import checked, configurations, evaluate
 from alih.rag.evaluate.grounding import grounding_error
 from alih.rag.evaluate.measure import answered, latency, measure
@@ -37,6 +38,25 @@ def test_what_is_remembered_is_what_is_found(handbook: Library) -> None:
             theirs = handbook.retrieve("taxi receipt", options).passages
             assert [one.id for one in ours] == [one.id for one in theirs], name
             assert [one.score for one in ours] == pytest.approx([one.score for one in theirs], abs=1e-5)
+
+
+def test_tokens_are_remembered_up_to_a_limit_and_are_the_same(
+    handbook: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["Taxi receipts are refunded.", "Flights", "Taxi receipts are refunded."]
+    expected = handbook.embedder.tokens(texts)
+    for room in (0, 1 << 20):
+        monkeypatch.setattr(remember, "_KEPT", room)
+        embedder = Remembering(handbook).embedder
+        for _ in range(2):
+            for ours, theirs in zip(embedder.tokens(texts), expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_without_a_clock_nothing_is_timed(handbook: Library) -> None:
+    found = evaluate(handbook, QUESTIONS, {"bm25": Retrieval("lexical")}, timed=False)
+    assert not found.measured[0].seconds
+    assert "ms a question" not in str(found)
 
 
 def test_an_evaluation_says_what_was_measured(handbook: Library) -> None:

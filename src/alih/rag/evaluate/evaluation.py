@@ -148,6 +148,7 @@ def evaluate(
     generator: Generator | None = None,
     threshold: float | None = None,
     judge: Judge | None = None,
+    timed: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure configurations on questions.
@@ -158,6 +159,7 @@ def evaluate(
         options: by name; the four of `configurations` by default.
         depth: places of a ranking that are looked at.
         reader, generator, threshold, judge: as for `alih.rag.evaluate.measure.measure`.
+        timed: also ask some questions again with a clock; False where other work would disturb it.
         progress: where it reports to; silent by default.
 
     Raises:
@@ -181,7 +183,7 @@ def evaluate(
                 judge=judge,
                 advance=advance,
             )
-            times = latency(library, one, known, reader=reader)
+            times = latency(library, one, known, reader=reader) if timed else {}
             measured.append(Measured(name, one, found.values, found.confidence, found.signals, times))
     return Evaluation(
         library.name,

@@ -1,4 +1,4 @@
-"""A library that remembers: question vectors and rerankers' scores are computed once for many configurations."""
+"""A library that remembers: what models say of a text is computed once for many configurations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from alih.rag.embed import Embedder, Vectors
 from alih.rag.opened import Opened
-from alih.rag.rerank import Reranker
+from alih.rag.rerank import LateInteraction, Reranker
+
+#: Bytes of token vectors that are kept: those of some 2,500 passages of 120 tokens.
+_KEPT = 1 << 29
 
 
 class Remembering(Opened):
@@ -35,7 +38,7 @@ class Remembering(Opened):
         if not name:
             return None
         if name not in self._looked:
-            made = self._library._reranker(name)
+            made = LateInteraction(self.embedder) if name == "late" else self._library._reranker(name)
             if made is None:
                 return None
             self._looked[name] = _RememberingReranker(made)
@@ -46,11 +49,24 @@ class _RememberingEmbedder(Embedder):
     def __init__(self, inner: Embedder) -> None:
         self.__dict__ |= inner.__dict__
         self._known: dict[str, Vectors] = {}
+        self._tokens: dict[str, Vectors] = {}
+        self._room = _KEPT
 
     def query(self, text: str) -> Vectors:
         if text not in self._known:
             self._known[text] = super().query(text)
         return self._known[text]
+
+    def tokens(self, texts: Sequence[str], *, queries: bool = False) -> list[Vectors]:
+        if queries:
+            return super().tokens(texts, queries=True)
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        made = dict(zip(fresh, super().tokens(fresh), strict=True))
+        for text, vectors in made.items():
+            if vectors.nbytes <= self._room:
+                self._tokens[text] = vectors
+                self._room -= vectors.nbytes
+        return [made[text] if text in made else self._tokens[text] for text in texts]
 
 
 class _RememberingReranker:
