@@ -90,6 +90,14 @@ def test_the_largest_batch_fits_and_twice_as_much_does_not(bert: Pretrained) -> 
     assert largest_batch(bert, chosen, 1000, 32, 64) == 0
 
 
+def test_no_batch_gets_below_the_least(bert: Pretrained) -> None:
+    """So `alih inspect` need not follow a step at every batch size where `least` is too much already."""
+    variants = variants_of(bert)
+    of_one, of_many = (needs(bert, variants, batch_size=size, length=4) for size in (1, 16))
+    for one, many in zip(of_one, of_many, strict=True):
+        assert one.least == many.least <= one.peak < many.peak, one.label
+
+
 def test_pictures_and_models_without_weights_are_worked_out(tiny_resnet: Path) -> None:
     drawn = outline(tiny_resnet)
     found = needs(drawn, variants_of(drawn), batch_size=4)

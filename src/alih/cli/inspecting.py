@@ -59,7 +59,9 @@ def needs_of(pretrained: Pretrained, batch_size: int, length: int | None, memory
         if told["memory"] is not None:
             row["fits"] = one.peak <= told["memory"]
             if not row["fits"]:
-                row["largest_batch"] = largest_batch(pretrained, variant, told["memory"], tokens, batch_size)
+                # To follow a step of a large model takes long, so only where a smaller batch can help.
+                limit, helps = told["memory"], one.least <= told["memory"]
+                row["largest_batch"] = largest_batch(pretrained, variant, limit, tokens, batch_size) if helps else 0
         told["routes"].append(row)
     return told
 

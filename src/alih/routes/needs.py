@@ -80,6 +80,11 @@ class Needs:
     flops_a_token: float
     seconds: float | None = None
 
+    @property
+    def least(self) -> int:
+        """What no smaller batch gets below: opening the model, and weights with all that belongs to what trains."""
+        return max(self.loading, self.weights + self.gradients + self.optimiser + self.kept)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able data."""
         return asdict(self)
