@@ -47,6 +47,10 @@ def test_words_are_chosen_where_vectors_say_nothing(library: Library) -> None:
     shown = str(found)
     assert "kept: bm25" in shown
     assert "now" in shown
+    best = found.score(found.best)
+    assert f"{best.point:.3f} ({best.low:.3f}–{best.high:.3f})" in shown
+    for term in ("nDCG@10:", "holds it:", "behind the best:", "k:"):
+        assert term in shown, "every column is explained"
     apply(library, found)
     assert Library("a", library.folder.parent).settings.retrieval == found.chosen.options
 

@@ -41,6 +41,19 @@ _SHOWN = {
     "judged_right": "judged right",
     "judged_supported": "judged supported",
 }
+#: What is not said by its name, as a line below the tables. All are shares of 1, or means of such; more is better.
+_MEANS = {
+    "mrr": "1 / place of the first right source, 0 if it is not found",
+    "ndcg@10": "right sources among the first ten, the higher up the better; 1 is the best order",
+    "f1": "words that answer and right answer share; whole sentences against a few words are low",
+    "holds": "the answer has a right one word for word",
+    "score": "F1, or 1 where there is no answer and none was given",
+    "citation_precision": "citations that are of a right source",
+    "citation_recall": "right sources that are cited",
+    "grounded": "sentences of the answer that the passage they cite supports",
+    "abstention_precision": 'of "not in the documents", how often that is true',
+    "abstention_recall": 'of questions without an answer, how often "not in the documents" was said',
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +98,7 @@ class Evaluation:
     def __str__(self) -> str:
         none = f", {self.unanswerable} of them without an answer in the documents" if self.unanswerable else ""
         lines = [f"{self.library}: {counted(self.questions, 'question')}{none}; means with 95 % intervals"]
+        explained: dict[str, str] = {}
         for title, measures in (
             ("what is found", RANKING),
             ("what is answered", (*ANSWERS, *ABSTENTION)),
@@ -93,6 +107,9 @@ class Evaluation:
             there = [name for name in measures if not all(np.isnan(one.values[name]).all() for one in self.measured)]
             if there:
                 lines += ["", *_table(title, there, self.measured)]
+                explained |= {_SHOWN[name]: _MEANS[name] for name in there if name in _MEANS}
+        if explained:
+            lines += ["", *(f"{name}: {told}" for name, told in explained.items())]
         lines += self._remarks()
         return "\n".join(lines)
 
@@ -117,7 +134,8 @@ class Evaluation:
             gap = self.difference("ndcg@10", "hybrid", better)
             verdict = "worse than" if gap.high < 0 else "better than" if gap.low > 0 else "not to be told from"
             lines.append(
-                f"hybrid is {verdict} {better} in nDCG@10: {gap.point:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}, paired)"
+                f"hybrid is {verdict} {better} in nDCG@10: {gap.point:+.3f} "
+                f"({gap.low:+.3f} to {gap.high:+.3f}, paired, 95 %)"
             )
         return lines
 

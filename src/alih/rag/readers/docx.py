@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from alih.data.messages import counted
 from alih.errors import DataError
 from alih.rag.document import Composer, Document, HeadingPath
 from alih.rag.extras import needs
@@ -71,6 +72,7 @@ def _refuse_bomb(path: Path) -> None:
         or (unpacked > 10_000_000 and unpacked > _MOST_RATIO * packed)
     ):
         raise DataError(
-            f"{path.name}: {packed / 1e6:,.1f} MB that unpack to {unpacked / 1e6:,.0f} MB in {len(entries):,} parts: "
+            f"{path.name}: {packed / 1e6:,.2f} MB that unpack to {unpacked / 1e6:,.0f} MB in "
+            f"{counted(len(entries), 'part')}: "
             "a zip bomb, or far beyond a document. Left out unread."
         )
