@@ -51,31 +51,40 @@ def test_one_rate_is_tried_even_after_the_deadline() -> None:
     assert (result.learning_rate, result.complete) == (3e-4, False)
 
 
-BEFORE = search_learning_rate((1e-4, 3e-4, 1e-3), bowl(4e-4))
+GRID = (1e-4, 3e-4, 1e-3)
+BEFORE = search_learning_rate(GRID, bowl(4e-4))
 
 
 def test_a_rate_that_is_still_the_best_one_takes_two_runs() -> None:
-    found = search_again(BEFORE, bowl(4e-4))
+    found = search_again(BEFORE, GRID, bowl(4e-4))
     assert found.learning_rate == 3e-4
     assert list(found.values) == [3e-4, 1e-3]  # of its neighbours the one that came next before
     assert found.seconds == 4.0
 
 
 def test_a_best_rate_that_moved_is_followed() -> None:
-    found = search_again(BEFORE, bowl(4e-3))
+    found = search_again(BEFORE, GRID, bowl(4e-3))
     assert found.learning_rate == pytest.approx(3.3e-3, rel=0.02)
     assert list(found.values)[:2] == [3e-4, 1e-3]
 
 
-def test_where_only_one_rate_was_tried_the_next_lower_one_is_its_neighbour() -> None:
+def test_what_few_examples_led_out_of_the_grid_more_of_them_lead_back_into_it() -> None:
+    low = search_learning_rate(GRID, bowl(1e-6))
+    assert low.learning_rate < GRID[0]
+    assert search_again(low, GRID, bowl(3e-5)).learning_rate == pytest.approx(3.3e-5, rel=0.02)
+    high = search_learning_rate(GRID, bowl(1e-1))
+    assert list(search_again(high, GRID, bowl(1e-1)).values) == pytest.approx([9e-3, 3e-3])
+
+
+def test_where_only_one_rate_was_tried_its_neighbours_are_those_of_the_grid() -> None:
     cut_short = SearchResult(3e-4, {3e-4: 0.0}, 2.0, False)
-    assert search_again(cut_short, bowl(1e-4)).learning_rate == pytest.approx(1e-4)
+    assert search_again(cut_short, GRID, bowl(1e-4)).learning_rate == 1e-4
 
 
 def test_searching_again_ends_at_the_deadline_with_what_it_has() -> None:
-    found = search_again(BEFORE, bowl(4e-3), deadline=time.monotonic() - 1)
+    found = search_again(BEFORE, GRID, bowl(4e-3), deadline=time.monotonic() - 1)
     assert (found.learning_rate, found.complete) == (3e-4, False)
 
 
 def test_searching_again_past_rates_that_diverge_keeps_the_rate() -> None:
-    assert search_again(BEFORE, lambda rate: (math.nan if rate > 5e-4 else 1.0, 0.0)).learning_rate == 3e-4
+    assert search_again(BEFORE, GRID, lambda rate: (math.nan if rate > 5e-4 else 1.0, 0.0)).learning_rate == 3e-4

@@ -308,7 +308,7 @@ class Campaign:
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
         if before is not None:
-            return search_again(before, value_at, self.budget.deadline)
+            return search_again(before, grid, value_at, self.budget.deadline)
         return search_learning_rate(grid, value_at, self.budget.deadline)
 
     def _validate_every(self, variant: Variant, size: int, epochs: int, purpose: Purpose) -> int:

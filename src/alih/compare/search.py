@@ -69,21 +69,23 @@ def search_learning_rate(
 
 
 def search_again(
-    before: SearchResult, value_at: Callable[[float], tuple[float, float]], deadline: float | None = None
+    before: SearchResult,
+    grid: tuple[float, ...],
+    value_at: Callable[[float], tuple[float, float]],
+    deadline: float | None = None,
 ) -> SearchResult:
     """See whether the rate that a search on fewer examples found is the best one on more of them, too.
 
-    It is tried beside the better one of its neighbours; where that wins, the search goes on in that direction. More
-    examples move the best rate by a step of the grid at most times, so two runs tell what a new search would take four
-    for.
+    It is tried beside one neighbour; where that wins, the search goes on in that direction. More examples move the best
+    rate by a step of the grid at most times, so two runs tell what a new search would take four for.
 
     Args:
         before: the search on fewer examples.
+        grid: rates, ascending, as for the first search.
         value_at: as for `search_learning_rate`.
         deadline: `time.monotonic()` after which no further rate is tried.
     """
-    rate = before.learning_rate
-    neighbour = _neighbour(before)
+    rate, neighbour = before.learning_rate, _neighbour(before, grid)
     taken = 0.0
     values: dict[float, float] = {}
     complete = True
@@ -100,12 +102,18 @@ def search_again(
     return SearchResult(best, values, taken, complete)
 
 
-def _neighbour(before: SearchResult) -> float:
-    """Of the rates next to the one that won, the better one; below it, where there was no other."""
-    rates = sorted(before.values)
-    place = rates.index(before.learning_rate)
+def _neighbour(before: SearchResult, grid: tuple[float, ...]) -> float:
+    """The rate next to the one that won, on the side of the grid's middle; where that won, the better one beside it.
+
+    On few examples low rates win often, since what hardly moves does no harm; more examples lead back to the middle.
+    """
+    rate, middle = before.learning_rate, grid[len(grid) // 2]
+    rates = sorted({*grid, *before.values})
+    place = rates.index(rate)
+    if rate != middle:
+        return rates[place + 1 if rate < middle else place - 1]
     beside = [*rates[max(place - 1, 0) : place], *rates[place + 1 : place + 2]]
-    return min(beside, key=lambda rate: (before.values[rate], rate), default=before.learning_rate / _FACTOR)
+    return min(beside, key=lambda one: before.values.get(one, math.inf), default=rate / _FACTOR)
 
 
 def _beyond(values: dict[float, float]) -> float | None:
