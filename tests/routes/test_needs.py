@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from alih.errors import AlihError
 from alih.pretrained.live import LiveMemory
@@ -109,3 +111,18 @@ def test_a_model_that_cannot_be_followed_is_said_in_words(bert: Pretrained) -> N
     broken = replace(bert, model=torch.nn.Linear(2, 2))  # type: ignore[arg-type]
     with pytest.raises(AlihError, match="cannot be worked out"):
         needs(broken, [variant(bert, "finetune")])
+
+
+def test_a_prompt_trains_nothing_and_reads_everything(tiny_bert: Path) -> None:
+    loaded = load(tiny_bert, TASK, pooling="mean")
+    (found,) = needs(loaded, [variant(loaded, "zero-shot")], batch_size=2, length=8)
+    assert (found.trainable, found.gradients, found.optimiser, found.disk) == (0, 0, 0, 0)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        loaded.model(input_ids=torch.zeros(2, 8, dtype=torch.long), attention_mask=torch.ones(2, 8, dtype=torch.long))
+    assert found.flops_a_token == counter.get_total_flops() / 16
+
+
+def test_a_model_that_reads_pictures_is_not_prompted(tiny_resnet: Path) -> None:
+    routes = {one.route for one in variants_of(load(tiny_resnet))}
+    assert "transfer" in routes
+    assert not routes & {"zero-shot", "few-shot"}

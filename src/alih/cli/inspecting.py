@@ -91,7 +91,8 @@ def render_needs(told: dict[str, Any]) -> str:
             + ("" if not limit else "  yes" if row["fits"] else "  no")
         )
     lines.append(
-        "  times: one pass over 1,000 examples here, from the speed of a matrix product; within a factor of two"
+        "  times: one pass over 1,000 examples here, from the speed of a matrix product; within a factor of two; "
+        "what is frozen runs once, before"
     )
     if limit:
         lines += ["", *_advice(told)]

@@ -204,4 +204,4 @@ def _predicts(description: dict[str, Any]) -> str:
 
 
 def _megabytes(nbytes: int) -> str:
-    return f"{nbytes / 1e6:,.1f} MB"
+    return f"{nbytes / 1e9:,.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:,.1f} MB"

@@ -23,6 +23,7 @@ from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.live import ON_HEAP, LiveMemory
 from alih.pretrained.source import Pretrained
 from alih.quantize.targets import replace
+from alih.routes import class_vectors
 from alih.routes.adapters import adapted_layers, unsuited
 from alih.routes.base import Variant
 from alih.routes.registry import ROUTES, route
@@ -59,8 +60,10 @@ class Needs:
         loading: the most that opening the model holds at once; quantised routes open it in 32 bits first.
         peak: the most of all of these, beyond what the process held before.
         disk: what the route's own result takes (trained parameters); merged or not, the model itself comes on top.
-        flops_a_token: of a training step, for one token (one picture for vision models).
-        seconds: for one pass over 1,000 examples, on this machine; None where its speed was not measured.
+        flops_a_token: of a training step, for one token (one picture for vision models); where nothing trains, of
+            reading it.
+        seconds: for one pass over 1,000 examples, on this machine, after what is frozen has run; None where its speed
+            was not measured.
     """
 
     route: str
@@ -91,14 +94,15 @@ class Needs:
 
 
 def variants_of(pretrained: Pretrained) -> list[Variant]:
-    """The default variants of every route that trains and suits the model."""
-    found: list[Variant] = []
-    for name in ROUTES:
-        for variant in route(name).variants(pretrained.anatomy, None):
-            adapter = variant.adapter is not None
-            if not adapter or unsuited(pretrained.model, pretrained.anatomy, variant) is None:
-                found.append(variant)
-    return found
+    """The default variants of every route that suits the model."""
+    every = [variant for name in ROUTES for variant in route(name).variants(pretrained.anatomy, None)]
+    return [variant for variant in every if _suits(pretrained, variant)]
+
+
+def _suits(pretrained: Pretrained, variant: Variant) -> bool:
+    if variant.prompt is not None:
+        return pretrained.writes or class_vectors.unsuited(pretrained, variant.prompt) is None
+    return variant.adapter is None or unsuited(pretrained.model, pretrained.anatomy, variant) is None
 
 
 def needs(
@@ -174,7 +178,9 @@ def _followed(
         seen[("forward",)] = _forward_peak(model, scored, length), _flops_by_module(model, batch, length)
     (forward, forward_heap), per_module = seen[("forward",)]
     weights, largest = full, 0
-    if variant.adapter is None:
+    if variant.prompt is not None:
+        trained = []
+    elif variant.adapter is None:
         trained = freeze_below(model, anatomy, variant.trainable_blocks)
     else:
         names = adapted_layers(model, anatomy, variant)
@@ -191,7 +197,9 @@ def _followed(
     optimiser = 2 * gradients
     kept = gradients if gradients <= IN_MEMORY_BYTES else 0
     below = 0.0 if variant.is_everything else _below(per_module, anatomy, variant)
-    if variant.trainable_blocks == 0:
+    if variant.prompt is not None:
+        counted, activations, step, step_heap = per_module.get("", 0.0), 0, 0, 0
+    elif variant.trainable_blocks == 0:
         counted = 3 * sum(per_module.get(path, 0.0) for path in anatomy.head)
         activations, step, step_heap = 0, gradients, 0
     else:
