@@ -173,6 +173,21 @@ def test_text_models_of_every_family_load_from_their_folders(name: str, tmp_path
     assert state_equal(reference, loaded.model, besides=loaded.anatomy.head[-1].split(".")[0])
 
 
+@pytest.mark.parametrize("name", sorted(name for name in TEXT if not name.startswith(("pooled", "alih"))))
+def test_logits_equal_those_of_transformers_from_the_same_folder(name: str, tmp_path: Path) -> None:
+    config = TEXT[name]()
+    model = build(config, classes=3)
+    config.id2label = dict(enumerate(THREE.classes))
+    config.label2id = {label: number for number, label in enumerate(THREE.classes)}
+    folder = save(model, tmp_path)
+    reference = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    loaded = load(str(folder), THREE, pooling="native")
+    assert not loaded.head_is_new
+    inputs = batch(reference)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.model(**inputs).logits, reference(**inputs).logits)
+
+
 def test_a_causal_language_model_pads_with_its_end_token_on_the_right(tmp_path: Path) -> None:
     config = TEXT["gpt2"]()
     config.pad_token_id, config.eos_token_id = None, 3  # type: ignore[attr-defined]
