@@ -279,6 +279,11 @@ def words(text: str) -> list[str]:
     return [found.removesuffix("'s") for found in _WORD.findall(plain)]
 
 
+def is_stop_word(word: str) -> bool:
+    """Whether a word, in lower case, says nothing by itself in English or Indonesian."""
+    return word in _ENGLISH or word in _INDONESIAN
+
+
 def language_of(texts: Iterable[str]) -> Language:
     """The language of texts, by their stop words; "both" where they are mixed, or have none.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from alih.rag.analyse import words
+from alih.rag.analyse import is_stop_word, words
 from alih.rag.answer import Answer, answer
 from alih.rag.generator import Generator
 from alih.rag.opened import Opened
@@ -23,10 +23,17 @@ _POINTS = frozenset(
     ]
 )
 _FEW_WORDS = 3
+#: "What about sick leave?": the thing that takes another one's place.
+_INSTEAD = re.compile(
+    r"^\s*(?:(?:and|but|so|then|dan|tapi|tetapi|lalu|terus)\s+)?"
+    r"(?:what about|how about|and|dan|kalau|(?:bagaimana|gimana)(?: dengan| kalau)?)\s+(?:the\s+|a\s+)?(.+?)[\s?.!]*$",
+    re.IGNORECASE,
+)
+_MOST_INSTEAD = 4
 
 
 def rewrite(question: str, previous: str) -> str:
-    """Make a follow-up whole: the question that it follows on is put in front of it.
+    """Make a follow-up whole: what it asks about takes its place in the question before, or that is put in front of it.
 
     Args:
         question: as it was asked.
@@ -39,7 +46,30 @@ def rewrite(question: str, previous: str) -> str:
     points = bool(_POINTS.intersection(told)) or any(len(one) > 5 and one.endswith("nya") for one in told)
     if not previous or not (_OPENS.match(question) or points or len(told) < _FEW_WORDS):
         return question
-    return f"{previous.rstrip(' ?')}: {question}"
+    return _instead(question, previous) or f"{previous.rstrip(' ?')}: {question}"
+
+
+def _instead(question: str, previous: str) -> str:
+    """The question before about another thing of the same kind; empty where none is named.
+
+    "How many days of annual leave are there?", "What about sick leave?": "How many days of sick leave are there?"
+    """
+    told = _INSTEAD.match(question)
+    thing = words(told[1]) if told else []
+    if told is None or not 1 < len(thing) <= _MOST_INSTEAD:
+        return ""
+    before = list(re.finditer(r"\w+(?:['’]\w+)?", previous))
+    plain = [(words(one[0]) or [""])[0] for one in before]
+    shared = [word for word in thing if word in plain and not is_stop_word(word)]
+    if not shared:
+        return ""
+    at, inside = plain.index(shared[0]), thing.index(shared[0])
+    first = last = at
+    while first > max(at - inside, 0) and not is_stop_word(plain[first - 1]):
+        first -= 1
+    while last < min(at - inside + len(thing), len(plain)) - 1 and not is_stop_word(plain[last + 1]):
+        last += 1
+    return previous[: before[first].start()] + told[1].strip() + previous[before[last].end() :]
 
 
 class Conversation:
