@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,24 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(tmp_pat
     assert reasons.keys() == expected.keys()
     for name, part in expected.items():
         assert part in reasons[name], (name, reasons[name])
+
+
+def test_names_that_no_citation_can_carry_are_skipped_and_the_rest_goes_in(tmp_path: Path) -> None:
+    place = tmp_path / "docs"
+    place.mkdir()
+    for name in (b"caf\xe9.txt", b"one\n[2] two.txt", "café\u202fdua.txt".encode()):
+        try:
+            Path(os.fsdecode(os.fsencode(place) + b"/" + name)).write_text("Dinner is at seven.")
+        except OSError:
+            pytest.skip("this file system takes no such names")
+    found, skipped = ingest.find(place)
+    assert [one.name for one in found] == ["café\u202fdua.txt"]
+    assert {one.name: one.reason for one in skipped} == {
+        "caf\\udce9.txt": "its name is not UTF-8. Rename it.",
+        "one\\n[2] two.txt": "its name holds a line break or another control character. Rename it.",
+    }
+    with pytest.raises(DataError, match="not UTF-8"):
+        ingest.find(os.fsdecode(os.fsencode(place) + b"/caf\xe9.txt"))
 
 
 def test_a_large_file_is_skipped_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

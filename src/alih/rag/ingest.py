@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +58,12 @@ def find(source: str | Path) -> tuple[list[Found], list[Skipped]]:
     Hidden files and folders are passed over without a word; links that lead out of the folder are skipped with one.
 
     Raises:
-        DataError: there is no such file or folder.
+        DataError: there is no such file or folder, or its own name cannot be kept.
     """
     root = Path(source).expanduser()
+    wrong = _wrong_name(str(root.resolve()))
+    if wrong:
+        raise DataError(f"{_legible(str(source))}: {wrong}. Rename it, or the folder that it is in.")
     if root.is_file():
         return _sorted([root], root.parent)
     if not root.is_dir():
@@ -78,13 +82,26 @@ def _sorted(paths: list[Path], root: Path) -> tuple[list[Found], list[Skipped]]:
     home = root.resolve()
     for path in sorted(paths, key=lambda one: one.relative_to(root).as_posix()):
         name = path.relative_to(root).as_posix()
-        reason = _refusal(path, home)
+        wrong = _wrong_name(name)
+        reason = f"{wrong}. Rename it." if wrong else _refusal(path, home)
         if reason:
-            skipped.append(Skipped(name, reason))
+            skipped.append(Skipped(_legible(name), reason))
             continue
         state = path.stat()
         found.append(Found(path, name, state.st_size, state.st_mtime_ns))
     return found, skipped
+
+
+def _wrong_name(name: str) -> str:
+    """Why a name cannot stand in a library or a citation; empty where it can."""
+    kinds = {unicodedata.category(sign) for sign in name}
+    if "Cs" in kinds:  # how Python hands on bytes that are not UTF-8
+        return "its name is not UTF-8"
+    return "its name holds a line break or another control character" if kinds & {"Cc", "Zl", "Zp"} else ""
+
+
+def _legible(name: str) -> str:
+    return "".join(repr(sign)[1:-1] if _wrong_name(sign) else sign for sign in name)
 
 
 def _refusal(path: Path, home: Path) -> str | None:
