@@ -138,7 +138,9 @@ def test_a_wrong_number_is_put_right(handbook: Library) -> None:
     assert "30 days" in made.citations[made.sentences[0].citations[0] - 1].quote
 
 
-@pytest.mark.parametrize("told", ["Not in the documents.", "Tidak ada dalam dokumen.", "", " [1] "])
+@pytest.mark.parametrize(
+    "told", ["Not in the documents.", "Tidak ada dalam dokumen.", "The passage does not say.", "", " [1] "]
+)
 def test_a_model_that_finds_nothing_says_so(handbook: Library, told: str) -> None:
     made = handbook.ask(TAXI, generator=Says(told))
     assert (made.found, made.citations, made.text) == (False, (), NOT_FOUND["en"])

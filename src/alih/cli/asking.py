@@ -145,7 +145,8 @@ def _print_stream(pieces: Iterator[Sentence | Answer], arguments: argparse.Names
             made = _in_language(one, arguments.language)
             if made.found:
                 print(waiting if count == 1 else "")
-                print("\n" + str(made).partition("\n\n")[2])
+                if made.citations:
+                    print("\n" + str(made).partition("\n\n")[2])
             else:
                 _print(made, arguments)
             return

@@ -24,7 +24,10 @@ from alih.rag.support import SUPPORTED, Support
 DEFAULT_THRESHOLD = 0.5
 _MAX_TOKENS = 300
 NOT_FOUND = {"en": "Not in the documents.", "id": "Tidak ada dalam dokumen."}
-_NOT_FOUND_WRITTEN = re.compile(r"not in the (?:documents|passages)|tidak ada dalam (?:dokumen|kutipan)", re.IGNORECASE)
+_NOT_FOUND_WRITTEN = re.compile(
+    r"not in the (?:documents|passages)|tidak ada dalam (?:dokumen|kutipan)|the passages? do(?:es)? not say",
+    re.IGNORECASE,
+)
 _CITED = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 #: Citations after a full stop, and one that is not closed yet.
 _MARKS = re.compile(r"(?:\s*\[[\d\s,]+\])*")
