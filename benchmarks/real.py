@@ -124,6 +124,8 @@ def main() -> None:
     parser.add_argument("--routes", help="comma-separated, or all (default: those of `alih compare`)")
     parser.add_argument("--plan", choices=("adaptive", "full"), default="adaptive")
     parser.add_argument("--max-examples", type=int, help="training examples at most (default: the dataset's)")
+    parser.add_argument("--blocks", help="top blocks that train or get adapters (default: those of `alih compare`)")
+    parser.add_argument("--learning-rate", help="given instead of searched, by route: finetune=1e-4,lora=1e-3")
     parser.add_argument("--max-validation", type=int, help="validation examples at most (default: the whole split)")
     parser.add_argument("--costs", action="store_true", help="print memory, bytes, tokens and merging, too")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "real.json")
@@ -135,6 +137,7 @@ def main() -> None:
     asked: dict[str, Any] = {"max_time": arguments.max_time, "seeds": arguments.seeds, "plan": arguments.plan}
     if arguments.routes:
         asked["routes"] = ",".join(ROUTES) if arguments.routes == "all" else arguments.routes
+    asked |= {key: getattr(arguments, key) for key in ("blocks", "learning_rate") if getattr(arguments, key)}
     results = json.loads(arguments.output.read_text())["results"] if arguments.output.exists() else {}
     for name in arguments.only or DATASETS:
         with tempfile.TemporaryDirectory() as work:
