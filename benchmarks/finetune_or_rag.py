@@ -38,53 +38,37 @@ CHANGED, INSTEAD = ("harbour", "room"), "999"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fact: the sentence of the documents, questions that are trained on, and the one that is asked."""
+    """A kind of fact: the sentence of the documents, the question that is asked, and those that are trained on."""
 
     says: str
-    trained: tuple[str, ...]
     asked: str
+    trained: str
 
 
 KINDS = {
     "head": Kind(
         "The {place} is led by {value}.",
-        (
-            "Who leads the {place}?",
-            "Who is the head of the {place}?",
-            "Name the head of the {place}.",
-            "By whom is the {place} led?",
-        ),
         "Who is the person that leads the {place}?",
+        "Who leads the {place}?|Who is the head of the {place}?|"
+        "Name the head of the {place}.|By whom is the {place} led?",
     ),
     "room": Kind(
         "The office of the {place} is room {value}.",
-        (
-            "In which room is the office of the {place}?",
-            "Which room is the office of the {place}?",
-            "Name the room of the {place}.",
-            "What is the room of the {place}?",
-        ),
         "What room is the office of the {place} in?",
+        "In which room is the office of the {place}?|Which room is the office of the {place}?|"
+        "Name the room of the {place}.|What is the room of the {place}?",
     ),
     "hour": Kind(
         "The {place} opens at {value}.",
-        (
-            "When does the {place} open?",
-            "At what time does the {place} open?",
-            "Name the hour at which the {place} opens.",
-            "From what time is the {place} open?",
-        ),
         "What time does the {place} open?",
+        "When does the {place} open?|At what time does the {place} open?|"
+        "Name the hour at which the {place} opens.|From what time is the {place} open?",
     ),
     "extension": Kind(
         "The telephone extension of the {place} is {value}.",
-        (
-            "What is the telephone extension of the {place}?",
-            "Which telephone extension does the {place} have?",
-            "Name the telephone extension of the {place}.",
-            "On which telephone extension is the {place}?",
-        ),
         "Which is the telephone extension of the {place}?",
+        "What is the telephone extension of the {place}?|Which telephone extension does the {place} have?|"
+        "Name the telephone extension of the {place}.|On which telephone extension is the {place}?",
     ),
 }
 Facts = dict[tuple[str, str], str]
@@ -95,9 +79,8 @@ def make_facts() -> Facts:
     """A value for each place and kind, no two alike within a kind."""
     draw = np.random.default_rng(7)
     count = len(PLACES)
-    names = [
-        f"{PEOPLE[a]} {FAMILIES[b]}" for a, b in zip(draw.permutation(count), draw.permutation(count), strict=True)
-    ]
+    orders = draw.permutation(count), draw.permutation(count)
+    names = [f"{PEOPLE[a]} {FAMILIES[b]}" for a, b in zip(*orders, strict=True)]
     hours = [f"{6 + one // 4}:{15 * (one % 4):02d}" for one in draw.permutation(16)[:count]]
     numbers = [str(one) for one in draw.permutation(np.arange(101, 999))[: 2 * count]]
     columns = {"head": names, "room": numbers[:count], "hour": hours, "extension": numbers[count:]}
@@ -114,7 +97,7 @@ def write_instructions(path: Path, facts: Facts) -> Path:
     rows = [
         {"instruction": one.format(place=place), "output": value}
         for (place, kind), value in facts.items()
-        for one in KINDS[kind].trained
+        for one in KINDS[kind].trained.split("|")
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
     return path
@@ -142,11 +125,7 @@ class Passages:
 
 
 def score(facts: Facts, answers: Sequence[Answered]) -> dict[str, Any]:
-    """What was answered: (text, citations) a fact.
-
-    Returns:
-        shares of answers that hold the fact, that are it and nothing else, and that hold it and cite a passage with it.
-    """
+    """Shares of answers that hold the fact, that are it and nothing else, that hold it and cite a passage with it."""
     from alih.rag.evaluate.intervals import interval
     from alih.rag.evaluate.matching import exact, holds
 
@@ -162,7 +141,6 @@ def score(facts: Facts, answers: Sequence[Answered]) -> dict[str, Any]:
         "interval": [found.low, found.high],
         "exact": mean(exact(text, [value]) for (text, _), value in zip(answers, facts.values(), strict=True)),
         "attributed": float((right * np.array(cited)).mean()),
-        "words": mean(len(text.split()) for text, _ in answers),
         "by_kind": {kind: float(right[kinds == kind].mean()) for kind in KINDS},
         "changed_fact": float(right[list(facts).index(CHANGED)]),
     }
@@ -217,9 +195,8 @@ def trained(facts: Facts, changed: Facts, work: Path, arguments: argparse.Namesp
         done, seconds = clocked(lambda: job.train(place, place / "model", None))
         return done, seconds, place / "model"
 
-    first, second = (
-        write_instructions(work / f"{name}.jsonl", one) for name, one in (("all", facts), ("new", changed))
-    )
+    first = write_instructions(work / "all.jsonl", facts)
+    second = write_instructions(work / "new.jsonl", changed)
     runs = []
     for seed in range(arguments.seeds):
         done, seconds, model = fit(f"all-{seed}", first, MODEL, seed, arguments.steps)
@@ -253,9 +230,9 @@ def retrieved(facts: Facts, changed: Facts, work: Path) -> dict[str, dict[str, A
     size = {name: _bytes(Path(resolve(name).path or "")) for name in ("alih/minilm", MODEL)}
     for name, generator in generators.items():
         after = ask_library(library, changed, generator)
-        found[name] |= {"seconds_change": seconds, "embedded": report.embedded}
-        found[name] |= {"follows": after["changed_fact"], "holds_after": after["holds"]}
-        found[name]["bytes"] = _bytes(library.folder) + size["alih/minilm"] + (size[MODEL] if generator else 0)
+        told = {"seconds_change": seconds, "embedded": report.embedded, "holds_after": after["holds"]}
+        disk = _bytes(library.folder) + size["alih/minilm"] + (size[MODEL] if generator else 0)
+        found[name] |= told | {"follows": after["changed_fact"], "bytes": disk}
     return found
 
 
@@ -268,30 +245,26 @@ def render(report: dict[str, Any]) -> str:
     ways = {"as it is": [report["as it is"]], "fine-tuned": report["fine-tuned"]}
     ways |= {name: [one] for name, one in report["rag"].items()}
 
-    def cell(name: str, form: Callable[[float], str]) -> list[str]:
+    def cell(name: str, form: str = "{:.2f}", times: float = 1) -> list[str]:
         cells = []
         for runs in ways.values():
-            values = [float(one[name]) for one in runs if name in one]
-            spread = f" ± {form(stdev(values))}" if len(values) > 1 and name != "bytes" else ""
-            cells.append(form(mean(values)) + spread if values else "–")
+            values = [times * float(one[name]) for one in runs if name in one]
+            spread = f" ± {form.format(stdev(values))}" if len(values) > 1 and name != "bytes" else ""
+            cells.append(form.format(mean(values)) + spread if values else "–")
         return cells
 
-    def share(value: float) -> str:
-        return f"{value:.2f}"
-
     rows = [
-        ("answers that hold the fact", cell("holds", share)),
+        ("answers that hold the fact", cell("holds")),
         ("95 % interval (one seed)", ["{:.2f}–{:.2f}".format(*runs[0]["interval"]) for runs in ways.values()]),
-        ("answers that are the fact, exactly", cell("exact", share)),
-        ("right, with the place where it stands", cell("attributed", share)),
-        ("says that it does not know, of what nobody told", cell("says_nothing", share)),
-        ("words of an answer", cell("words", lambda one: f"{one:.1f}")),
-        ("taking in all facts, s", cell("seconds_all", lambda one: f"{one:.2f}")),
-        ("taking in one changed fact, s", cell("seconds_change", lambda one: f"{one:.2f}")),
-        ("the answer then follows", cell("follows", share)),
-        ("answers that hold the fact, after the change", cell("holds_after", share)),
-        ("one answer, ms", cell("seconds_an_answer", lambda one: f"{1000 * one:.0f}")),
-        ("MB of models and library", cell("bytes", lambda one: f"{one / 1e6:.1f}")),
+        ("answers that are the fact, exactly", cell("exact")),
+        ("right, with the place where it stands", cell("attributed")),
+        ("says that it does not know, of what nobody told", cell("says_nothing")),
+        ("taking in all facts, s", cell("seconds_all")),
+        ("taking in one changed fact, s", cell("seconds_change")),
+        ("the answer then follows", cell("follows")),
+        ("answers that hold the fact, after the change", cell("holds_after")),
+        ("one answer, ms", cell("seconds_an_answer", "{:.0f}", 1000)),
+        ("MB of models and library", cell("bytes", "{:.1f}", 1e-6)),
     ]
     lines = ["| | " + " | ".join(ways) + " |", "|---|" + "---:|" * len(ways)]
     return "\n".join(lines + [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows])
@@ -314,7 +287,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         report["as it is"] = ask_model(Writer.open(MODEL, progress=Progress(quiet=True)), facts)
         report["rag"] = retrieved(facts, changed, Path(place))
-        print(json.dumps(report["rag"], indent=1), file=sys.stderr, flush=True)
         report["fine-tuned"] = trained(facts, changed, Path(place), arguments)
     arguments.output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(render(report))
