@@ -84,6 +84,14 @@ def test_a_long_prompt_loses_its_beginning_and_a_long_answer_is_dropped_and_both
     assert _learnt(made, found.sequences[0]) == "3.</s>\n"
 
 
+def test_of_a_sequence_longer_than_the_context_transformers_gives_no_warning_of_errors_that_do_not_come() -> None:
+    made = tokenizer()
+    made.model_max_length = 30
+    long_answer = Conversation((Turn(USER, "a"), Turn(ASSISTANT, "number " * 50)), "row 2", "messages")
+    assert encode(made, Template(DEFAULT, "t"), [long_answer], 30).dropped == ("row 2",)
+    assert not made.deprecation_warnings  # where it keeps that it has warned
+
+
 def test_messages_without_a_template_are_refused_with_a_way_out() -> None:
     with pytest.raises(DataError, match="--chat-template default"):
         choose_template(tokenizer(), "messages", None)

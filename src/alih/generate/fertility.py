@@ -106,7 +106,9 @@ def fertility(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Ferti
     missed = 0
     if unknown is not None:
         for start in range(0, len(texts), _AT_ONCE):
-            rows = tokenizer(list(texts[start : start + _AT_ONCE]), add_special_tokens=False)["input_ids"]
+            rows = tokenizer(list(texts[start : start + _AT_ONCE]), add_special_tokens=False, verbose=False)[
+                "input_ids"
+            ]
             assert isinstance(rows, list)
             missed += sum(row.count(unknown) for row in rows)
     return Fertility(

@@ -57,7 +57,7 @@ def cut(tokenizer: PreTrainedTokenizerBase, text: str, *, special: bool = True) 
         text: the text.
         special: with what the tokenizer puts around a text ([CLS], <s>, …).
     """
-    ids = tokenizer(text, add_special_tokens=special)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
     assert isinstance(ids, list)
     tokens = tokenizer.convert_ids_to_tokens(ids)
     control = set(tokenizer.all_special_ids)

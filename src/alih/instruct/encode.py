@@ -85,14 +85,14 @@ def encode(
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, chat: bool) -> list[int]:
     """Token numbers of a prompt; a chat template writes its special tokens itself, else the start token is added."""
-    ids: Any = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids: Any = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     start = None if chat else _start(tokenizer)
     return [*([] if start is None else [start]), *ids]
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, template: Template, written: Written, ends: tuple[int, ...]) -> Tokens:
     try:
-        told: Any = tokenizer(written.text, add_special_tokens=False, return_offsets_mapping=True)
+        told: Any = tokenizer(written.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     except NotImplementedError as error:
         raise ModelError(
             "the tokenizer cannot say which characters a token stands for; a model with a tokenizer.json is needed."

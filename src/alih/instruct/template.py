@@ -156,7 +156,9 @@ def stop_ids(tokenizer: PreTrainedTokenizerBase, template: Template) -> tuple[in
     if template.source is not None:
         turns = [Turn(**turn) for turn in _PROBE]
         text = render(tokenizer, template, turns, ask=False)
-        tail: Any = tokenizer(text.rpartition(turns[-1].content)[2], add_special_tokens=False)["input_ids"]
+        tail: Any = tokenizer(text.rpartition(turns[-1].content)[2], add_special_tokens=False, verbose=False)[
+            "input_ids"
+        ]
         if tail and int(tail[0]) in tokenizer.all_special_ids:
             found.append(int(tail[0]))
     return tuple(dict.fromkeys(found))

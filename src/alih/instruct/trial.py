@@ -103,7 +103,7 @@ def measured(writer: Writer, judged: Sequence[Conversation], train: Sequence[Con
         told["answers"] = tuple(written)
         told["tokens"] = (
             float(np.mean([len(writer.prompt(one.prompt)) for one in asked])),
-            float(np.mean([len(writer.opened.tokenizer(text)["input_ids"]) for text in written])),
+            float(np.mean([len(writer.opened.tokenizer(text, verbose=False)["input_ids"]) for text in written])),
         )
     taught = train[: len(some) or _SOME]
     told |= {

@@ -116,7 +116,11 @@ class Writer:
             raise DataError(f"the chat template refuses this conversation ({error}).") from error
         ids = prompt_ids(self.opened.tokenizer, text, chat=self.template.source is not None)
         begun = BEGINNINGS[self.told.reasoning]
-        return [*ids, *self.opened.tokenizer(begun, add_special_tokens=False)["input_ids"]] if begun else ids
+        return (
+            [*ids, *self.opened.tokenizer(begun, add_special_tokens=False, verbose=False)["input_ids"]]
+            if begun
+            else ids
+        )
 
     def losses(self, conversations: Sequence[Conversation]) -> tuple[list[tuple[float, int]], Encoded]:
         """Cross-entropy of each example's answers in nats, and of how many tokens; and what became of the examples.
