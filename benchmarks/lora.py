@@ -4,7 +4,8 @@
 
 Texts, arms and clocks are those of benchmarks/adapt.py: each arm runs in its own process, from tokenising to the last
 score. Both sides put PEFT's own layers (rank 8, alpha 16, all linear layers of the blocks) on the same model, and train
-them with the head for one epoch at one learning rate.
+them with the head for one epoch at one learning rate, in the compute type that Alih chooses (bf16 where the processor
+has instructions for it).
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def run_trainer(count: int) -> dict[str, float]:
     from alih.pretrained.source import load
     from alih.routes.adapters import adapted_layers
     from alih.routes.base import AdapterForm, Variant
+    from alih.training.precision import choose
 
     data = dataset(count)
     pretrained = load(MODEL, data.task, seed=0)
@@ -105,6 +107,7 @@ def run_trainer(count: int) -> dict[str, float]:
             report_to=[],
             disable_tqdm=True,
             use_cpu=True,
+            bf16=choose() == "bf16",
             seed=0,
         )
         collator = DataCollatorWithPadding(tokenizer)
@@ -136,9 +139,12 @@ def main() -> None:
                 sys.exit(done.stderr)
             results[arm].append(json.loads(done.stdout.strip().splitlines()[-1]))
             print(f"{arm:16} {results[arm][-1]}", file=sys.stderr, flush=True)
+    from alih.training.precision import choose
+
     report = {
         "machine": machine(),
         "command": " ".join(["python", *sys.argv]),
+        "precision": choose(),
         "texts": arguments.texts,
         "results": results,
     }
@@ -155,6 +161,7 @@ def render(report: dict[str, Any]) -> str:
 
     ours, theirs = ([median(arm, key) for key in ("seconds", "accuracy", "peak_memory_bytes")] for arm in ARMS)
     lines = [f"{key}: {value}" for key, value in report["machine"].items()]
+    lines.append(f"precision: {report['precision']}")
     lines += ["", "| case | Alih s | PEFT + Trainer s | ratio | bar | accuracy Alih / other | peak MB Alih / other |"]
     lines += ["|---|---|---|---|---|---|---|"]
     lines.append(
