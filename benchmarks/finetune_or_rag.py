@@ -115,6 +115,10 @@ class Passages:
     def __init__(self, inner: Any) -> None:
         self._inner, self.name, self.special = inner, f"{inner.name}, its own prompt", inner.special
 
+    def fits(self, messages: Sequence[dict[str, str]], *, max_tokens: int) -> bool:
+        """True: of all passages, the first one is read."""
+        return True
+
     def stream(self, messages: Sequence[dict[str, str]], *, max_tokens: int) -> Iterator[str]:
         """Write what comes after the first passage and the question."""
         told = messages[-1]["content"]

@@ -13,7 +13,7 @@ import pytest
 
 from alih.errors import ModelError, OptionError
 from alih.rag.answer import NOT_FOUND, Answer, Sentence, stream
-from alih.rag.generator import Messages, ServerGenerator
+from alih.rag.generator import LocalGenerator, Messages, ServerGenerator
 from alih.rag.library import Library
 
 TAXI = "Until when are taxi receipts refunded?"
@@ -25,10 +25,15 @@ class Says:
     name = "says"
     special: Sequence[str] = ()
 
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = pieces
+    def __init__(self, *pieces: str, reads: int = 10**6) -> None:
+        self.pieces, self.reads = pieces, reads
+        self.read: list[str] = []
+
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        return sum(len(one["content"]) for one in messages) <= self.reads
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
+        self.read.append(messages[-1]["content"])
         yield from self.pieces
 
 
@@ -158,3 +163,20 @@ def test_streaming_gives_the_same_answer_sentence_by_sentence(handbook: Library)
     assert all(isinstance(one, Sentence) for one in sentences)
     assert [one.text for one in last.sentences] == [one.text for one in sentences if isinstance(one, Sentence)]
     assert last.sentences == handbook.ask(TAXI, generator=written).sentences
+
+
+def test_a_model_that_cannot_read_all_passages_reads_the_best_ones(handbook: Library) -> None:
+    whole = Says("Taxi receipts are refunded within 30 days.")
+    handbook.ask(TAXI, generator=whole)
+    assert whole.read[0].count("<passage ") > 1
+    short = Says("Taxi receipts are refunded within 30 days.", reads=0)
+    made = handbook.ask(TAXI, generator=short)
+    assert short.read[0].count("<passage ") == 1
+    assert short.read[0].partition("</passage>")[0] == whole.read[0].partition("</passage>")[0]
+    assert made.sentences[0].supported
+
+
+def test_a_model_in_this_process_knows_how_much_it_reads() -> None:
+    generator = LocalGenerator("alih/lm-small")
+    assert generator.fits([{"role": "user", "content": "What is 2 + 2?"}], max_tokens=20)
+    assert not generator.fits([{"role": "user", "content": "one more word " * 2000}], max_tokens=20)

@@ -30,6 +30,9 @@ class Obedient:
         self.extra = extra
         self.read = ""
 
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        return True
+
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         self.read = messages[-1]["content"]
         yield from ("Shed 3 holds 103 bicycles. ", self.extra, " The moon is made of cheese [1].")

@@ -271,16 +271,25 @@ def prompt(question: str, passages: Sequence[Passage], special: Sequence[str] = 
 
 def _written(library: Opened, base: Answer, question: str, generator: Generator) -> Iterator[Sentence]:
     """What the model writes, cut into sentences, each cleaned and checked before anybody sees it."""
-    read = [one.context or one.text for one in base.passages]
-    quotable = [
-        one.text for one in base.passages
-    ]  # a citation quotes the passage, so that alone can support a sentence
-    pieces = generator.stream(prompt(question, base.passages, generator.special), max_tokens=_MAX_TOKENS)
+    passages = _readable(question, base.passages, generator)
+    read = [one.context or one.text for one in passages]
+    quotable = [one.text for one in passages]  # a citation quotes the passage, so that alone can support a sentence
+    pieces = generator.stream(prompt(question, passages, generator.special), max_tokens=_MAX_TOKENS)
     support = library.support
     for told in _whole_sentences(pieces):
         made = _checked(told, quotable, support, read)
         if made is not None:
             yield made
+
+
+def _readable(question: str, passages: Sequence[Passage], generator: Generator) -> Sequence[Passage]:
+    """As many of the passages as the model can read at once, the best ones first; one at least."""
+    count = len(passages)
+    while count > 1 and not generator.fits(
+        prompt(question, passages[:count], generator.special), max_tokens=_MAX_TOKENS
+    ):
+        count -= 1
+    return passages[:count]
 
 
 def _whole_sentences(pieces: Iterator[str]) -> Iterator[str]:

@@ -29,6 +29,9 @@ class Generator(Protocol):
     name: str
     special: Sequence[str]
 
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        """Whether it can read all of the messages and write so many tokens after them, as far as is known."""
+
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         """Write what comes after messages ({"role", "content"}), piece by piece, always taking the likeliest token."""
 
@@ -71,19 +74,17 @@ class LocalGenerator:
         self._model: Any = model.eval().to(self._on)
         make_fast(self._model)
 
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        """Whether the prompt leaves room to write; see `Generator.fits`."""
+        return int(self._tokens(messages).shape[1]) <= self._room(max_tokens)[0]
+
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         """Decode greedily; a prompt that is too long loses its beginning, never the question."""
         import torch
         from transformers import TextIteratorStreamer
 
-        if self._tokenizer.chat_template:
-            text = self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
-        else:
-            text = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
-        ids = self._tokenizer(text, return_tensors="pt", add_special_tokens=not self._tokenizer.chat_template).input_ids
-        room = int(getattr(self._model.config, "max_position_embeddings", 4096) or 4096)
-        max_tokens = min(max_tokens, max(room // 4, 1))
-        ids = ids[:, -(room - max_tokens) :].to(self._on)
+        reads, max_tokens = self._room(max_tokens)
+        ids = self._tokens(messages)[:, -reads:].to(self._on)
         streamer = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
         pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else self._tokenizer.eos_token_id
         arguments = {
@@ -110,6 +111,24 @@ class LocalGenerator:
         worker.join()
         if failed:
             raise failed[0]
+
+    def _tokens(self, messages: Messages) -> Any:
+        """The prompt: (1, tokens)."""
+        from alih.pretrained.quiet import quiet
+
+        if self._tokenizer.chat_template:
+            text = self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        else:
+            text = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
+        special = not self._tokenizer.chat_template
+        with quiet():  # that it is too long is dealt with here
+            return self._tokenizer(text, return_tensors="pt", add_special_tokens=special).input_ids
+
+    def _room(self, max_tokens: int) -> tuple[int, int]:
+        """Tokens to read and to write, at most: what is written takes a quarter of the context, where that is short."""
+        context = int(getattr(self._model.config, "max_position_embeddings", 4096) or 4096)
+        writes = min(max_tokens, max(context // 4, 1))
+        return context - writes, writes
 
 
 class ServerGenerator:
@@ -140,6 +159,10 @@ class ServerGenerator:
         self._timeout = timeout
         self._model = model
         self.name = model or self._address
+
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        """True: a server does not say how much its model reads, and refuses what is too long in its own words."""
+        return True
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         """Ask for a stream of server-sent events.

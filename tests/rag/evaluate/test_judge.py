@@ -28,6 +28,9 @@ class Replies:
     def __init__(self, *replies: str) -> None:
         self.replies, self.read = list(replies), list[str]()
 
+    def fits(self, messages: Messages, *, max_tokens: int) -> bool:
+        return True
+
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
         self.read.append(messages[-1]["content"])
         yield self.replies.pop(0) if self.replies else "yes"
