@@ -73,3 +73,15 @@ def test_words_are_added(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_mistakes_are_told_in_one_message(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tokens", *arguments]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["train", "add"])
+def test_nothing_is_written_over(action: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "model.safetensors").write_bytes(b"the only copy")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("banjir\n", encoding="utf-8")
+    items = [texts] if action == "train" else ["alih/minilm", texts]
+    assert main(["tokens", action, *map(str, items), "-o", str(tmp_path / "own")]) == 2
+    assert "the folder is not empty" in capsys.readouterr().err
+    assert [one.name for one in (tmp_path / "own").iterdir()] == ["model.safetensors"]

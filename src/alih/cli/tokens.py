@@ -220,6 +220,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise OptionError("tokens train: name the corpus: alih tokens train corpus.txt --size 8000 -o my-tokenizer")
     if output is None:
         raise OptionError("--output: name the folder to write: alih tokens train … -o my-tokenizer")
+    _refuse_filled(output)
     kind: Kind = arguments.kind or "bpe"
     size = 8000 if arguments.size is None else arguments.size
     texts = [text for file in files for text in _texts(file, arguments.text)]
@@ -248,6 +249,7 @@ def _add(arguments: argparse.Namespace) -> int:
             "tokens add: name a model, a file with one word a line, and the folder to write: "
             "alih tokens add ./my-model words.txt -o ./my-model-with-words"
         )
+    _refuse_filled(arguments.output)
     _, model, words = arguments.items
     listed = read_words(Path(words))
     opened = open_tokenizer(model, revision=arguments.revision)
@@ -269,6 +271,12 @@ def _add(arguments: argparse.Namespace) -> int:
     print(f"{len(added.words)} tokens added{known}. Embeddings: {before:,} rows, now {after:,}{tied}.")
     print(f"saved to {arguments.output}; adapt it to texts of the domain, so that the new tokens learn their place")
     return 0
+
+
+def _refuse_filled(output: Path) -> None:
+    """A folder that holds something is not written over: it may be the only copy of a model."""
+    if output.is_dir() and any(output.iterdir()):
+        raise OptionError(f"--output {output}: the folder is not empty, and nothing is written over; name another one.")
 
 
 _ACTIONS = {"train": _train, "add": _add}

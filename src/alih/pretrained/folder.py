@@ -131,7 +131,10 @@ def _adapter_hint(path: Path) -> str:
     beside = path.parent / "model"
     if (beside / "config.json").is_file():
         return f"It holds an adapter{of} alone; the merged model is {beside}: give that folder."
-    return f"It holds an adapter{of} alone; merge it into its base model first, and give that folder."
+    return (
+        f"It holds an adapter{of} alone; merge it into its base model first (with peft: "
+        "AutoPeftModel….from_pretrained(…).merge_and_unload().save_pretrained(…)), and give that folder."
+    )
 
 
 def json_object(file: Path, name: str) -> dict[str, Any]:
