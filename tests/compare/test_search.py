@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alih.compare.search import SearchResult, search_again, search_learning_rate
 
@@ -64,14 +67,14 @@ def test_a_rate_that_is_still_the_best_one_takes_two_runs() -> None:
 
 def test_a_best_rate_that_moved_is_followed() -> None:
     found = search_again(BEFORE, GRID, bowl(4e-3))
-    assert found.learning_rate == pytest.approx(3.3e-3, rel=0.02)
+    assert found.learning_rate == pytest.approx(3e-3)
     assert list(found.values)[:2] == [3e-4, 1e-3]
 
 
 def test_what_few_examples_led_out_of_the_grid_more_of_them_lead_back_into_it() -> None:
     low = search_learning_rate(GRID, bowl(1e-6))
     assert low.learning_rate < GRID[0]
-    assert search_again(low, GRID, bowl(3e-5)).learning_rate == pytest.approx(3.3e-5, rel=0.02)
+    assert search_again(low, GRID, bowl(3e-5)).learning_rate == pytest.approx(1e-4 / 3)
     high = search_learning_rate(GRID, bowl(1e-1))
     assert list(search_again(high, GRID, bowl(1e-1)).values) == pytest.approx([9e-3, 3e-3])
 
@@ -88,3 +91,22 @@ def test_searching_again_ends_at_the_deadline_with_what_it_has() -> None:
 
 def test_searching_again_past_rates_that_diverge_keeps_the_rate() -> None:
     assert search_again(BEFORE, GRID, lambda rate: (math.nan if rate > 5e-4 else 1.0, 0.0)).learning_rate == 3e-4
+
+
+def test_where_the_rate_itself_diverges_a_lower_one_is_found() -> None:
+    def diverging(rate: float) -> tuple[float, float]:
+        return (math.nan, 0.0) if rate > 2e-4 else bowl(1e-4)(rate)
+
+    assert search_again(BEFORE, GRID, diverging).learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("grid", [GRID, (3e-5, 1e-4, 3e-4), (3e-4, 1e-3, 3e-3), (1e-3, 3e-3, 1e-2, 3e-2)])
+@given(bests=st.lists(st.floats(1e-6, 1e-1), min_size=3, max_size=3))
+def test_searches_in_a_row_never_compare_a_rate_with_itself(grid: tuple[float, ...], bests: list[float]) -> None:
+    found = search_learning_rate(grid, bowl(bests[0]))
+    for best in bests[1:]:
+        found = search_again(found, grid, bowl(best))
+        tried = sorted(found.values)
+        assert 2 <= len(tried) <= 4
+        assert all(higher > 1.5 * lower for lower, higher in itertools.pairwise(tried))
+        assert found.values[found.learning_rate] == min(found.values.values())

@@ -17,7 +17,7 @@ SEARCH_EXAMPLES = 600
 #: A rate is searched again on this many times the examples.
 WORTH_ANOTHER = 2
 #: A search goes on past an end of its grid this often, on average.
-_EXTENSIONS = 0.5
+_BEYOND_ON_AVERAGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Efforts:
         rates = route(variant.route).learning_rates(self.anatomy)
         if not rates or self.options.rate_for(variant.route) is not None:
             return 0.0
-        return (2 if again and self.options.plan == "adaptive" else len(rates)) + _EXTENSIONS
+        return (2 if again and self.options.plan == "adaptive" else len(rates)) + _BEYOND_ON_AVERAGE
 
     def is_due(self, variant: Variant, size: int, searched_on: int) -> bool:
         """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`."""

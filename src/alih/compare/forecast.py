@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -157,7 +158,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
 
     def run(size: int, epochs: int, purpose: Purpose) -> float:
         """One run on so many rows: a head that is trained first, and what trains last."""
-        looks = epochs / efforts.validate_every(held_out, size, epochs, purpose)
+        looks = math.ceil(epochs / efforts.validate_every(held_out, size, epochs, purpose))  # the last one always
         each = [*([(efforts.head_epochs(size), 0.0)] * (len(paces) - 1)), (epochs, looks)]
         return overhead + sum(pace.seconds(bench, order[:size], *n) for pace, n in zip(paces, each, strict=True))
 

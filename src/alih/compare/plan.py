@@ -25,7 +25,7 @@ from alih.task import Task
 
 #: A variant goes on while its learning curve (after one size: what curves are like in general) leaves it at least this
 #: chance of being chosen.
-_CHANCE = 0.1
+_CHANCE = 0.15
 #: A dearer variant goes on, and further seeds run, where that can be expected to bring at least half a point; for
 #: metrics without points, this many standard errors.
 _WORTH_POINTS, _WORTH_ERRORS = 0.005, 0.2

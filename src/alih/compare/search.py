@@ -15,6 +15,8 @@ from dataclasses import dataclass
 _FACTOR = 3.0
 #: Rates tried beyond the grid, at most.
 _EXTENSIONS = 2
+#: Two rates that are less than this factor apart count as one.
+_STEP = 1.5
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def search_again(
 ) -> SearchResult:
     """See whether the rate that a search on fewer examples found is the best one on more of them, too.
 
-    It is tried beside one neighbour; where that wins, the search goes on in that direction. More examples move the best
-    rate by a step of the grid at most times, so two runs tell what a new search would take four for.
+    It is tried beside one neighbour; where that wins, the search goes on in that direction, and where the rate itself
+    diverges, downwards. More examples move the best rate by a step of the grid at most times, so two runs tell what a
+    new search would take four for.
 
     Args:
         before: the search on fewer examples.
@@ -85,35 +88,47 @@ def search_again(
         value_at: as for `search_learning_rate`.
         deadline: `time.monotonic()` after which no further rate is tried.
     """
-    rate, neighbour = before.learning_rate, _neighbour(before, grid)
+    ladder = sorted({*grid, *before.values})
+    rate = before.learning_rate
+    upwards = _looks_upwards(before, grid)
     taken = 0.0
     values: dict[float, float] = {}
     complete = True
-    for tried in (rate, *(neighbour * (neighbour / rate) ** power for power in range(1 + _EXTENSIONS))):
+    tried: float | None = rate
+    while tried is not None and len(values) < 2 + _EXTENSIONS:
         if values and deadline is not None and time.monotonic() > deadline:
             complete = False
             break
         value, seconds = value_at(tried)
         taken += seconds
         values[tried] = value if math.isfinite(value) else math.inf
-        if min(values, key=lambda one: (values[one], one)) != tried and len(values) > 1:
-            break
+        if values[rate] == math.inf:
+            upwards = False
+        best = min(values, key=lambda one: (values[one], one))
+        goes_on = len(values) == 1 or best == tried or values[best] == math.inf
+        tried = _next(min(values) if not upwards else tried, upwards, ladder) if goes_on else None
     best = min(values, key=lambda one: (values[one], one))
     return SearchResult(best, values, taken, complete)
 
 
-def _neighbour(before: SearchResult, grid: tuple[float, ...]) -> float:
-    """The rate next to the one that won, on the side of the grid's middle; where that won, the better one beside it.
+def _looks_upwards(before: SearchResult, grid: tuple[float, ...]) -> bool:
+    """Where the neighbour is: on the side of the grid's middle, or, where that won, the better one beside it.
 
     On few examples low rates win often, since what hardly moves does no harm; more examples lead back to the middle.
     """
     rate, middle = before.learning_rate, grid[len(grid) // 2]
-    rates = sorted({*grid, *before.values})
-    place = rates.index(rate)
-    if rate != middle:
-        return rates[place + 1 if rate < middle else place - 1]
-    beside = [*rates[max(place - 1, 0) : place], *rates[place + 1 : place + 2]]
-    return min(beside, key=lambda one: before.values.get(one, math.inf), default=rate / _FACTOR)
+    if not math.isclose(rate, middle, rel_tol=1e-6):
+        return rate < middle
+    below = before.values.get(max((one for one in before.values if one < rate), default=0.0), math.inf)
+    above = before.values.get(min((one for one in before.values if one > rate), default=0.0), math.inf)
+    return above < below
+
+
+def _next(rate: float, upwards: bool, ladder: list[float]) -> float:
+    """The next rate of those on the ladder, or one step beyond its end; rates next to the same do not count."""
+    if upwards:
+        return min((one for one in ladder if one > _STEP * rate), default=rate * _FACTOR)
+    return max((one for one in ladder if one < rate / _STEP), default=rate / _FACTOR)
 
 
 def _beyond(values: dict[float, float]) -> float | None:
