@@ -32,6 +32,11 @@ def test_another_thing_of_the_same_kind_takes_the_place_of_the_first(question: s
         ("Bagaimana dengan pegawai kontrak?", TAHUNAN),
         ("Why?", ANNUAL),
         ("Who approves it?", ANNUAL),
+        ("And when is annual leave paid?", ANNUAL),
+        ("And is annual leave paid?", ANNUAL),
+        ("And who approves the annual leave?", ANNUAL),
+        ("Dan siapa yang menyetujui cuti?", TAHUNAN),
+        ("Bagaimana dengan cuti itu?", TAHUNAN),
         ("What about the days that were not taken in the year before?", ANNUAL),
     ],
 )

@@ -180,3 +180,10 @@ def test_a_model_in_this_process_knows_how_much_it_reads() -> None:
     generator = LocalGenerator("alih/lm-small")
     assert generator.fits([{"role": "user", "content": "What is 2 + 2?"}], max_tokens=20)
     assert not generator.fits([{"role": "user", "content": "one more word " * 2000}], max_tokens=20)
+
+
+def test_a_sentence_that_goes_on_is_an_answer_whatever_it_does_not_say(handbook: Library) -> None:
+    told = "The passage does not say who asks, but taxi receipts are refunded within 30 days. [1]"
+    made = handbook.ask(TAXI, generator=Says(told))
+    assert made.found
+    assert made.citations

@@ -106,7 +106,7 @@ def _advice(told: dict[str, Any]) -> list[str]:
         if row["fits"]:
             continue
         fewer = row["largest_batch"]
-        fixed = row["weights"] + row["gradients"] + row["optimiser"]
+        fixed = row["weights"] + row["gradients"] + row["optimiser"] + row["kept"]
         if fewer:
             lines.append(f"  {row['label']}: does not fit into {limit}; with --batch-size {fewer} it does")
         elif row["loading"] > told["memory"]:
@@ -114,7 +114,7 @@ def _advice(told: dict[str, Any]) -> list[str]:
                 f"  {row['label']}: opening the model in 32 bits takes {_size(row['loading'])}, more than {limit}"
             )
         elif fixed > told["memory"]:
-            what = "weights, gradients and optimiser"
+            what = "weights, gradients, optimiser and the best weights so far" if row["kept"] else "the weights"
             lines.append(f"  {row['label']}: {what} alone take {_size(fixed)}, more than {limit}")
         else:
             lines.append(f"  {row['label']}: does not fit into {limit} with one example a step; try a smaller --length")

@@ -25,7 +25,7 @@ DEFAULT_THRESHOLD = 0.5
 _MAX_TOKENS = 300
 NOT_FOUND = {"en": "Not in the documents.", "id": "Tidak ada dalam dokumen."}
 _NOT_FOUND_WRITTEN = re.compile(
-    r"not in the (?:documents|passages)|tidak ada dalam (?:dokumen|kutipan)|the passages? do(?:es)? not say",
+    r"not in the (?:documents|passages)|tidak ada dalam (?:dokumen|kutipan)|^\W*the passages? do(?:es)? not say\W*$",
     re.IGNORECASE,
 )
 _CITED = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")

@@ -30,6 +30,44 @@ _INSTEAD = re.compile(
     re.IGNORECASE,
 )
 _MOST_INSTEAD = 4
+#: A clause of its own, not a thing, begins so.
+_CLAUSES = frozenset(
+    [
+        *(
+            "who",
+            "whom",
+            "whose",
+            "what",
+            "when",
+            "where",
+            "why",
+            "how",
+            "which",
+            "is",
+            "are",
+            "was",
+            "were",
+            "do",
+            "does",
+        ),
+        *("did", "has", "have", "had", "can", "could", "may", "might", "must", "shall", "should", "will", "would"),
+        *(
+            "siapa",
+            "siapakah",
+            "apa",
+            "apakah",
+            "kapan",
+            "mana",
+            "di",
+            "dimana",
+            "ke",
+            "mengapa",
+            "kenapa",
+            "bagaimana",
+        ),
+        *("berapa", "berapakah", "adakah", "bisakah", "bolehkah", "haruskah"),
+    ]
+)
 
 
 def rewrite(question: str, previous: str) -> str:
@@ -57,6 +95,9 @@ def _instead(question: str, previous: str) -> str:
     told = _INSTEAD.match(question)
     thing = words(told[1]) if told else []
     if told is None or not 1 < len(thing) <= _MOST_INSTEAD:
+        return ""
+    spoken = re.findall(r"\w+", told[1].lower())
+    if spoken[0] in _CLAUSES or _POINTS.intersection(spoken):
         return ""
     before = list(re.finditer(r"\w+(?:['’]\w+)?", previous))
     plain = [(words(one[0]) or [""])[0] for one in before]

@@ -84,6 +84,8 @@ class CrossEncoder:
                 )
             except (OSError, ValueError, RuntimeError) as error:
                 raise ModelError(f"--rerank {name}: cannot be opened as a cross-encoder ({error}).") from error
+        if model.config.pad_token_id is None:
+            model.config.pad_token_id = config.pad_token_id  # what the tokenizer fills up with; see `load_tokenizer`
         lost = sorted(report["missing_keys"])
         outputs = int(model.config.num_labels)
         if lost or outputs > 2:
