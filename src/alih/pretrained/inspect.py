@@ -82,8 +82,8 @@ def render(description: dict[str, Any]) -> str:
         f"  licence     {description['licence'] or 'not stated'}",
         f"  reads       {_reads(description)}",
         f"  predicts    {_predicts(description)}",
-        f"  size        {description['parameters']:,} parameters, {_megabytes(description['bytes_in_memory'])} in "
-        f"memory, {_megabytes(description['bytes_on_disk'])} on disk",
+        f"  size        {description['parameters']:,} parameters, {_size(description['bytes_in_memory'])} in "
+        f"memory, {_size(description['bytes_on_disk'])} on disk",
     ]
     if description["gflops_per_example"] is not None:
         lines.append(
@@ -203,5 +203,5 @@ def _predicts(description: dict[str, Any]) -> str:
     return f"{len(classes)} classes: {shown}{', …' if len(classes) > _MANY_CLASSES else ''}"
 
 
-def _megabytes(nbytes: int) -> str:
+def _size(nbytes: int) -> str:
     return f"{nbytes / 1e9:,.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:,.1f} MB"

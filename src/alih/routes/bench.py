@@ -327,7 +327,7 @@ class Stage:
     def fit(
         self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None, what: str = "training"
     ) -> FitResult:
-        """Train on the given rows of the training split, validating after each epoch.
+        """Train on the given rows of the training split, validating as often as is worth it; see `look_every`.
 
         A head alone is judged by its loss, which is smooth. Where features change, the metric that decides judges: such
         models grow overconfident, so that their loss rises while their accuracy still does (arXiv 1706.04599,
@@ -347,6 +347,7 @@ class Stage:
         )
 
     def _seldom(self, settings: FitSettings, rows: int) -> FitSettings:
+        """With looks no more often than `look_every` allows; what was asked for may be fewer (a plan asks so)."""
         if isinstance(self.module, HeadModel):
             return settings
         held_out = len(self.bench.parts["validation"].encoded)

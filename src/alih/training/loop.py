@@ -105,9 +105,10 @@ def fit(
 ) -> FitResult:
     """Train the parameters of `module` that require gradients; leave it in evaluation mode with its best weights.
 
-    AdamW (arXiv 1711.05101), linear warm-up and decay, clipped gradients. The validation split is scored after each
-    epoch, and the weights of the best epoch are put back at the end, also when training is interrupted: the epoch with
-    the lowest criterion if there is one (ties go to the lower loss), otherwise with the lowest validation loss.
+    AdamW (arXiv 1711.05101), linear warm-up and decay, clipped gradients. The validation split is scored after every
+    `validate_every` epochs and after the last, and the weights of the best epoch of these are put back at the end, also
+    when training is interrupted: the one with the lowest criterion if there is one (ties go to the lower loss),
+    otherwise with the lowest validation loss.
     Runs on one device, or on several under `accelerate launch`; repeats are bit-identical on one device.
 
     Args:

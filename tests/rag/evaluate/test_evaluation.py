@@ -72,7 +72,7 @@ def test_an_evaluation_says_what_was_measured(handbook: Library) -> None:
     shown = str(found)
     assert "6 questions, 1 of them without an answer" in shown
     for term in ("MRR", "nDCG@10", "F1", "holds it", "cited right", "none: precision"):
-        assert f"\n{term}: " in shown, "every measure is explained"
+        assert f"\n{term}: " in shown, "what its name does not say is explained"
     assert "false ones" in shown
     assert found.difference("mrr", "hybrid", "hybrid").point == 0
 
