@@ -66,14 +66,6 @@ def test_searches_count_once_for_each_size_that_they_are_made_on(anatomy: Anatom
     assert searched[1] - given[1] == 2 * 10 * (3.5 * 100 + 2.5 * 400)
 
 
-def test_a_settled_rate_is_not_searched_again(anatomy: Anatomy) -> None:
-    found = remaining(anatomy, (100, 400), learning_rate=None)
-    rates = {"searched_on": 100, "rates": [1e-4, 1e-4]}
-    settled = [Contender(one, **rates) for one in (VARIANT, OTHER)]
-    given = remaining(anatomy, (100, 400)).seconds([], Budget(), None)
-    assert found.seconds(settled, Budget(), None) == given
-
-
 def test_it_never_exceeds_the_time_limit(anatomy: Anatomy) -> None:
     found = remaining(anatomy).seconds([], Budget(60.0), VARIANT.label)
     assert found is not None

@@ -204,12 +204,11 @@ class Campaign:
     def _settle(self, contender: Contender, size: int) -> None:
         """Find the learning rate for training on `size` examples, unless one was found on as many as a search takes.
 
-        The first search is made on as few examples as the first trial: it has to serve only those who go on. The
-        adaptive plan searches again near what was found, and once two searches have found the same rate, no further.
+        The first search is made on as few examples as the first trial: it has to serve only those who go on. On more
+        examples the adaptive plan searches again near what was found, also where two searches agreed: on few examples
+        they agree by chance, and a rate that is too low hides what a variant can do.
         """
         variant = contender.variant
-        if contender.rate_is_settled and self.options.plan == "adaptive":
-            return
         if contender.stopped is not None or not self.efforts.is_due(variant, size, contender.searched_on):
             return
         size, _ = self.efforts.search(variant, size)
@@ -245,7 +244,6 @@ class Campaign:
             search = self._search(variant, base, grid, size, before)
             contender.settings = replace(base, learning_rate=search.learning_rate)
             contender.search, contender.searched_on = search, size
-            contender.rates.append(search.learning_rate)
             contender.search_seconds += search.seconds
             tried = ", ".join(f"{rate:.3g}" for rate in sorted(search.values))
             self.progress.say(

@@ -23,7 +23,6 @@ class Contender:
         settings: how it trains, with the learning rate that the search found; None before there was one.
         search: how that was found, last; None where the user gave the rate.
         searched_on: how many training examples it was found on.
-        rates: what every search found, in order.
         search_seconds: what the searches took that it needs: its own, and that of the head trained before its blocks.
         trials: at every size and seed.
         logits: validation logits of the trials at full size that it is judged by, by seed.
@@ -36,7 +35,6 @@ class Contender:
     settings: FitSettings | None = None
     search: SearchResult | None = None
     searched_on: int = 0
-    rates: list[float] = field(default_factory=list)
     search_seconds: float = 0.0
     trials: list[Trial] = field(default_factory=list)
     logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
@@ -48,11 +46,6 @@ class Contender:
     def label(self) -> str:
         """The variant in words."""
         return self.variant.label
-
-    @property
-    def rate_is_settled(self) -> bool:
-        """Whether two searches, the later one on several times as many examples, found the same rate."""
-        return len(self.rates) > 1 and self.rates[-1] == self.rates[-2]
 
     @property
     def full(self) -> list[Trial]:

@@ -78,8 +78,6 @@ class Remaining:
     def _search_passes(self, contender: Contender) -> float:
         variant, efforts = contender.variant, self.efforts
         found = 0.0
-        if contender.rate_is_settled and efforts.options.plan == "adaptive":
-            return found
         for number, size in enumerate(efforts.searches(variant, self.sizes)):
             if size > contender.searched_on:
                 runs = efforts.runs_of_search(variant, again=number > 0)
