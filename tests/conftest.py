@@ -10,6 +10,8 @@ import pytest
 # Set before anything imports them: no test may reach for a network, and tokenizers must not warn about forks.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Closed forms, other libraries and whole models, which tests compare with, are fp32; tests of bf16 ask for it by name.
+os.environ.setdefault("ALIH_PRECISION", "fp32")
 # One thread a worker: the models here are tiny, and threads that wait for each other on a shared core cost far more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -29,17 +31,6 @@ def shared_data() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests never read or fill the user's cache."""
     monkeypatch.setenv("ALIH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-@pytest.fixture(autouse=True)
-def _fp32_on_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing is said of the compute type, tests compute in fp32 on every processor, whatever it is fast at.
-
-    What they compare with (closed forms, other libraries, whole models) is fp32; tests of bf16 ask for it by name.
-    """
-    import torch
-
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
 
 
 @pytest.fixture(scope="session")

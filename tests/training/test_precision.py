@@ -11,6 +11,12 @@ from alih.training.precision import choose
 CPU = torch.device("cpu")
 
 
+@pytest.fixture(autouse=True)
+def _nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tests are told to compute in fp32; see conftest.py."""
+    monkeypatch.delenv("ALIH_PRECISION")
+
+
 def test_a_cpu_without_bf16_tiles_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert choose(CPU) == "fp32"
@@ -37,3 +43,10 @@ def test_a_slow_choice_of_the_user_is_honoured_with_a_warning(
     assert "slower" in capsys.readouterr().err
     assert choose(CPU, "fp32", Progress()) == "fp32"
     assert capsys.readouterr().err == ""
+
+
+def test_the_environment_keeps_to_fp32_where_nothing_else_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setenv("ALIH_PRECISION", "fp32")
+    assert choose(CPU) == "fp32"
+    assert choose(CPU, "bf16") == "bf16"

@@ -40,12 +40,16 @@ def choose(
 ) -> Precision:
     """Choose the compute type: bf16 where it has instructions, fp16 on older GPUs, otherwise fp32.
 
+    `ALIH_PRECISION=fp32` computes in fp32 wherever nothing else is asked for: the same on every processor.
+
     Args:
         on: the device; `device()` if not given.
         wanted: what the user asked for; honoured, with a warning where it will be slow.
         progress: where the warning goes.
     """
     on = on or device()
+    if wanted is None and os.environ.get("ALIH_PRECISION") == "fp32":
+        return "fp32"
     best: Precision = "bf16" if has_bf16(on) else "fp16" if on.type == "cuda" else "fp32"
     if wanted is None:
         return best
