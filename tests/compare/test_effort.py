@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from alih.compare.effort import SEARCH_EXAMPLES, WORTH_ANOTHER, Efforts
+from alih.compare.effort import FAR, SEARCH_EXAMPLES, WORTH_ANOTHER, Efforts
 from alih.compare.options import Options
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.source import load
 from alih.routes.base import Variant
 from alih.task import Kind, Modality, Task
+
+Plan = Literal["adaptive", "full"]
 
 BLOCKS, HEAD = Variant("finetune", 3, 3), Variant("transfer", 0, 3)
 TASK = Task(Modality.TEXT, Kind.SINGLE, ("bad", "good"))
@@ -24,16 +27,37 @@ def anatomy(tiny_bert: Path) -> Anatomy:
     return load(str(tiny_bert), TASK).anatomy
 
 
-def efforts(anatomy: Anatomy, examples: int) -> Efforts:
-    return Efforts(anatomy, Options(), examples)
+SIZES = [(16, 33, 100), (20, 33, 50), (167, 500), (74, 223, 670), (222, 667, 2000), (1000, 3000, 9000), (40,)]
 
 
-@pytest.mark.parametrize("sizes", [(16, 33, 100), (20, 33, 50), (222, 667, 2000), (1000, 3000, 9000), (40,)])
-def test_searches_grow_and_stay_small(anatomy: Anatomy, sizes: tuple[int, ...]) -> None:
-    found = efforts(anatomy, sizes[-1]).searches(BLOCKS, sizes)
+def efforts(anatomy: Anatomy, examples: int, plan: Plan = "adaptive") -> Efforts:
+    return Efforts(anatomy, Options(plan=plan), examples)
+
+
+@pytest.mark.parametrize("plan", ["adaptive", "full"])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_searches_grow_and_stay_small(anatomy: Anatomy, sizes: tuple[int, ...], plan: Plan) -> None:
+    found = efforts(anatomy, sizes[-1], plan).searches(BLOCKS, sizes)
     assert found[0] == min(sizes[0], SEARCH_EXAMPLES)
     assert max(found) <= SEARCH_EXAMPLES
     assert all(later >= WORTH_ANOTHER * earlier for earlier, later in pairwise(found))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_what_trains_on_all_examples_has_a_rate_found_on_a_quarter_of_them_or_on_hundreds(
+    anatomy: Anatomy, sizes: tuple[int, ...]
+) -> None:
+    last = efforts(anatomy, sizes[-1]).searches(BLOCKS, sizes)[-1]
+    assert last > sizes[-1] / FAR or last > SEARCH_EXAMPLES / WORTH_ANOTHER
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_the_adaptive_plan_searches_no_more_often_than_everything_in_full(
+    anatomy: Anatomy, sizes: tuple[int, ...]
+) -> None:
+    adaptive = efforts(anatomy, sizes[-1]).searches(BLOCKS, sizes)
+    assert len(adaptive) <= len(efforts(anatomy, sizes[-1], "full").searches(BLOCKS, sizes))
+    assert len(adaptive) <= 2
 
 
 def test_a_head_is_searched_once_on_everything(anatomy: Anatomy) -> None:

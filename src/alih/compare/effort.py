@@ -14,8 +14,9 @@ from alih.routes.registry import route
 #: Share of the full training that a run of the search takes, on at most so many examples.
 SEARCH_SHARE = 0.34
 SEARCH_EXAMPLES = 600
-#: A rate is searched again on this many times the examples.
+#: A rate is searched again on this many times the examples; by the adaptive plan, to train on this many times as many.
 WORTH_ANOTHER = 2
+FAR = 4
 #: A search goes on past an end of its grid this often, on average.
 _BEYOND_ON_AVERAGE = 0.5
 
@@ -91,5 +92,12 @@ class Efforts:
         return (2 if again and self.options.plan == "adaptive" else len(rates)) + _BEYOND_ON_AVERAGE
 
     def is_due(self, variant: Variant, size: int, searched_on: int) -> bool:
-        """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`."""
-        return not searched_on or self.search(variant, size)[0] >= WORTH_ANOTHER * searched_on
+        """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`.
+
+        The adaptive plan lets a rate serve the next size of the curve, too: a search there would take nearly as long as
+        the trial that it is for, and that trial decides only who goes on.
+        """
+        if not searched_on:
+            return True
+        more = self.search(variant, size)[0] >= WORTH_ANOTHER * searched_on
+        return more and (self.options.plan == "full" or size >= FAR * searched_on)
