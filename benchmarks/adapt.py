@@ -4,7 +4,8 @@
 
 Texts are docstrings of the Python standard library, whole (the demo cuts them short), labelled by package. Every arm
 runs in its own process: read, tokenise, train with validation after each epoch, score. Time counts from tokenising to
-the last score; importing libraries and loading weights are left out on both sides. The cache starts empty.
+the last score; importing libraries and loading weights are left out on both sides. The cache starts empty. Both sides
+compute in the type that Alih chooses (bf16 where the processor has instructions for it).
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ def run_trainer(case: Case, count: int, grouped: bool) -> dict[str, float]:
 
     from alih.pretrained.source import load
     from alih.training.boundary import freeze_below
+    from alih.training.precision import choose
 
     data = dataset(count)
     pretrained = load(MODEL, data.task, seed=0)
@@ -164,6 +166,7 @@ def run_trainer(case: Case, count: int, grouped: bool) -> dict[str, float]:
             report_to=[],
             disable_tqdm=True,
             use_cpu=True,
+            bf16=choose() == "bf16",
             seed=0,
             **({"train_sampling_strategy": "group_by_length"} if grouped else {}),
         )
@@ -189,6 +192,8 @@ def run_arm(name: str, arm: str, count: int) -> None:
 
 def main() -> None:
     """Run every case, arms interleaved, and print the table of ratios."""
+    from alih.training.precision import choose
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=1)
@@ -217,6 +222,7 @@ def main() -> None:
                 print(f"{name:10} {arm:16} {figures}", file=sys.stderr, flush=True)
     report = {
         "machine": machine(),
+        "precision": choose(),
         "command": " ".join(["python", *sys.argv]),
         "texts": arguments.texts,
         "results": results,

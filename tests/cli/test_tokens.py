@@ -50,7 +50,7 @@ def test_words_are_added(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     words.write_text("banjir\nthe\n", encoding="utf-8")
     out = said(capsys, "add", "alih/minilm", words, "-o", tmp_path / "new")
     assert "banjir  instead of ban|##ji|##r" in out
-    assert "1 tokens added; 1 were one token already. Embeddings: 30,522 rows, now 30,523." in out
+    assert "1 token added; 1 was one token already. Embeddings: 30,522 rows, now 30,523." in out
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _add(arguments: argparse.Namespace) -> int:
+    from alih.data.messages import counted
     from alih.generate.add_tokens import add_to_folder, read_words
     from alih.generate.tokenizers import open_tokenizer
 
@@ -265,10 +266,11 @@ def _add(arguments: argparse.Namespace) -> int:
         print(f"  {word}  instead of {'|'.join(pieces)}")
     if len(added.words) > 20:
         print(f"  … and {len(added.words) - 20} more")
-    known = f"; {len(added.known)} were one token already" if added.known else ""
+    were = "was" if len(added.known) == 1 else "were"
+    known = f"; {len(added.known)} {were} one token already" if added.known else ""
     before, after = added.vocabulary
     tied = ", tied to the output as before" if added.tied else ""
-    print(f"{len(added.words)} tokens added{known}. Embeddings: {before:,} rows, now {after:,}{tied}.")
+    print(f"{counted(len(added.words), 'token')} added{known}. Embeddings: {before:,} rows, now {after:,}{tied}.")
     print(f"saved to {arguments.output}; adapt it to texts of the domain, so that the new tokens learn their place")
     return 0
 

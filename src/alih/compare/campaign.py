@@ -234,7 +234,7 @@ class Campaign:
         if not contender.searched_on:
             usual = effort.epochs(len(self.order), self.options.batch_size)
             if base.epochs < usual:
-                told = f"{variant.label} ran {base.epochs} epochs, as --epochs says; by default it runs {usual}."
+                told = f"{variant.label} trained for --epochs {base.epochs}; by default it trains for {usual}."
                 self.notes.append(told)
         grid = chosen.learning_rates(anatomy)
         if given is not None or not grid:  # what trains nothing has no rate to search

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alih.data.messages import counted
 from alih.errors import DataError
 from alih.instruct.conversation import Conversation
 
@@ -45,7 +46,8 @@ def split(
         groups.setdefault(conversation.key(), []).append(conversation)
     if len(groups) < 3:
         raise DataError(
-            f"{len(groups)} different examples: at least 3 are needed to train, to choose and to test. Add some."
+            f"{counted(len(groups), 'different example')}: at least 3 are needed to train, to choose and to test. "
+            "Add some."
         )
     keys = list(groups)
     order = [keys[place] for place in np.random.default_rng(seed).permutation(len(keys))]

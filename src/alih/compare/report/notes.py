@@ -76,8 +76,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     ("{label} was not measured on all examples: {why}.", "{label} tidak diukur pada semua contoh: {why}."),
     (
-        "{label} ran {some} epochs, as --epochs says; by default it runs {usual}.",
-        "{label} berjalan {some} epoch, sesuai --epochs; biasanya {usual}.",
+        "{label} trained for --epochs {some}; by default it trains for {usual}.",
+        "{label} dilatih dengan --epochs {some}; biasanya {usual}.",
     ),
     ("the time limit was reached before its first step", "batas waktu tercapai sebelum langkah pertamanya"),
     ("the time limit was reached", "batas waktu tercapai"),
