@@ -37,6 +37,8 @@ def test_pictures_show_every_variant(done: Comparison) -> None:
         assert legend is not None
         assert [text.get_text() for text in legend.get_texts()] == [record["label"] for record in done.records]
         assert axes.get_xscale() == "log"
+    measured = {point["examples"] for record in done.records for point in record["curve"]}
+    assert [text.get_text() for text in done.plot_curves().get_xticklabels()] == [str(one) for one in sorted(measured)]
     [line] = done.plot_probe().get_lines()
     assert list(line.get_ydata()) == list(done.probe)
 

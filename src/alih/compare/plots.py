@@ -25,7 +25,10 @@ def plot_curves(records: Sequence[dict[str, Any]], metric: str, axes: Axes | Non
             axes.plot([sizes[-1], last], [scores[-1], told["point"]], "--", color=line.get_color())
             error = [[told["point"] - told["low"]], [told["high"] - told["point"]]]
             axes.errorbar(last, told["point"], error, fmt=marker, mfc="none", color=line.get_color())
+    sizes = sorted({point["examples"] for record in records for point in record["curve"]})
     axes.set(xscale="log", xlabel="training examples", ylabel=metric)
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
     axes.legend()
     return axes
 
@@ -33,6 +36,8 @@ def plot_curves(records: Sequence[dict[str, Any]], metric: str, axes: Axes | Non
 def plot_pareto(records: Sequence[dict[str, Any]], metric: str, front: Sequence[str], axes: Axes | None = None) -> Axes:
     """The score against the time to adapt; what another variant beats in everything is hollow."""
     axes = axes or _axes()
+    from matplotlib.ticker import LogLocator  # after _axes, which says what to install
+
     for record, marker in zip(records, _MARKERS * len(records), strict=False):
         score = record["score"]
         if score is None:
@@ -42,6 +47,9 @@ def plot_pareto(records: Sequence[dict[str, Any]], metric: str, front: Sequence[
         face = None if record["label"] in front else "none"
         axes.errorbar(seconds, score["point"], error, fmt=marker, mfc=face, capsize=3, label=record["label"])
     axes.set(xscale="log", xlabel="seconds to adapt, search included", ylabel=metric)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.minorticks_off()
     axes.legend()
     return axes
 
