@@ -164,6 +164,15 @@ def test_a_newer_run_moves_the_pointer_whether_it_was_a_link_or_a_file(tmp_path:
     assert not list(tmp_path.glob(".last*"))
 
 
+@pytest.mark.parametrize("inside", ["model", "adapter", "model/deeper"])
+def test_a_part_of_a_run_is_told_from_the_run(tmp_path: Path, inside: str) -> None:
+    folder = RunFolder.create(tmp_path, "reviews")
+    (folder.path / "spec.json").write_text("{}")
+    (folder.path / inside).mkdir(parents=True)
+    with pytest.raises(RunError, match=rf"part of the run {folder.path}: give that folder"):
+        RunFolder.open(folder.path / inside)
+
+
 def finished(root: Path) -> Path:
     run = RunFolder.create(root, "same")
     run.become_last()

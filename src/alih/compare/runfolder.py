@@ -80,9 +80,7 @@ class RunFolder:
         if folder.name == LAST and folder.is_file():
             folder = folder.parent / folder.read_text(encoding="utf-8", errors="replace").strip()
         if not (folder / "spec.json").is_file():
-            near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
-            hint = f" Runs there: {', '.join(near[-5:])}." if near else " Make one with: alih compare DATA"
-            raise RunError(f"{path}: no run folder.{hint}")
+            raise RunError(f"{path}: no run folder. {_where_instead(folder)}")
         return cls(folder)
 
     def __enter__(self) -> RunFolder:
@@ -332,3 +330,12 @@ def _is_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _where_instead(folder: Path) -> str:
+    """What to give in place of a folder that holds no run."""
+    around = next((parent for parent in folder.absolute().parents if (parent / "spec.json").is_file()), None)
+    if around is not None:
+        return f"It is a part of the run {around}: give that folder."
+    near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
+    return f"Runs there: {', '.join(near[-5:])}." if near else "Make one with: alih compare DATA"
