@@ -9,9 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+)
 
 from alih.errors import ModelError
+from alih.pretrained.resolve import resolve
 from alih.rag.catalogue import SourceRow
 from alih.rag.embed import Embedder
 from alih.rag.library import Library
@@ -43,6 +50,23 @@ def test_a_cross_encoder_gives_its_logit_for_each_pair_alone(tiny_bert: Path, tm
         expected.append(float(logits[0] if outputs == 1 else logits[1] - logits[0]))
     np.testing.assert_allclose(CrossEncoder(str(place)).scores(QUESTION, TEXTS), expected, atol=1e-5)
     assert CrossEncoder(str(place)).scores(QUESTION, []).shape == (0,)
+
+
+def test_a_decoder_without_a_padding_token_scores_pairs_of_unequal_length_as_each_alone(tmp_path: Path) -> None:
+    place = tmp_path / "cross"
+    tokenizer = AutoTokenizer.from_pretrained(resolve("alih/lm-small").path)
+    tokenizer.pad_token = None
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = LlamaForSequenceClassification(LlamaConfig(vocab_size=len(tokenizer), num_labels=1, **sizes)).eval()
+    model.config.pad_token_id = None
+    for part in (model, tokenizer):
+        part.save_pretrained(place)
+    expected = []
+    for text in TEXTS:
+        with torch.inference_mode():
+            expected.append(float(model(**tokenizer(QUESTION, text, return_tensors="pt")).logits[0, 0]))
+    np.testing.assert_allclose(CrossEncoder(str(place)).scores(QUESTION, TEXTS), expected, atol=1e-5)
 
 
 def test_a_pair_longer_than_the_model_reads_is_cut_from_its_longer_text(tiny_bert: Path, tmp_path: Path) -> None:
