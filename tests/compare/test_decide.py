@@ -166,6 +166,38 @@ def test_what_is_over_a_limit_is_not_chosen_and_said() -> None:
     assert not any("Worse beyond chance" in words for words in found.words)
 
 
+def test_what_the_limits_cost_is_told_with_what_it_would_need() -> None:
+    small, large = candidate("small", 52, 1, memory=400), candidate("large", 15, 9, memory=2000)
+    found = decide(TWO, "accuracy", [small, large], LABELS, limits=Limits(memory_bytes=500))
+    told = " ".join(found.words)
+    assert "large (2 kB of memory, limit 500 B)" in told
+    assert "wider limits: large by 12.3 points" in told  # 37 of 300
+    assert "best one within your limits" in told
+    assert "best one measured" not in told
+    latency = replace(large, latency_ms=30.0, peak_memory_bytes=1)
+    found = decide(TWO, "accuracy", [small, latency], LABELS, limits=Limits(latency_ms=20.0))
+    assert "large (30.0 ms a prediction, limit 20 ms)" in " ".join(found.words)
+
+
+def test_the_least_over_the_limits_is_not_called_the_best_where_it_is_not() -> None:
+    candidates = [candidate("good", 15, 1, memory=900), candidate("light", 120, 9, memory=600)]
+    found = decide(TWO, "accuracy", candidates, LABELS, limits=Limits(memory_bytes=500))
+    told = " ".join(found.words)
+    assert found.chosen == "light"
+    assert "the least over them: 600 B of memory, limit 500 B." in told
+    assert "wider limits: good by 35.0 points" in told
+    assert "best one" not in told
+
+
+def test_what_the_examples_can_show_is_told_of_the_nearest_rival() -> None:
+    near, far = candidate("near", 22, 1, start=5), candidate("far", 140, 1)
+    alone = decide(TWO, "accuracy", [candidate("best", 20, 5), near], LABELS, prefer="best")
+    both = decide(TWO, "accuracy", [candidate("best", 20, 5), near, far], LABELS, prefer="best")
+    hopeless = (both.behind["far"].high - both.behind["far"].low) / 2
+    # A second comparison widens the intervals a little; the hopeless one's own is another matter.
+    assert alone.resolution <= both.resolution < 1.3 * alone.resolution < hopeless
+
+
 def test_where_everything_is_over_the_limits_the_nearest_is_taken_and_said() -> None:
     candidates = [candidate("large", 5, 1, memory=900), candidate("small", 60, 5, memory=600)]
     found = decide(TWO, "accuracy", candidates, LABELS, limits=Limits(memory_bytes=500))

@@ -33,6 +33,13 @@ def test_a_steeper_curve_overtakes_with_more_examples() -> None:
     assert "no_change" in keys(decided(0.83), transfer=steep, finetune=flat)
 
 
+def test_a_rival_that_stopped_early_does_not_overtake_by_less_than_can_be_seen() -> None:
+    lone = Decision("accuracy", "transfer", "transfer", {"transfer": Interval(0.90, 0.93, 0.95)}, {}, (), ())
+    head, rival = curve(0.92, 0.926, 0.93), curve(0.925, 0.931)
+    assert "no_change" in keys(lone, transfer=head, lora=rival)
+    assert "change" in keys(lone, transfer=curve(0.80, 0.82, 0.83), lora=curve(0.55, 0.80))
+
+
 def test_a_perfect_score_and_a_missing_curve_promise_nothing() -> None:
     assert keys(decided(1.0), transfer=curve(1.0, 1.0)) == []
     assert keys(decided(0.9), transfer=None, finetune=curve(0.5, 0.9)) == []

@@ -21,11 +21,11 @@ from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, span
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
+from alih.compare.quantities import duration
 from alih.compare.remaining import Remaining
 from alih.compare.runner import Runner
 from alih.compare.search import SearchResult, search_again, search_learning_rate
 from alih.compare.state import Kept
-from alih.compare.table import duration
 from alih.compare.trial import Purpose, Trial
 from alih.evaluate.metrics import higher_is_better
 from alih.progress import Progress

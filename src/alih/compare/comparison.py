@@ -22,13 +22,14 @@ from alih.compare.decide import Candidate, Decision, Limits, decide
 from alih.compare.diagnosis import diagnose
 from alih.compare.export import HandedOver, hand_over
 from alih.compare.outlook import learning_curve, outlook, predicted
+from alih.compare.quantities import size_of
 from alih.compare.reasons import LANGUAGES, Language
 from alih.compare.report.evidence import evidence
 from alih.compare.report.from_run import report_data
 from alih.compare.report.html import render_html
 from alih.compare.requirement import enough_examples
 from alih.compare.runfolder import RunFolder
-from alih.compare.table import adapt_seconds, render, size_of, table_data
+from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Trial
 from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import IN_POINTS, higher_is_better

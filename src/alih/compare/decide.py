@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alih.compare.quantities import size_of
 from alih.compare.reasons import Reason
 from alih.compare.trial import Costs
 from alih.evaluate.bootstrap import Bootstrap, Difference, Interval
@@ -69,6 +70,17 @@ class Limits:
         ]
         return max((value / limit for value, limit in used if value is not None and limit), default=0.0)
 
+    def broken(self, costs: Candidate | Costs) -> list[Reason]:
+        """What the costs are over, each with its limit, in words."""
+        found = []
+        if self.memory_bytes and costs.peak_memory_bytes > self.memory_bytes:
+            told = {"needed": size_of(costs.peak_memory_bytes), "limit": size_of(round(self.memory_bytes))}
+            found.append(Reason("needs_memory", told))
+        if self.latency_ms and costs.latency_ms is not None and costs.latency_ms > self.latency_ms:
+            told = {"needed": f"{costs.latency_ms:.1f}", "limit": f"{self.latency_ms:g}"}
+            found.append(Reason("needs_latency", told))
+        return found
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -91,6 +103,18 @@ class Decision:
     behind: dict[str, Difference]
     front: tuple[str, ...]
     reasons: tuple[Reason, ...]
+
+    @property
+    def resolution(self) -> float:
+        """The smallest difference that these validation examples can show, between the best one and its nearest rival.
+
+        Half the interval of that difference; of the score itself where there is no rival.
+        """
+        if not self.behind:
+            own = self.scores[self.best]
+            return (own.high - own.low) / 2
+        nearest = min(self.behind.values(), key=lambda gap: abs(gap.point))
+        return (nearest.high - nearest.low) / 2
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -219,16 +243,18 @@ def _reasons(
         "high": f"{mine.high:.3f}",
         "seconds": f"{chosen.seconds:.1f}",
     }
-    over = [c.label for c in candidates if limits.excess(c) > 1]
-    breaks = [
-        Reason("all_over_limit") if len(over) == len(candidates) else Reason("over_limit", {"told": over}),
-    ][: len(over)]
+    over = [c for c in candidates if limits.excess(c) > 1]
+    breaks = _limits_broken(verdict, over, limits, every=len(over) == len(candidates))
     if len(candidates) == 1:
         single = [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
         return [*single, *breaks]
     found = [Reason("take", told)]
     if chosen is best:
-        found.append(Reason("preferred" if prefer == "best" else "best"))
+        outdone = any(verdict.behind[c.label].point < 0 for c in over if c is not best)
+        if not outdone:
+            found.append(Reason("preferred" if prefer == "best" else "best"))
+        elif len(over) < len(candidates):
+            found.append(Reason("preferred_within" if prefer == "best" else "best_within"))
     elif verdict.behind[chosen.label].low <= 0:
         found += _cheaper(verdict, chosen, best, examples, prefer)
     found += breaks
@@ -243,15 +269,28 @@ def _reasons(
         found.append(Reason("cut_short", {"told": [c.label for c in candidates if not c.complete]}))
     if chosen is best and prefer != "best":
         cheaper = [c for c in candidates if c.label in behind and c.seconds < chosen.seconds and c.complete]
-        found += _flips(verdict, [c.label for c in cheaper if c.label not in over], prefer)
-    widest = float(np.median([(gap.high - gap.low) / 2 for gap in behind.values()]))
-    found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, widest)}))
+        found += _flips(verdict, [c.label for c in cheaper if c not in over], prefer)
+    found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, verdict.resolution)}))
     if min(len(scores) for scores in seeds.values()) < 2:
         found.append(Reason("one_seed" if max(map(len, seeds.values())) < 2 else "some_one_seed"))
     spread = [
         Reason("by", {"label": label, "gap": _told(metric, max(seeds[label]) - min(seeds[label]))}) for label in shaky
     ]
     return [*found, Reason("seeds_vary", {"told": spread})] if spread else found
+
+
+def _limits_broken(verdict: Decision, over: Sequence[Candidate], limits: Limits, *, every: bool) -> list[Reason]:
+    """What is over the limits, by how much, and what keeping to them costs."""
+    if not over:
+        return []
+    better = [c.label for c in over if c.label in verdict.behind and verdict.behind[c.label].point < 0]
+    gaps = [Reason("by", {"label": one, "gap": _told(verdict.metric, -verdict.behind[one].point)}) for one in better]
+    cost = [Reason("limits_cost", {"told": gaps})] if gaps else []
+    if every:
+        [chosen] = [c for c in over if c.label == verdict.chosen]
+        return [Reason("all_over_limit", {"needs": limits.broken(chosen)}), *cost]
+    told = [Reason("needs", {"label": c.label, "needs": limits.broken(c)}) for c in over]
+    return [Reason("over_limit", {"told": told}), *cost]
 
 
 def _flips(verdict: Decision, cheaper: Sequence[str], prefer: Prefer) -> list[Reason]:

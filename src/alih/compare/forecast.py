@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.effort import Efforts
-from alih.compare.table import duration, size_of
+from alih.compare.quantities import duration, size_of
 from alih.compare.trial import Purpose
 from alih.data.batch import length_batches
 from alih.progress import Progress

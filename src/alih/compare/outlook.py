@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve, Point, Prediction
 from alih.compare.decide import Decision
@@ -78,15 +76,13 @@ def _gain(decision: Decision, curve: LearningCurve, examples: int) -> list[Reaso
 def _change(decision: Decision, curves: dict[str, LearningCurve | None], examples: int) -> list[Reason]:
     """The smallest multiple of the examples at which another variant would probably be distinguishably better."""
     sign = 1.0 if higher_is_better(decision.metric) else -1.0
-    gaps = decision.behind.values()
-    resolution = float(np.median([(gap.high - gap.low) / 2 for gap in gaps])) if gaps else 0.0
     chosen = curves[decision.chosen]
     assert chosen is not None
     others = {label: curve for label, curve in curves.items() if label != decision.chosen and curve is not None}
     for times in _TIMES:
         mine = sign * chosen.predict(times * examples).point
         ahead = {label: sign * curve.predict(times * examples).point - mine for label, curve in others.items()}
-        if ahead and max(ahead.values()) > resolution:
+        if ahead and max(ahead.values()) > decision.resolution:
             label = max(ahead, key=lambda one: ahead[one])
             return [
                 Reason("change", {"other": label, "examples": _rounded(times * examples), "chosen": decision.chosen})

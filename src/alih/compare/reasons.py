@@ -19,12 +19,18 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "unmeasured": "Not measured on all examples, so that nothing is known of how they would do: {told}.",
         "best": "Its score is the best one measured, and nothing as good was cheaper.",
         "preferred": "Its score is the best one measured, which is what was asked for.",
+        "best_within": "Its score is the best one within your limits, and nothing as good was cheaper.",
+        "preferred_within": "Its score is the best one within your limits, which is what was asked for.",
         "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
         "from chance ({low} to {high}), for {ratio} times the time.",
         "worse": "Worse beyond chance: {told}.",
         "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
         "over_limit": "Not to be chosen, being over your limits: {told}.",
-        "all_over_limit": "Every variant measured is over your limits; this one is the least over them.",
+        "all_over_limit": "Every variant measured is over your limits; this one is the least over them: {needs}.",
+        "limits_cost": "Better than what was taken, and yours with wider limits: {told}.",
+        "needs": "{label} ({needs})",
+        "needs_memory": "{needed} of memory, limit {limit}",
+        "needs_latency": "{needed} ms a prediction, limit {limit} ms",
         "flip_examples": "If that gap is real, about {examples} validation examples would show it, and {best} would be "
         "taken.",
         "flip_margin": "What would flip it: {other}, which is cheaper, would be taken if it scored {margin} more.",
@@ -43,8 +49,8 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "contradictions": "{count} inputs stand in the training data with more than one label. No model can be right "
         "about all of them: decide which label holds.",
         "imbalance_title": "Rare classes",
-        "imbalance": "{rare} of {classes} classes are rare; the commonest has {most} examples. Accuracy says little of "
-        "rare classes: look at macro_f1, or label more of them.",
+        "imbalance": "Of {classes} classes, {rare} with few examples; the commonest has {most}. Accuracy says little "
+        "of rare classes: look at macro_f1, or label more of them.",
         "label_errors_title": "Probable label errors",
         "label_errors": "{count} of {examples} training examples ({share} %) look like another class to a linear model "
         "on the frozen features that was trained without them. Look at these first.",
@@ -76,13 +82,19 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "unmeasured": "Tidak diukur pada semua contoh, sehingga kemampuannya tidak diketahui: {told}.",
         "best": "Skornya yang terbaik di antara yang diukur, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
         "preferred": "Skornya yang terbaik di antara yang diukur, sesuai permintaan.",
+        "best_within": "Skornya yang terbaik dalam batas Anda, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
+        "preferred_within": "Skornya yang terbaik dalam batas Anda, sesuai permintaan.",
         "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "
         "selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), dengan waktu {ratio} kali lipat.",
         "worse": "Lebih buruk, bukan karena kebetulan: {told}.",
         "cut_short": "Terpotong oleh batas waktu, dan mungkin lebih baik daripada yang terukur: {told}.",
         "over_limit": "Tidak dapat dipilih karena melewati batas yang Anda tentukan: {told}.",
         "all_over_limit": "Semua varian yang diukur melewati batas yang Anda tentukan; varian ini yang paling "
-        "sedikit melewatinya.",
+        "sedikit melewatinya: {needs}.",
+        "limits_cost": "Lebih baik daripada yang dipilih, dan dapat dipilih dengan batas lebih longgar: {told}.",
+        "needs": "{label} ({needs})",
+        "needs_memory": "memori {needed}, batas {limit}",
+        "needs_latency": "{needed} ms per prediksi, batas {limit} ms",
         "flip_examples": "Jika selisih itu nyata, sekitar {examples} contoh validasi akan memperlihatkannya, dan "
         "{best} yang akan dipilih.",
         "flip_margin": "Yang akan mengubah keputusan: {other}, lebih murah, akan dipilih jika skornya {margin} lebih "
@@ -103,7 +115,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "contradictions": "{count} masukan muncul di data latih dengan lebih dari satu label. Tidak ada model yang "
         "bisa benar untuk semuanya: tentukan label mana yang berlaku.",
         "imbalance_title": "Kelas langka",
-        "imbalance": "{rare} dari {classes} kelas langka; kelas terbanyak punya {most} contoh. Akurasi tidak banyak "
+        "imbalance": "Dari {classes} kelas, {rare} langka; kelas terbanyak punya {most} contoh. Akurasi tidak banyak "
         "bercerita tentang kelas langka: lihat macro_f1, atau tambah labelnya.",
         "label_errors_title": "Kemungkinan label keliru",
         "label_errors": "{count} dari {examples} contoh latih ({share} %) tampak seperti kelas lain bagi model linear "

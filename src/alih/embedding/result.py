@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alih.compare.table import duration, size_of
+from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted
 from alih.embedding.retrieval import MEASURES, Found
 from alih.embedding.training import Outcome

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alih.compare.table import duration, size_of
+from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted, excerpt
 from alih.instruct.scores import Scores
 from alih.instruct.search import Tried

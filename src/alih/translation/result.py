@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alih.compare.table import duration, size_of
+from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted, excerpt
 from alih.translation.scores import Scores
 from alih.translation.training import Outcome

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alih.compare.quantities import duration
 from alih.compare.report.data import Calibration, Candidate, Choice, Curve, History
 from alih.compare.report.frame import Frame
 from alih.compare.report.svg import SERIES, Markup, apart, line, linear, logarithmic, marker, swatch, tag, text, ticks
 from alih.compare.report.words import Words
-from alih.compare.table import duration
 from alih.evaluate.metrics import IN_POINTS
 
 #: Least pixels between two labels of a horizontal axis.

@@ -6,13 +6,13 @@ import base64
 import hashlib
 from typing import Literal
 
+from alih.compare.quantities import count, duration, size_of
 from alih.compare.report import sections
 from alih.compare.report.data import Choice, ReportData, Row, Sure
 from alih.compare.report.route_table import route_table
 from alih.compare.report.style import STYLE
 from alih.compare.report.svg import Markup, tag, text
 from alih.compare.report.words import Words, words
-from alih.compare.table import count, duration, size_of
 from alih.version import VERSION
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alih.compare.quantities import duration, size_of
 from alih.compare.report.data import Choice, ReportData, Row, Sure
 from alih.compare.report.from_run import report_data, run_date
 from alih.compare.runfolder import LAST, RunFolder
-from alih.compare.table import duration, size_of
 from alih.errors import RunError
 
 

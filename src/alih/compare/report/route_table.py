@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from alih.compare.quantities import count, duration, size_of
 from alih.compare.report.data import ReportData, Row, Sure
 from alih.compare.report.svg import Markup, tag, text
 from alih.compare.report.words import Words
-from alih.compare.table import count, duration, size_of
 
 _T = TypeVar("_T")
 #: More columns than this stand closer together.
