@@ -150,6 +150,22 @@ def test_changed_data_are_refused_with_what_changed(
     assert content(resume(folder.path, reviews_csv, QUIET).folder)
 
 
+def test_a_second_set_is_found_from_any_folder_and_refused_where_it_has_changed(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other.csv"
+    other.write_bytes(reviews_csv.read_bytes())
+    folder = stopped_after(2, reviews_csv, tiny_bert, tmp_path / "runs", monkeypatch, shifted="other.csv", seeds=1)
+    monkeypatch.chdir("/")
+    other.write_text("".join(reviews_csv.read_text().splitlines(keepends=True)[:-9]))
+    with pytest.raises(RunError, match=rf"--shifted {other} has changed since"):
+        resume(folder.path, progress=QUIET)
+    assert len(folder.trials()) == 2
+    other.write_bytes(reviews_csv.read_bytes())
+    assert resume(folder.path, progress=QUIET).handed_over is not None
+
+
 def test_another_version_is_refused_with_its_number(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import numpy as np
 
 from alih.compare.options import Options
-from alih.data.examples import Dataset
+from alih.data.examples import Dataset, fingerprints
+from alih.data.predict_on import read_labelled
 from alih.errors import RunError
+from alih.generate.general import general_passages
 from alih.routes.bench import ModelChoice
 
 #: Packages that the numbers depend on.
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
+#: Options that name files beside the data which every variant is measured on, too, and what these hold. A template is
+#: not among them: the options hold its text.
+_BESIDE = {"shifted": "examples", "general": "passages"}
 
 
 def spec(
     dataset: Dataset, choice: ModelChoice, options: Options, routes: tuple[str, ...], command: str
 ) -> dict[str, Any]:
     """Everything needed to run the same comparison again, and to go on with it."""
+    told = asdict(options)
+    told |= {name: _whole(told[name]) for name in _BESIDE if told[name] is not None}
     return {
         "command": command,
         "data": {
@@ -36,7 +46,8 @@ def spec(
         "task": asdict(dataset.task),
         "model": asdict(choice),
         "routes": list(routes),
-        "options": asdict(options),
+        "options": told,
+        "beside": _beside(dataset, told),
         "versions": _versions(),
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -59,19 +70,48 @@ def check_versions(path: Path, told: Mapping[str, Any]) -> None:
 
 
 def check_data(path: Path, told: Mapping[str, Any], dataset: Dataset) -> None:
-    """Refuse to go on with other data than the trials saw.
+    """Refuse to go on with other data than the trials saw: the splits, and the files that they are measured on, too.
 
     Raises:
         RunError: the data have changed.
+        AlihError: such a file cannot be read any more.
     """
-    if dataset.digest() == told["data"]["digest"]:
-        return
-    before, now = told["data"]["examples"], _sizes(dataset)
+    if dataset.digest() != told["data"]["digest"]:
+        _refuse(path, dataset.source, "examples", told["data"]["examples"], _sizes(dataset))
+    then = told.get("beside") or {}  # an older version wrote none
+    now = _beside(dataset, {name: told["options"].get(name) for name in then})
+    for name in then.keys() & now.keys():
+        if then[name]["digest"] != now[name]["digest"]:
+            sizes = [{f"its {_BESIDE[name]}": one["size"]} for one in (then[name], now[name])]
+            _refuse(path, f"--{name} {told['options'][name]}", _BESIDE[name], *sizes)
+
+
+def _refuse(path: Path, what: str, items: str, before: Mapping[str, int], now: Mapping[str, int]) -> NoReturn:
     sizes = [f"{name} {before[name]:,} then, {now[name]:,} now" for name in before if before[name] != now[name]]
     raise RunError(
-        f"{path}: {dataset.source} has changed since ({'; '.join(sizes) or 'as many examples, but others'}). "
+        f"{path}: {what} has changed since ({'; '.join(sizes) or f'as many {items}, but others'}). "
         "Put the data of then back to go on, or start anew with alih compare. Nothing in the run was changed."
     )
+
+
+def _beside(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Digest and size of what is read from each file beside the data, by its option."""
+    found: dict[str, list[bytes]] = {}
+    if (shifted := options.get("shifted")) is not None:
+        examples = read_labelled(Path(shifted).expanduser(), dataset.task, dataset.columns, damaged=[])
+        marks = (mark.encode() for mark in fingerprints(examples))
+        labels = (np.ascontiguousarray(label).tobytes() for label in examples.known_labels)
+        found["shifted"] = [mark + label for mark, label in zip(marks, labels, strict=True)]
+    if (general := options.get("general")) is not None:
+        found["general"] = [passage.encode(errors="surrogatepass") for passage in general_passages(general)]
+    return {name: {"digest": _digest(items), "size": len(items)} for name, items in found.items()}
+
+
+def _digest(items: Sequence[bytes]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for item in items:
+        state.update(len(item).to_bytes(8, "little") + item)
+    return state.hexdigest()
 
 
 def _sizes(dataset: Dataset) -> dict[str, int]:
@@ -85,5 +125,5 @@ def _versions() -> dict[str, str]:
 
 def _whole(source: str) -> str:
     """A path by its full name, so that it is found from any folder; any other name as it is."""
-    path = Path(source)
+    path = Path(source).expanduser()
     return str(path.resolve()) if path.exists() else source
