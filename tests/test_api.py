@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 import alih
@@ -43,6 +44,19 @@ def test_a_dataset_that_was_read_before_is_taken(reviews_csv: Path, tiny_bert: P
     dataset = alih.read(reviews_csv, seed=3)
     result = alih.compare(dataset, str(tiny_bert), runs=str(tmp_path), **FEW)
     assert result.report["handed_over"]["test"]["examples"] == len(dataset.test)
+
+
+def test_a_table_in_memory_is_refused_in_words(tiny_bert: Path, tmp_path: Path) -> None:
+    table = pandas.DataFrame({"text": ["good", "bad"], "label": ["yes", "no"]})
+    for run in (alih.read, lambda data: alih.compare(data, str(tiny_bert), runs=str(tmp_path))):
+        with pytest.raises(alih.DataError, match=r"a DataFrame is no source of data.*to_csv"):
+            run(table)
+
+
+def test_a_dataset_shows_its_size_and_not_its_texts(reviews_csv: Path) -> None:
+    told = repr(alih.read(reviews_csv))
+    assert "Examples(54 of str, labelled)" in told
+    assert "barang" not in told
 
 
 def test_adapt_returns_the_model_and_open_finds_it_again(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:

@@ -121,6 +121,26 @@ def test_what_breaks_the_limits_stops_nobody_and_is_said(reviews_csv: Path, tiny
     assert any("Every variant measured is over your limits" in words for words in found.decision.words)
 
 
+def test_what_takes_too_much_memory_on_few_examples_stops_there_and_is_said(
+    reviews_csv: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Contender.peak_memory_bytes.fget
+    assert real is not None
+    heavy = lambda c: 10**12 if c.variant.is_everything else real(c)  # noqa: E731
+    monkeypatch.setattr(Contender, "peak_memory_bytes", property(heavy))
+    monkeypatch.setattr(campaigns, "stops", lambda *_arguments, **_more: [])
+    wanted = {"model": str(tiny_bert), "runs": str(tmp_path), "learning_rate": RATES, "epochs": 1, "seeds": 1}
+    wanted |= {"routes": "transfer,finetune", "max_memory": 10**11}
+    found = compare(reviews_csv, Options.from_mapping(wanted), Progress(quiet=True))
+    full = {trial.label for trial in found.trials if trial.purpose == "full"}
+    assert "finetune all 3" not in full
+    assert {"transfer", "finetune top 1 of 3"} <= full
+    assert any(
+        "Over your limits on fewer examples already" in w and "finetune all 3" in w for w in found.decision.words
+    )
+    assert any("finetune all 3 was not measured on all examples: it takes 1 TB" in note for note in found.notes)
+
+
 def test_what_trains_no_block_is_measured_on_all_examples_at_once_and_a_trained_head_first(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def test_the_data_frame_has_one_row_a_variant_with_what_the_table_has(done: Comp
     frame = done.table
     assert list(frame.index) == [record["label"] for record in done.records]
     assert frame.loc["transfer", "score.point"] == done.decision.scores["transfer"].point
+    assert not any(column.startswith("learning_rate_search") for column in frame.columns)
     assert frame.loc["transfer", "scope.trainable"] < frame.loc["finetune all 3", "scope.trainable"]
 
 

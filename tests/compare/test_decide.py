@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alih.compare.decide import Candidate, Limits, Prefer, decide, standard_error
+from alih.compare.decide import Candidate, Prefer, decide, standard_error
+from alih.compare.limits import Limits
 from alih.compare.reasons import _SENTENCES
 from alih.evaluate.bootstrap import Difference
 from alih.task import Kind, Modality, Task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from alih.compare.diagnosis import Diagnosis, diagnose
 from alih.data.examples import Examples
@@ -64,6 +65,7 @@ def test_a_domain_is_far_where_fine_tuning_takes_away_much_of_the_error() -> Non
     far, near = ({"transfer": 0.8, "finetune": tuned} for tuned in (0.9, 0.81))
     assert keys(diagnose(THREE, examples(labels), None, (), far)) == ["domain_far"]
     assert keys(diagnose(THREE, examples(labels), None, (), near)) == ["domain_near"]
+    assert "With 120 examples" in diagnose(THREE, examples(labels), None, (), far, examples=120)[0].text.say()
 
 
 def test_the_best_depth_is_said() -> None:
@@ -71,6 +73,13 @@ def test_the_best_depth_is_said() -> None:
     middle = diagnose(THREE, examples(labels), None, (0.5, 0.8, 0.7), {})[0].text
     assert "block 1 of 2" in middle.say()
     assert keys(diagnose(THREE, examples(labels), None, (0.5, 0.6, 0.7), {})) == ["depth_last"]
+
+
+@pytest.mark.parametrize(("validation", "key"), [(52, "depth_level"), (2000, "depth")])
+def test_a_depth_stands_out_only_where_the_examples_can_tell_it(validation: int, key: str) -> None:
+    _, labels = blobs()
+    found = diagnose(THREE, examples(labels), None, (0.5, 0.9, 0.85), {}, validation=validation)
+    assert keys(found) == [key]
 
 
 def test_classes_too_small_to_cross_validate_are_left_out() -> None:

@@ -63,6 +63,15 @@ def test_the_total_lies_between_stopping_at_once_and_running_everything() -> Non
     assert "1 GB" in told
 
 
+def test_the_forecast_says_what_breaks_the_limits() -> None:
+    found = [Forecast("a", 1.0, 10.0, 4.0, 2.0, 10**6), Forecast("b", 8.0, 100.0, 40.0, 9.0, 10**9)]
+    told = render(found, 3, max_memory=5e8, max_seconds=60.0)
+    assert "over --max-memory 500 MB by this: b" in told
+    assert "--max-time 60 s may end it" in told
+    assert "--max-time 30 s ends it" in render(found, 3, max_seconds=30.0)
+    assert "--max" not in render(found, 3, max_memory=2e9, max_seconds=1000.0)
+
+
 def test_a_dry_run_prints_the_forecast_and_writes_nothing(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from alih.compare.contender import Contender
 from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
+from alih.compare.requirement import Requirement
 from alih.compare.search import SearchResult
 from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Costs, Scope, Trial
@@ -26,6 +27,8 @@ def record(label: str) -> dict[str, object]:
         "scope": {"layers": "head", "trainable": 10, "total": 1000},
         "curve": [{"examples": 50, "score": 0.5, "seed": 0}, {"examples": 100, "score": 0.75, "seed": 0}],
         "enough_examples": 100,
+        "enough_interval": [60, 100],
+        "seeds": [0, 1],
         "complete": True,
         "measured_on": 100,
         "predicted": None,
@@ -65,6 +68,11 @@ def test_variants_that_do_not_fit_beside_each_other_go_below(width: int) -> None
     assert text.count("on a shifted copy") == len(text.split("\n\n")) >= 2
 
 
+def test_what_is_enough_is_told_with_its_interval() -> None:
+    told = Decision("accuracy", "a", "a", {}, {}, (), ())
+    assert "100 (60–100)" in render([record("a")], told)
+
+
 def test_a_variant_alone_is_not_marked_as_recommended() -> None:
     alone = Decision("accuracy", "a", "a", {}, {}, (), ())
     assert "*" not in render([record("a")], alone)
@@ -84,7 +92,15 @@ def test_markdown_marks_its_columns_for_alignment() -> None:
     assert {len(line) for line in (head, rule, *body)} == {len(head)}
 
 
-def trial(purpose: str, examples: int, seed: int, accuracy: float, seconds: float = 1.0, memory: int = 100) -> Trial:
+def trial(
+    purpose: str,
+    examples: int,
+    seed: int,
+    accuracy: float,
+    seconds: float = 1.0,
+    memory: int = 100,
+    latency: float = 2.5,
+) -> Trial:
     return Trial(
         id="x",
         route="transfer",
@@ -97,7 +113,7 @@ def trial(purpose: str, examples: int, seed: int, accuracy: float, seconds: floa
         train_metrics={"accuracy": accuracy + 0.1, "log_loss": 0.9 - accuracy},
         shifted_metrics={"accuracy": accuracy - 0.2, "log_loss": 1.2 - accuracy},
         scope=Scope("head", 10, 1000),
-        costs=Costs(seconds, memory, 40, 100, 1e9, 2.5),
+        costs=Costs(seconds, memory, 40, 100, 1e9, latency),
     )
 
 
@@ -115,26 +131,28 @@ CURVE = (
     trial("full", 90, 0, 0.80, seconds=3.0, memory=50),
     trial("curve", 30, 0, 0.75),
     trial("curve", 10, 0, 0.40),
-    trial("full", 90, 1, 0.90, seconds=5.0, memory=70),
+    trial("full", 90, 1, 0.90, seconds=5.0, memory=70, latency=2.0),
     trial("full", 90, 2, 0.85, seconds=100.0),
 )
 
 
 def test_a_record_holds_what_was_measured() -> None:
-    [found] = table_data([contender(*CURVE)], decision("accuracy", 0.7, 0.9), {"transfer": 30}, {})
+    [found] = table_data([contender(*CURVE)], decision("accuracy", 0.7, 0.9), {"transfer": Requirement(30, 12, 55)}, {})
     assert [(point["examples"], point["score"]) for point in found["curve"]] == [(10, 0.40), (30, 0.75), (90, 0.80)]
     assert (found["seconds"], found["search_seconds"]) == (5.0, 4.0)
     assert found["peak_memory_bytes"] == 100
     assert found["metrics"]["accuracy"] == pytest.approx(0.85)
     assert found["shifted"] == pytest.approx(0.65)
     assert found["seeds"] == [0, 1, 2]
+    assert (found["enough_examples"], found["enough_interval"]) == (30, [12, 55])
+    assert found["latency_ms"] == 2.0, "the shortest of its trials"
     assert adapt_seconds(contender(*CURVE)) == 9.0
     assert adapt_seconds(contender(*CURVE, search_seconds=None)) == 5.0
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
 def test_the_gap_is_positive_where_training_rows_are_easier(metric: str) -> None:
-    [found] = table_data([contender(*CURVE)], decision(metric, 0.0, 1.0), {"transfer": 30}, {})
+    [found] = table_data([contender(*CURVE)], decision(metric, 0.0, 1.0), {"transfer": None}, {})
     assert found["overfitting"] == pytest.approx({"gap": 0.1, "low": 0.1, "high": 0.1})
 
 
@@ -160,3 +178,6 @@ def test_a_variant_that_stopped_early_shows_what_is_predicted_and_on_how_many_it
     assert last["with 90 examples"] == ["≈ 0.820"]
     assert last["95 % interval"] == ["≈ 0.700–0.900"]
     assert last["on a shifted copy"] == ["0.550 (-0.200)"]
+    assert last["time: search + training"] == ["4.0 s + ≥ 1.0 s"]
+    assert last["training FLOPs"] == ["≥ 1.0e+09"]
+    assert last["over seeds"] == ["–"], "of one seed nothing is known"

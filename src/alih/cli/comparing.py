@@ -106,7 +106,8 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
     options = Options.from_mapping(given(arguments))
     if arguments.dry_run:
-        print(render(foresee(arguments.data, options), options.seeds))
+        found = foresee(arguments.data, options)
+        print(render(found, options.seeds, max_memory=options.max_memory, max_seconds=options.max_time))
         return 0
     return _show(compare(arguments.data, options))
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from alih import interrupt
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
-from alih.compare.decide import Limits
 from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, span
+from alih.compare.limits import Limits
 from alih.compare.options import Options
 from alih.compare.plan import Standing, contested, stops
 from alih.compare.quantities import duration
@@ -153,8 +153,12 @@ class Campaign:
         self.contenders.append(contender)
 
     def _stop_those_who_cannot_win(self) -> None:
-        # What breaks the user's limits will not be chosen, so it may stop nobody.
-        running = [contender for contender in self._running() if self._within_limits(contender)]
+        # What breaks the user's limits will not be chosen, so it may stop nobody; where all break them, all may.
+        limits = Limits(self.options.max_memory, self.options.max_latency)
+        within = [contender for contender in self._running() if limits.excess(contender) <= 1]
+        if within:
+            self._stop_those_over_the_limits(limits)
+        running = within or self._running()
         known = {c.label: {t.examples: self.runner.folder.predictions(t) for t in c.curve} for c in running}
         standings = [Standing(c.label, rank, known[c.label]) for rank, c in enumerate(running) if known[c.label]]
         sizes = [set(standing.logits) for standing in standings]
@@ -177,10 +181,12 @@ class Campaign:
                 contender.stopped, contender.cannot_win = str(stop), True
                 self.progress.say(f"  {stop.label} stops: {stop}")
 
-    def _within_limits(self, contender: Contender) -> bool:
-        costs = [trial.costs for trial in (*contender.curve, *contender.full)]
-        limits = Limits(self.options.max_memory, self.options.max_latency)
-        return all(limits.excess(one) <= 1 for one in costs)
+    def _stop_those_over_the_limits(self, limits: Limits) -> None:
+        for contender in self._running():
+            if contender.curve and not contender.full and limits.hopeless(contender):
+                why = "; ".join(reason.say() for reason in limits.broken(contender))
+                contender.stopped, contender.over_limit = f"it takes {why}", True
+                self.progress.say(f"  {contender.label} stops: it takes {why}")
 
     def _worth_another_seed(self, seed: int) -> list[Contender]:
         """Those whose place more seeds could change; heads alone always, since they cost next to nothing."""

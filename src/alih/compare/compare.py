@@ -152,7 +152,9 @@ def _run(
         foreseen: list[Forecast] = []
         if curve and len(dataset.train) >= _WORTH_FORESEEING * options.batch_size:
             foreseen = job.forecast(bench)
-            progress.say(render(foreseen, options.seeds))
+            progress.say(render(foreseen, options.seeds, max_memory=options.max_memory, max_seconds=options.max_time))
+        elif curve:
+            progress.say("So few examples are measured about as fast as they are foreseen; --dry-run foresees them.")
         return job.run(bench, folder, foreseen=foreseen)
 
 

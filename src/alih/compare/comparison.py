@@ -7,7 +7,6 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve, Point
-from alih.compare.decide import Candidate, Decision, Limits, decide
+from alih.compare.decide import Candidate, Decision, decide
 from alih.compare.diagnosis import diagnose
 from alih.compare.export import HandedOver, hand_over
+from alih.compare.limits import Limits
 from alih.compare.outlook import learning_curve, outlook, predicted
 from alih.compare.quantities import size_of
 from alih.compare.reasons import LANGUAGES, Language
@@ -33,6 +33,7 @@ from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Trial
 from alih.errors import OptionError, RunError
 from alih.evaluate.metrics import IN_POINTS, higher_is_better
+from alih.task import Kind
 
 if TYPE_CHECKING:
     import pandas
@@ -91,14 +92,15 @@ class Comparison:
             limits=Limits(options.max_memory, options.max_latency),
             prefer=options.prefer,
             stopped=[c.label for c in campaign.contenders if c.cannot_win],
-            unmeasured=[c.label for c in campaign.contenders if not c.full and not c.cannot_win],
+            unmeasured=[c.label for c in campaign.contenders if not (c.full or c.cannot_win or c.over_limit)],
+            beyond=[c.label for c in campaign.contenders if c.over_limit],
             seed=options.seed,
         )
         chosen = next(c for c in campaign.finalists if c.label == decision.chosen)
         task, contenders, size = bench.task, campaign.contenders, len(bench.dataset.train)
         curves = {c.label: learning_curve(c, folder, task, metric, validation) for c in contenders}
         decision = replace(decision, reasons=(*decision.reasons, *outlook(decision, curves, size)))
-        enough = {c.label: enough_examples(c, folder, task, metric, validation) for c in contenders}
+        enough = {c.label: enough_examples(c, folder, task, metric, validation, curves[c.label]) for c in contenders}
         predictions = {c.label: predicted(curves[c.label], size) for c in contenders}
         try:
             handed_over = hand_over(bench, chosen, folder, metric, test=not interrupted)
@@ -112,7 +114,7 @@ class Comparison:
             table_data(contenders, decision, enough, predictions),
             tuple(bench.probe()),
             tuple(campaign.skipped),
-            (*_stopped(contenders), *campaign.notes),
+            (*_stopped(contenders), *campaign.notes, *_unforgotten(campaign)),
             handed_over,
             campaign.budget.elapsed + campaign.earlier_seconds,
             interrupted,
@@ -174,6 +176,8 @@ class Comparison:
     def table(self) -> pandas.DataFrame:
         """The table as a pandas data frame: one row a variant, nested values as "score.point".
 
+        What the search tried stays in `records`: its rates would be columns.
+
         Raises:
             OptionError: pandas is not installed.
         """
@@ -181,7 +185,8 @@ class Comparison:
             import pandas
         except ImportError as error:
             raise OptionError("the table as a data frame needs pandas: pip install 'alih[notebook]'") from error
-        return pandas.json_normalize(self.records).set_index("label")
+        records = [{k: v for k, v in one.items() if k != "learning_rate_search"} for one in self.records]
+        return pandas.json_normalize(records).set_index("label")
 
     def plot_curves(self, axes: Axes | None = None) -> Axes:
         """Draw the learning curves; see `alih.compare.plots`."""
@@ -249,9 +254,9 @@ def candidate(contender: Contender) -> Candidate:
         contender.label,
         np.stack([contender.logits[trial.seed] for trial in trials]),
         adapt_seconds(contender),
-        max(trial.costs.peak_memory_bytes for trial in trials),
+        contender.peak_memory_bytes,
         trials[0].costs.disk_bytes,
-        trials[0].costs.latency_ms,
+        contender.latency_ms,
         contender.complete,
         _forgetting(trials[0]),
     )
@@ -269,18 +274,17 @@ def _evidence(
     campaign: Campaign, folder: RunFolder, handed_over: HandedOver | None, curves: dict[str, LearningCurve | None]
 ) -> dict[str, Any]:
     bench, metric = campaign.bench, campaign.metric
-    sign = 1 if higher_is_better(metric) else -1
-    best: dict[str, float] = {}
-    for contender in campaign.finalists:
-        found, name = float(np.mean([t.metrics[metric] for t in contender.full])), contender.variant.route
-        best[name] = max(best.get(name, found), found, key=lambda value: sign * value)
+    scored = metric in IN_POINTS and higher_is_better(metric)
+    best, examples = _routes_at_one_size(campaign.contenders, metric) if scored else ({}, None)
     probe = bench.parts["train"].frozen
     findings = diagnose(
         bench.task,
         bench.dataset.train,
         probe.probe[-1] if probe is not None and probe.probe is not None else None,
         bench.probe(),
-        best if metric in IN_POINTS and sign > 0 else {},
+        best,
+        examples=examples,
+        validation=len(bench.dataset.validation) if bench.task.kind is Kind.SINGLE else None,
         drifts={c.label: looked.drift for c in campaign.finalists if (looked := c.full[0].closer) and looked.drift},
         seed=campaign.options.seed,
     )
@@ -294,13 +298,26 @@ def _evidence(
     return told if handed_over is None else told | evidence(bench.task, handed_over.logits, bench.dataset.validation)
 
 
+def _routes_at_one_size(contenders: Sequence[Contender], metric: str) -> tuple[dict[str, float], int | None]:
+    """The best score of a new head and of fine-tuning on the most examples that both were measured on."""
+    found: dict[int, dict[str, list[float]]] = {}
+    for contender in contenders:
+        for size in {trial.examples for trial in contender.curve}:
+            runs = [t.metrics[metric] for t in contender.trials if t.examples == size and t.purpose != "search"]
+            found.setdefault(size, {}).setdefault(contender.variant.route, []).append(float(np.mean(runs)))
+    sizes = [size for size, routes in found.items() if {"transfer", "finetune"} <= routes.keys()]
+    if not sizes:
+        return {}, None
+    return {name: max(scores) for name, scores in found[max(sizes)].items()}, max(sizes)
+
+
 def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
     """What the first run of each variant on all examples was measured for, as the report shows it."""
     costs: dict[str, dict[str, float | None]] = {}
     shifted: dict[str, dict[str, float]] = {}
     for contender in finalists:
         trial, own = contender.full[0], contender.full[0].costs
-        costs[contender.label] = {"latency_p95_ms": own.latency_p95_ms, "energy_joules": own.energy_joules}
+        costs[contender.label] = {"latency_p95_ms": contender.latencies_ms[1], "energy_joules": own.energy_joules}
         if trial.closer is None:
             continue
         costs[contender.label]["forgetting"] = trial.closer.forgetting
@@ -316,12 +333,26 @@ def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
 
 
 def _curve_point(point: Point) -> dict[str, float]:
-    half = NormalDist().inv_cdf(0.975) * point.deviation
-    return {"examples": point.examples, "score": point.score, "low": point.score - half, "high": point.score + half}
+    assert point.interval is not None
+    low, high = point.interval
+    return {"examples": point.examples, "score": point.score, "low": low, "high": high}
 
 
 def _stopped(contenders: Sequence[Contender]) -> list[str]:
     return [f"{c.label} was not measured on all examples: {c.stopped}." for c in contenders if c.stopped]
+
+
+def _unforgotten(campaign: Campaign) -> list[str]:
+    """Why the row that tells what was forgotten is missing, where it is."""
+    looked = [
+        t.closer for c in campaign.finalists for t in c.full if t.closer is not None and c.variant.trainable_blocks
+    ]
+    if not looked or any(one.forgetting is not None or one.general is not None for one in looked):
+        return []
+    return [
+        f"What {campaign.bench.choice.name} forgot was not measured: no examples of what it was trained on are at "
+        "hand, and it has no language-model head."
+    ]
 
 
 def _skipped(skipped: Sequence[str]) -> list[str]:

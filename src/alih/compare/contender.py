@@ -29,6 +29,7 @@ class Contender:
         kept: the best trained weights so far.
         stopped: why it was not measured any further; None while it is in the running.
         cannot_win: whether that was for its learning curve, and not for lack of time or a failure.
+        over_limit: whether that was for a limit of the user's.
     """
 
     variant: Variant
@@ -41,6 +42,7 @@ class Contender:
     kept: Kept | None = None
     stopped: str | None = None
     cannot_win: bool = False
+    over_limit: bool = False
 
     @property
     def label(self) -> str:
@@ -57,6 +59,25 @@ class Contender:
         """One trial a size, of one seed, ascending."""
         points = [trial for trial in self.trials if trial.purpose == "curve"]
         return sorted([*points, *self.full[:1]], key=lambda trial: trial.examples)
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """Of the trials on all examples; before there is one, of those on fewer."""
+        return max((trial.costs.peak_memory_bytes for trial in self.full or self.trials), default=0)
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Median time of one prediction; see `latencies_ms`."""
+        return self.latencies_ms[0]
+
+    @property
+    def latencies_ms(self) -> tuple[float | None, float | None]:
+        """Time of one prediction, median and 95th percentile, of the trial where it was shortest.
+
+        How many examples trained a model does not change how long it takes; what else the machine does only adds.
+        """
+        known = [(t.costs.latency_ms, t.costs.latency_p95_ms) for t in self.trials if t.costs.latency_ms is not None]
+        return min(known, key=lambda one: one[0], default=(None, None))
 
     @property
     def complete(self) -> bool:

@@ -39,11 +39,13 @@ class Point:
         examples: how many training examples.
         score: the mean score.
         deviation: its standard error, by the choice of validation examples.
+        interval: that holds it with 95 % probability; None where it was not reckoned.
     """
 
     examples: int
     score: float
     deviation: float
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class LearningCurve:
         return Prediction(float(low), float(point), float(high))
 
     def examples_for(self, gain: float) -> tuple[float, float, float]:
-        """How many examples would make the score better by `gain` than at the largest size measured.
+        """How many examples would make the score better by `gain` than at the largest size measured, or worse if < 0.
 
         Returns:
             The lower end, the median and the upper end of the interval that holds it with 95 % probability; infinite
@@ -108,6 +110,7 @@ class LearningCurve:
             out=np.full_like(wanted, np.inf),
             where=wanted > self._floor,
         )
+        ratio = np.maximum(ratio, 0.0)  # an error drawn below nothing is reached at once
         with np.errstate(over="ignore"):
             needed = np.sort(self._largest * ratio ** (1 / self._exponents))
         # Interpolating between infinite values gives no number: the nearest draw is taken.

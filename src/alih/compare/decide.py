@@ -15,9 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.compare.quantities import size_of
+from alih.compare.limits import Limits
 from alih.compare.reasons import Reason
-from alih.compare.trial import Costs
 from alih.evaluate.bootstrap import Bootstrap, Difference, Interval
 from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
 from alih.task import Task
@@ -48,38 +47,6 @@ class Candidate:
     latency_ms: float | None = None
     complete: bool = True
     forgetting: float | None = None
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the chosen variant may cost; None = no limit.
-
-    Args:
-        memory_bytes: peak memory while adapting.
-        latency_ms: time of one prediction.
-    """
-
-    memory_bytes: float | None = None
-    latency_ms: float | None = None
-
-    def excess(self, costs: Candidate | Costs) -> float:
-        """By what factor the costs are over the limit they break most; at most 1 within all of them."""
-        used = [
-            (costs.peak_memory_bytes, self.memory_bytes),
-            (costs.latency_ms, self.latency_ms),
-        ]
-        return max((value / limit for value, limit in used if value is not None and limit), default=0.0)
-
-    def broken(self, costs: Candidate | Costs) -> list[Reason]:
-        """What the costs are over, each with its limit, in words."""
-        found = []
-        if self.memory_bytes and costs.peak_memory_bytes > self.memory_bytes:
-            told = {"needed": size_of(costs.peak_memory_bytes), "limit": size_of(round(self.memory_bytes))}
-            found.append(Reason("needs_memory", told))
-        if self.latency_ms and costs.latency_ms is not None and costs.latency_ms > self.latency_ms:
-            told = {"needed": f"{costs.latency_ms:.1f}", "limit": f"{self.latency_ms:g}"}
-            found.append(Reason("needs_latency", told))
-        return found
 
 
 @dataclass(frozen=True)
@@ -133,6 +100,7 @@ def decide(
     prefer: Prefer = "balanced",
     stopped: Sequence[str] = (),
     unmeasured: Sequence[str] = (),
+    beyond: Sequence[str] = (),
     seed: int = 0,
 ) -> Decision:
     """Choose among candidates scored on the same validation examples.
@@ -152,6 +120,7 @@ def decide(
             the best score.
         stopped: labels of variants that were out of the running before they were measured on all examples.
         unmeasured: labels of those that failed, or that there was no time for.
+        beyond: labels of those that were over a limit on fewer examples already.
         seed: of the resampling.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
@@ -179,10 +148,12 @@ def decide(
     seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
     shaky = [c.label for index, c in enumerate(ranked) if bootstrap.shaky[index]]
     reasons = _reasons(
-        verdict, candidates, limits, prefer, seeds, shaky, len(labels), alone=not (stopped or unmeasured)
+        verdict, candidates, limits, prefer, seeds, shaky, len(labels), alone=not (stopped or unmeasured or beyond)
     )
     if stopped:
         reasons.append(Reason("others_stopped", {"told": list(stopped)}))
+    if beyond:
+        reasons.append(Reason("beyond", {"told": list(beyond)}))
     if unmeasured:
         reasons.append(Reason("unmeasured", {"told": list(unmeasured)}))
     return Decision(**{**vars(verdict), "reasons": tuple(reasons)})

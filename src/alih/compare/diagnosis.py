@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,12 @@ _NAMED = 10
 _RARE_TIMES, _RARE_COUNT = 10, 10
 #: Gains of fine-tuning over a new head, as shares of the head's error, from which on the domain is called far.
 _FAR = 0.25
+#: Standard errors of a share that two probes have to be apart to be told apart.
+_APART = 1.96
+
+
+#: Where an example came from: "reviews.csv, row 812".
+_ROW = re.compile(r", row (?=\d)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Diagnosis:
 
     def told(self, language: Language) -> dict[str, Any]:
         """The finding in a language, as JSON-able data."""
-        items = list(self.items)
+        items = [_ROW.sub(", baris ", item) if language == "id" else item for item in self.items]
         return {
             "title": self.title.say(language),
             "text": self.text.say(language),
@@ -62,6 +70,8 @@ def diagnose(
     probe: Sequence[float],
     scores: dict[str, float],
     *,
+    examples: int | None = None,
+    validation: int | None = None,
     drifts: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> list[Diagnosis]:
@@ -72,14 +82,16 @@ def diagnose(
         train: the training split.
         features: what the frozen backbone makes of it, (n, width); None where there is nothing frozen.
         probe: score of a linear probe by depth.
-        scores: measured scores (higher is better) by route: "transfer", "finetune".
+        scores: measured scores (higher is better) by route: "transfer", "finetune", on the same number of examples.
+        examples: that number; all by default.
+        validation: examples that the probe was scored on; None where that is not known.
         drifts: how far training moved the features, by variant; see `alih.compare.trial.Closer`.
         seed: of the folds.
     """
     found = [*_contradictions(train), *_imbalance(task, train)]
     if features is not None and task.kind is Kind.SINGLE:
         found += _label_errors(task, train, features, seed)
-    return [*found, *_domain(probe, scores), *_drift(drifts or {})]
+    return [*found, *_domain(scores, examples or len(train)), *_depth(probe, validation), *_drift(drifts or {})]
 
 
 def _contradictions(train: Examples) -> list[Diagnosis]:
@@ -151,19 +163,28 @@ def _drift(drifts: Mapping[str, float]) -> list[Diagnosis]:
     return [Diagnosis(Reason("drift_title"), Reason("drift", told))]
 
 
-def _domain(probe: Sequence[float], scores: dict[str, float]) -> list[Diagnosis]:
-    """Near or far: is the frozen backbone enough, and which depth holds what the task needs?"""
-    found = []
-    if "transfer" in scores and "finetune" in scores:
-        head, tuned = scores["transfer"], scores["finetune"]
-        gain = (tuned - head) / max(1.0 - head, 1e-9)
-        told = {"head": f"{head:.3f}", "tuned": f"{tuned:.3f}", "share": f"{100 * max(gain, 0.0):.0f}"}
-        far = "far" if gain >= _FAR else "near"
-        found.append(Diagnosis(Reason(f"domain_{far}_title"), Reason(f"domain_{far}", told)))
-    if len(probe) > 1:
-        best = int(np.argmax(probe))
-        told = {"depth": str(best), "depths": str(len(probe) - 1)}
-        told |= {"score": f"{probe[best]:.3f}", "last": f"{probe[-1]:.3f}"}
-        key = "depth_last" if best == len(probe) - 1 else "depth"
-        found.append(Diagnosis(Reason("depth_title"), Reason(key, told)))
-    return found
+def _domain(scores: dict[str, float], examples: int) -> list[Diagnosis]:
+    """Near or far: is the frozen backbone enough?"""
+    if not {"transfer", "finetune"} <= scores.keys():
+        return []
+    head, tuned = scores["transfer"], scores["finetune"]
+    gain = (tuned - head) / max(1.0 - head, 1e-9)
+    told = {"head": f"{head:.3f}", "tuned": f"{tuned:.3f}", "share": f"{100 * max(gain, 0.0):.0f}"}
+    far = "far" if gain >= _FAR else "near"
+    text = Reason(f"domain_{far}", {**told, "examples": f"{examples:,}"})
+    return [Diagnosis(Reason(f"domain_{far}_title"), text)]
+
+
+def _depth(probe: Sequence[float], validation: int | None) -> list[Diagnosis]:
+    """Which depth holds what the task needs."""
+    if len(probe) < 2:
+        return []
+    best = int(np.argmax(probe))
+    told = {"depth": str(best), "depths": str(len(probe) - 1)}
+    told |= {"score": f"{probe[best]:.3f}", "last": f"{probe[-1]:.3f}"}
+    key = "depth_last" if best == len(probe) - 1 else "depth"
+    if key == "depth" and validation and 0 < probe[best] <= 1:
+        error = math.sqrt(probe[best] * (1 - probe[best]) / validation)
+        if probe[best] - probe[-1] < _APART * max(error, 1 / validation):
+            key, told["examples"] = "depth_level", f"{validation:,}"
+    return [Diagnosis(Reason("depth_title"), Reason(key, told))]

@@ -86,8 +86,17 @@ def forecast(
     return found
 
 
-def render(found: Sequence[Forecast], seeds: int) -> str:
-    """The forecast as text."""
+def render(
+    found: Sequence[Forecast], seeds: int, *, max_memory: float | None = None, max_seconds: float | None = None
+) -> str:
+    """The forecast as text, with what it says of the user's limits.
+
+    Args:
+        found: by variant.
+        seeds: how many there may be.
+        max_memory: bytes that adapting may take at its peak.
+        max_seconds: what everything together may take.
+    """
     width = max(len(one.label) for one in found)
     lines = [f"  {'':<{width}}  {'search':>9}  {'one run':>9}  {'memory':>9}"]
     lines += [
@@ -95,8 +104,14 @@ def render(found: Sequence[Forecast], seeds: int) -> str:
         f"{size_of(one.peak_memory_bytes):>9}"
         for one in found
     ]
-    told = span(*total_seconds(found, seeds))
-    return "\n".join(["Forecast, from a few batches:", *lines, f"  in all {told}"])
+    least, most = total_seconds(found, seeds)
+    over = [one.label for one in found if max_memory is not None and one.peak_memory_bytes > max_memory]
+    limits = [f"  over --max-memory {size_of(round(max_memory or 0))} by this: {'; '.join(over)}"] if over else []
+    if max_seconds is not None and most > max_seconds:
+        sure = "ends it before all is measured" if least > max_seconds else "may end it before all is measured"
+        limits.append(f"  --max-time {duration(max_seconds)} {sure}")
+    start = "Forecast, from a few batches (search: at every size, if nothing stops):"
+    return "\n".join([start, *lines, f"  in all {span(least, most)}", *limits])
 
 
 def span(low: float, high: float) -> str:

@@ -35,7 +35,9 @@ def learning_curve(
             task, metric, [folder.predictions(trial)], validation.known_labels, groups=validation.groups
         )
         sure = bootstrap.interval(level=0.6827)
-        points.append(Point(trial.examples, trial.metrics[metric], (sure.high - sure.low) / 2))
+        whole = bootstrap.interval()
+        deviation = (sure.high - sure.low) / 2
+        points.append(Point(trial.examples, trial.metrics[metric], deviation, (whole.low, whole.high)))
     return LearningCurve(metric, points)
 
 

@@ -27,6 +27,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
         "over_limit": "Not to be chosen, being over your limits: {told}.",
         "all_over_limit": "Every variant measured is over your limits; this one is the least over them: {needs}.",
+        "beyond": "Over your limits on fewer examples already, and not measured on all of them: {told}.",
         "limits_cost": "Better than what was taken, and yours with wider limits: {told}.",
         "needs": "{label} ({needs})",
         "needs_memory": "{needed} of memory, limit {limit}",
@@ -55,11 +56,11 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "label_errors": "{count} of {examples} training examples ({share} %) look like another class to a linear model "
         "on the frozen features that was trained without them. Look at these first.",
         "domain_near_title": "Near domain",
-        "domain_near": "A new head on the frozen backbone scores {head}; fine-tuning, {tuned}, takes away {share} % of "
-        "its error. What pre-training learnt holds most of what this task needs.",
+        "domain_near": "With {examples} examples, a new head on the frozen backbone scores {head}; fine-tuning, "
+        "{tuned}, takes away {share} % of its error. What pre-training learnt holds most of what this task needs.",
         "domain_far_title": "Far domain",
-        "domain_far": "A new head on the frozen backbone scores {head}; fine-tuning, {tuned}, takes away {share} % of "
-        "its error. The features have to change for this task.",
+        "domain_far": "With {examples} examples, a new head on the frozen backbone scores {head}; fine-tuning, "
+        "{tuned}, takes away {share} % of its error. The features have to change for this task.",
         "drift_title": "How far fine-tuning moves the features",
         "drift": "1 − CKA between the features of the backbone before and after: {drifts} (0 = not at all, "
         "1 = entirely). Little drift with a better score means that little had to change; much drift "
@@ -67,6 +68,8 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "depth_title": "Which depth holds what the task needs",
         "depth": "A linear probe scores best, {score}, on the output of block {depth} of {depths} (the last one: "
         "{last}): the blocks above have specialised in something else, and are those to train.",
+        "depth_level": "A linear probe scores best, {score}, on the output of block {depth} of {depths}, "
+        "which {examples} validation examples cannot tell from the last one ({last}): no depth stands out.",
         "depth_last": "A linear probe scores best, {score}, on the output of the last of {depths} blocks: each block "
         "adds to what this task needs.",
         "points": "{value} points",
@@ -91,6 +94,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "over_limit": "Tidak dapat dipilih karena melewati batas yang Anda tentukan: {told}.",
         "all_over_limit": "Semua varian yang diukur melewati batas yang Anda tentukan; varian ini yang paling "
         "sedikit melewatinya: {needs}.",
+        "beyond": "Sudah melewati batas Anda pada lebih sedikit contoh, dan tidak diukur pada semuanya: {told}.",
         "limits_cost": "Lebih baik daripada yang dipilih, dan dapat dipilih dengan batas lebih longgar: {told}.",
         "needs": "{label} ({needs})",
         "needs_memory": "memori {needed}, batas {limit}",
@@ -121,11 +125,12 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "label_errors": "{count} dari {examples} contoh latih ({share} %) tampak seperti kelas lain bagi model linear "
         "pada fitur beku yang dilatih tanpa contoh itu. Periksa yang berikut lebih dahulu.",
         "domain_near_title": "Domain dekat",
-        "domain_near": "Head baru di atas backbone beku mencapai {head}; fine-tuning, {tuned}, menghapus {share} % "
-        "dari galatnya. Hasil prapelatihan sudah memuat sebagian besar yang dibutuhkan tugas ini.",
+        "domain_near": "Dengan {examples} contoh, head baru di atas backbone beku mencapai {head}; fine-tuning, "
+        "{tuned}, menghapus {share} % dari galatnya. Hasil prapelatihan sudah memuat sebagian besar yang "
+        "dibutuhkan tugas ini.",
         "domain_far_title": "Domain jauh",
-        "domain_far": "Head baru di atas backbone beku mencapai {head}; fine-tuning, {tuned}, menghapus {share} % dari "
-        "galatnya. Fitur harus berubah untuk tugas ini.",
+        "domain_far": "Dengan {examples} contoh, head baru di atas backbone beku mencapai {head}; fine-tuning, "
+        "{tuned}, menghapus {share} % dari galatnya. Fitur harus berubah untuk tugas ini.",
         "drift_title": "Seberapa jauh fine-tuning menggeser fitur",
         "drift": "1 − CKA antara fitur backbone sebelum dan sesudahnya: {drifts} (0 = tidak sama sekali, "
         "1 = seluruhnya). Bergeser sedikit dengan skor lebih baik berarti hanya sedikit yang perlu berubah; "
@@ -134,6 +139,9 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "depth_title": "Kedalaman mana yang memuat kebutuhan tugas",
         "depth": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths} (blok "
         "terakhir: {last}): blok di atasnya sudah terspesialisasi untuk hal lain, dan itulah yang perlu dilatih.",
+        "depth_level": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths}, yang "
+        "dengan {examples} contoh validasi tidak dapat dibedakan dari blok terakhir ({last}): tidak ada kedalaman yang "
+        "menonjol.",
         "depth_last": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok terakhir dari {depths}: setiap "
         "blok menambah hal yang dibutuhkan tugas ini.",
         "points": "{value} poin",

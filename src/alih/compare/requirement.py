@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from alih.compare.contender import Contender
+from alih.compare.curve import LearningCurve
 from alih.compare.runfolder import RunFolder
 from alih.data.examples import Examples
 from alih.evaluate.bootstrap import differences
@@ -10,9 +13,29 @@ from alih.evaluate.metrics import higher_is_better
 from alih.task import Task
 
 
+@dataclass(frozen=True)
+class Requirement:
+    """How many training examples are enough.
+
+    Args:
+        examples: the smallest measured size from which on no score can be told from that on all examples.
+        low: lower end of the 95 % interval of that number, by the learning curve.
+        high: its upper end.
+    """
+
+    examples: int
+    low: int
+    high: int
+
+
 def enough_examples(
-    contender: Contender, folder: RunFolder, task: Task, metric: str, validation: Examples
-) -> int | None:
+    contender: Contender,
+    folder: RunFolder,
+    task: Task,
+    metric: str,
+    validation: Examples,
+    curve: LearningCurve | None = None,
+) -> Requirement | None:
     """The smallest size from which on no score can be told from that on all examples; None where no curve was measured.
 
     The runs are compared in pairs, on the same validation examples and with the same seed, at 95 % for all sizes
@@ -24,23 +47,29 @@ def enough_examples(
         task: what was predicted.
         metric: the metric that decides.
         validation: the validation split.
+        curve: its learning curve; without one the interval is the measured size alone.
     """
     if not contender.full or len(contender.curve) < 2:
         return None
-    *curve, whole = contender.curve
-    curve.reverse()
+    *smaller, whole = contender.curve
+    smaller.reverse()
     gaps = differences(
         task,
         metric,
         folder.predictions(whole),
-        [folder.predictions(trial) for trial in curve],
+        [folder.predictions(trial) for trial in smaller],
         validation.known_labels,
         groups=validation.groups,
     )
     enough = whole.examples
-    for trial, gap in zip(curve, gaps, strict=True):
+    for trial, gap in zip(smaller, gaps, strict=True):
         worse = gap.low > 0 if higher_is_better(metric) else gap.high < 0
         if worse:
             break
         enough = trial.examples
-    return enough
+    if curve is None:
+        return Requirement(enough, enough, enough)
+    # Between the sizes that were measured the curve tells: where it is as far below as these examples can just show.
+    noise = (gaps[0].high - gaps[0].low) / 2
+    low, _, high = curve.examples_for(-noise)
+    return Requirement(enough, max(1, min(enough, round(low))), max(enough, round(min(high, whole.examples))))

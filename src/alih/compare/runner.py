@@ -133,6 +133,14 @@ class Runner:
         operations = self._flops(adaptation, rows, variant) if counted else None
         merged = self._merge(adaptation, variant.adapter) if full and variant.adapter is not None else None
         operations = self._flops(adaptation, rows, variant) if full and not counted else operations
+        train = self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]) if scored else {}
+        shifted = self._score(adaptation, "shifted") if scored else {}
+        predictions: dict[Prediction, NDArray[np.float32]] = {}
+        if scored:
+            predictions = {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
+        closer = look_closer(self.bench, adaptation, self.metric) if full and settings.seed == self.bench.seed else None
+        if scored and not full and variant.adapter is not None:
+            merge(adaptation.pretrained.model)  # as it would be handed over; not scored, for this decides nothing
         latency = self._latency_ms(adaptation) if scored else (None, None)
         shares_frozen = adaptation.uses_frozen_outputs
         frozen_seconds = self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0
@@ -145,8 +153,8 @@ class Runner:
             seed=settings.seed,
             purpose=purpose,
             metrics=self._metrics("validation", judged),
-            train_metrics=self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]) if scored else {},
-            shifted_metrics=self._score(adaptation, "shifted") if scored else {},
+            train_metrics=train,
+            shifted_metrics=shifted,
             scope=scope,
             costs=Costs(
                 seconds=cost.seconds + frozen_seconds,
@@ -163,14 +171,9 @@ class Runner:
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
             stopped=adaptation.result.stopped,
-            closer=look_closer(self.bench, adaptation, self.metric)
-            if full and settings.seed == self.bench.seed
-            else None,
+            closer=closer,
             merged=merged,
         )
-        predictions: dict[Prediction, NDArray[np.float32]] = {}
-        if scored:
-            predictions = {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
         # Weights first: a trial that is written down has them.
         kept = keep(changed, self.folder.weights_of(trial), trial, trial.metrics[self.metric]) if full else None
         self.folder.append(trial, predictions)

@@ -12,6 +12,7 @@ from alih.compare.contender import Contender
 from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
 from alih.compare.quantities import count, duration, size_of
+from alih.compare.requirement import Requirement
 from alih.evaluate.metrics import higher_is_better
 
 #: Group → its lines; every cell is text, made from the data in `table_data`.
@@ -21,7 +22,7 @@ Lines = dict[str, list[tuple[str, list[str]]]]
 def table_data(
     contenders: Sequence[Contender],
     decision: Decision,
-    enough: Mapping[str, int | None],
+    enough: Mapping[str, Requirement | None],
     predictions: Mapping[str, Prediction | None],
 ) -> list[dict[str, Any]]:
     """One record a variant: everything measured of it, as JSON-able data.
@@ -84,7 +85,7 @@ def _render(records: Sequence[dict[str, Any]], decision: Decision, markdown: boo
 
 
 def _record(
-    contender: Contender, decision: Decision, enough: int | None, prediction: Prediction | None
+    contender: Contender, decision: Decision, enough: Requirement | None, prediction: Prediction | None
 ) -> dict[str, Any]:
     metric, curve = decision.metric, contender.curve
     label = contender.label
@@ -96,11 +97,12 @@ def _record(
         "label": label,
         "route": contender.variant.route,
         "scope": asdict(first.scope),
-        "learning_rate": first.setting["learning_rate"],
+        "learning_rate": first.setting["learning_rate"] or None,  # what trains nothing has none
         "learning_rate_search": contender.search.values if contender.search else None,
         "seeds": [trial.seed for trial in full],
         "curve": [{"examples": t.examples, "score": t.metrics[metric], "seed": t.seed} for t in curve],
-        "enough_examples": enough,
+        "enough_examples": None if enough is None else enough.examples,
+        "enough_interval": None if enough is None else [enough.low, enough.high],
         "complete": contender.complete,
         "stopped": contender.stopped,
         "measured_on": first.examples,
@@ -110,8 +112,8 @@ def _record(
         "peak_memory_bytes": max(trial.costs.peak_memory_bytes for trial in full),
         "flops": first.costs.flops,
         "disk_bytes": first.costs.disk_bytes,
-        "latency_ms": first.costs.latency_ms,
-        "latency_p95_ms": first.costs.latency_p95_ms,
+        "latency_ms": contender.latency_ms,
+        "latency_p95_ms": contender.latencies_ms[1],
         "tokens": first.costs.tokens,
         "energy_joules": first.costs.energy_joules,
         "merged": None if first.merged is None else asdict(first.merged),
@@ -137,6 +139,8 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             return f"≈ {record['predicted']['point']:.3f}"
         return found or "–"
 
+    most = max(record["measured_on"] for record in records)
+
     def each(function: Any) -> list[str]:
         return [function(record) for record in records]
 
@@ -153,7 +157,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             *((f"with {size:,} examples", each(lambda r, size=size: at(r, size))) for size in sizes),
             (
                 "enough, within the noise",
-                each(lambda r: "–" if r["enough_examples"] is None else f"{r['enough_examples']:,}"),
+                each(_enough),
             ),
         ],
         "computational cost": [
@@ -161,12 +165,13 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                 "time: search + training",
                 each(
                     lambda r: (
-                        f"{duration(r['search_seconds'])} + {'' if r['complete'] else '≥ '}{duration(r['seconds'])}"
+                        f"{duration(r['search_seconds'])} + "
+                        f"{'' if r['complete'] and r['measured_on'] == most else '≥ '}{duration(r['seconds'])}"
                     )
                 ),
             ),
             ("peak memory", each(lambda r: size_of(r["peak_memory_bytes"]))),
-            ("training FLOPs", each(lambda r: "–" if r["flops"] is None else f"{r['flops']:.1e}")),
+            ("training FLOPs", each(lambda r: _operations(r, most))),
             *(
                 [("the model on disk", each(lambda r: _merged(r, lambda m: size_of(m["model_bytes"]))))]
                 if any(r.get("merged") for r in records)
@@ -219,9 +224,29 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
-            ("over seeds", each(lambda r: f"{r['overfitting']['low']:+.3f}…{r['overfitting']['high']:+.3f}")),
+            ("over seeds", each(_over_seeds)),
         ],
     }
+
+
+def _operations(record: dict[str, Any], most: int) -> str:
+    """A lower bound where it was measured on fewer examples than others."""
+    if record["flops"] is None:
+        return "–"
+    return f"{'' if record['measured_on'] == most else '≥ '}{record['flops']:.1e}"
+
+
+def _over_seeds(record: dict[str, Any]) -> str:
+    if len(record["seeds"]) < 2:
+        return "–"
+    return f"{record['overfitting']['low']:+.3f}…{record['overfitting']['high']:+.3f}"
+
+
+def _enough(record: dict[str, Any]) -> str:
+    found, between = record["enough_examples"], record.get("enough_interval")
+    if found is None:
+        return "–"
+    return f"{found:,}" if between is None else f"{found:,} ({between[0]:,}–{between[1]:,})"
 
 
 def _merged(record: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> str:

@@ -38,6 +38,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __repr__(self) -> str:
+        kind = type(self.inputs[0]).__name__ if len(self.inputs) else "nothing"
+        return f"Examples({len(self):,} of {kind}, {'no labels' if self.labels is None else 'labelled'})"
+
     def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Examples:
         """Return the examples at `indices`, in that order."""
         chosen = [int(index) for index in indices]

@@ -57,6 +57,11 @@ def read(
         DataError: the data cannot be read or used.
         OptionError: an option names what is not there, or is out of range.
     """
+    if not isinstance(source, str | Path):
+        raise DataError(
+            f"a {type(source).__name__} is no source of data. Give a file, a folder or a dataset's name; save a table "
+            "in memory first (to_csv, to_parquet)."
+        )
     options = SplitOptions(validation, test, seed, max_examples)
     options.check()
     wanted = _kind(kind)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from alih.compare.decide import Candidate, Decision, Limits, decide
+from alih.compare.decide import Candidate, Decision, decide
+from alih.compare.limits import Limits
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import AlihError, OptionError, RunError

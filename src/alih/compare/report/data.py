@@ -75,6 +75,7 @@ class Row:
         learning_rate: the one it was judged with.
         curve: (training examples, score) by size, ascending.
         enough_examples: smallest size within the noise of the score on all examples.
+        enough_interval: 95 % interval of that number.
         measured_on: most training examples it was measured on.
         search_seconds: the search for its learning rate.
         seconds: one training run.
@@ -103,6 +104,7 @@ class Row:
     learning_rate: float | None = None
     curve: tuple[tuple[int, float], ...] = ()
     enough_examples: int | None = None
+    enough_interval: tuple[int, int] | None = None
     measured_on: int | None = None
     search_seconds: float | None = None
     seconds: float | None = None

@@ -190,6 +190,7 @@ def _row(record: Mapping[str, Any], costs: MoreCosts, shifted: Mapping[str, floa
         learning_rate=record.get("learning_rate"),
         curve=tuple((point["examples"], point["score"]) for point in record["curve"] if point["score"] is not None),
         enough_examples=record.get("enough_examples"),
+        enough_interval=tuple(record["enough_interval"]) if record.get("enough_interval") else None,
         measured_on=record.get("measured_on"),
         search_seconds=record["search_seconds"],
         seconds=record["seconds"],

@@ -79,6 +79,18 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "{label} trained for --epochs {some}; by default it trains for {usual}.",
         "{label} dilatih dengan --epochs {some}; biasanya {usual}.",
     ),
+    (
+        "What {model} forgot was not measured: no examples of what it was trained on are at hand, and it has no "
+        "language-model head.",
+        "Apa yang dilupakan {model} tidak diukur: tidak ada contoh dari data latih asalnya, dan model itu tidak punya "
+        "kepala model bahasa.",
+    ),
+    (
+        "it takes {memory} of memory, limit {limit}; {time} ms a prediction, limit {most} ms",
+        "memerlukan memori {memory}, batas {limit}; {time} ms per prediksi, batas {most} ms",
+    ),
+    ("it takes {memory} of memory, limit {limit}", "memerlukan memori {memory}, batas {limit}"),
+    ("it takes {time} ms a prediction, limit {limit} ms", "memerlukan {time} ms per prediksi, batas {limit} ms"),
     ("the time limit was reached before its first step", "batas waktu tercapai sebelum langkah pertamanya"),
     ("the time limit was reached", "batas waktu tercapai"),
     ("it would not end within the time limit", "tidak akan selesai dalam batas waktu"),

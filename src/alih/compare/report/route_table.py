@@ -104,21 +104,36 @@ def _requirement(rows: Sequence[Row], words: Words) -> list[_Line]:
 
     return [
         *((words("with_examples", examples=_whole(size)), [at(row, size) for row in rows]) for size in sizes),
-        (words("enough"), _each(rows, lambda row: row.enough_examples, _whole)),
+        (words("enough"), [_enough(row) for row in rows]),
     ]
 
 
+def _enough(row: Row) -> str | None:
+    if row.enough_examples is None or row.enough_interval is None:
+        return None if row.enough_examples is None else _whole(row.enough_examples)
+    low, high = row.enough_interval
+    return f"{_whole(row.enough_examples)} ({_whole(low)}–{_whole(high)})"
+
+
 def _cost(rows: Sequence[Row], words: Words) -> list[_Line]:
+    most = max((row.measured_on for row in rows if row.measured_on is not None), default=None)
+
     def training(row: Row) -> str | None:
         if row.seconds is None:
             return None
-        return duration(row.seconds) if row.complete else words("at_least", value=duration(row.seconds))
+        whole = row.complete and row.measured_on in (None, most)
+        return duration(row.seconds) if whole else words("at_least", value=duration(row.seconds))
+
+    def operations(row: Row) -> str | None:
+        if row.flops is None:
+            return None
+        return _power(row.flops) if row.measured_on in (None, most) else words("at_least", value=_power(row.flops))
 
     return [
         (words("search_time"), _each(rows, lambda row: row.search_seconds, duration)),
         (words("training_time"), [training(row) for row in rows]),
         (words("memory"), _each(rows, lambda row: row.peak_memory_bytes, size_of)),
-        (words("flops"), _each(rows, lambda row: row.flops, _power)),
+        (words("flops"), [operations(row) for row in rows]),
         (words("bytes"), _each(rows, lambda row: row.disk_bytes, size_of)),
         (words("latency"), _each(rows, lambda row: row.latency_ms, _milliseconds)),
         (words("latency_p95"), _each(rows, lambda row: row.latency_p95_ms, _milliseconds)),

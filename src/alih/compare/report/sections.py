@@ -222,7 +222,9 @@ def _curve_numbers(data: ReportData, words: Words) -> Markup:
         for curve in data.curves
         for p in curve.points
     ]
-    return _details([words("route"), words("axis_examples"), words("score"), words("interval_row")], body, words)
+    return _details(
+        [words("route"), words("axis_examples"), words("score_one_seed"), words("interval_row")], body, words
+    )
 
 
 def _pareto_numbers(data: ReportData, words: Words) -> Markup:
