@@ -83,13 +83,16 @@ def test_a_typed_option_reaches_the_options_and_a_default_is_left_alone() -> Non
     assert (options.max_time, options.blocks, options.seeds, options.batch_size) == (1200.0, (1, -1), 2, 32)
 
 
-def test_a_full_disk_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_a_message(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def full(_arguments: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "runs/x")
+        raise OSError(number, os.strerror(number), "runs/x")
 
     monkeypatch.setattr("alih.cli.looking.run_doctor", full)
     assert main(["doctor"]) == 2
-    assert "runs/x: No space left on device" in capsys.readouterr().err
+    assert f"runs/x: {os.strerror(number)}. Make room" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:

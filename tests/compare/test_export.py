@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from alih.compare.adapted import Adapted
-from alih.compare.compare import adapt
+from alih.compare.compare import adapt, resume
 from alih.compare.options import Options
+from alih.compare.runfolder import newest_unfinished
 from alih.data.examples import Examples
+from alih.errors import RunError
 from alih.progress import Progress
 from small_tasks import pictures, prices
 
@@ -82,3 +86,40 @@ def test_pictures_open_with_the_auto_classes_once_alih_is_imported(tiny_resnet: 
     logits, _, names = elsewhere(_READ_PICTURES, adapted.folder, [str(path) for path in paths])
     np.testing.assert_allclose(logits, adapted.logits(Examples(paths, None, [""] * 4)), atol=1e-5)
     assert tuple(names.values()) == ("bottom", "top")
+
+
+FULL = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+FULL_TOO = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "route"),
+    [
+        ("transformers.PreTrainedModel.save_pretrained", FULL, "transfer"),
+        ("alih.compare.adapted.asdict", FULL_TOO, "transfer"),
+        ("alih.compare.export.write_fingerprints", FULL_TOO, "transfer"),
+        ("alih.routes.adapters.save_file", FULL, "lora"),
+        ("alih.routes.adapters.save_file", FULL_TOO, "lora"),
+    ],
+)
+def test_a_disk_that_is_full_costs_nothing(
+    what: str,
+    error: Exception,
+    route: str,
+    reviews_csv: Path,
+    tiny_bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_arguments: object, **_more: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(what, full)
+        with pytest.raises(RunError, match="No space left on device") as told:
+            handed_over(reviews_csv, tiny_bert, tmp_path, route)
+    folder = newest_unfinished(tmp_path)
+    assert str(told.value).endswith(f"Every trial is kept: make room, then go on with: alih resume {folder}")
+    before = (folder / "trials.jsonl").read_bytes()
+    assert resume(folder, progress=Progress(quiet=True)).best.predict(["good"])
+    assert (folder / "trials.jsonl").read_bytes() == before, "no trial is run again"

@@ -263,7 +263,7 @@ def test_a_disk_that_cannot_be_written_to_is_told_and_costs_no_trial(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RunError, match="No space left"):
+        with pytest.raises(RunError, match=rf"No space left.*go on with: alih resume {folder.path}"):
             folder.append(trial(1), {"held_out": np.zeros((2, 2), dtype=np.float32)})
     folder.append(trial(2))
     assert [found.seed for found in folder.trials()] == [0, 2]
@@ -315,7 +315,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(folder: RunFolder, m
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        with pytest.raises(RunError, match="broken"):
+        with pytest.raises(RunError, match=rf"broken.*go on with: alih resume {folder.path}"):
             folder.write_report({"number": 2})
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: fail(0))

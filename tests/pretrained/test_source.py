@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForImageClassification,
     AutoModelForSequenceClassification,
@@ -17,6 +19,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from alih.errors import ModelError
 from alih.pretrained.pooled import AlihPooledForSequenceClassification, mean_pool
 from alih.pretrained.registration import register_all
 from alih.pretrained.source import default_model, load
@@ -286,3 +289,32 @@ def test_a_real_language_model_loads_for_classification(shared_data: Path) -> No
     inputs = loaded.processor(["Once upon a time", "a"], padding=True, return_tensors="pt")
     with torch.no_grad():
         assert loaded.model(**inputs).logits.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("of", "error"),
+    [
+        ("model", SafetensorError("Error while serializing: I/O error: File too large (os error 27)")),
+        ("model", OSError(errno.EFBIG, "File too large")),
+        ("processor", Exception("File too large (os error 27)")),  # as tokenizers says it
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named(
+    of: str, error: Exception, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_more: object) -> None:
+        raise error
+
+    loaded = load(str(encoder), THREE)
+    monkeypatch.setattr(getattr(loaded, of), "save_pretrained", full)
+    with pytest.raises(ModelError, match=r"saved: the model cannot be written .*File too large.*Make room"):
+        loaded.save(tmp_path / "saved")
+
+
+def test_a_mistake_while_a_model_is_written_is_not_taken_for_a_full_disk(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(str(encoder), THREE)
+    monkeypatch.setattr(loaded.processor, "save_pretrained", lambda: None)
+    with pytest.raises(TypeError):
+        loaded.save(tmp_path / "saved")

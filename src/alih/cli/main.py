@@ -31,7 +31,7 @@ from alih.errors import AlihError
 from alih.version import VERSION
 
 #: What the operating system refuses for reasons outside Alih: a full disk, a folder that may not be written to.
-_NOT_OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
+_NOT_OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
 _DESCRIPTION = "Which way should I adapt this pre-trained model to my data, and what does each way cost? Measured."
 _START = """start here:
   alih demo                    the main job on built-in data, no network needed

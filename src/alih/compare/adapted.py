@@ -273,7 +273,12 @@ class Adapted:
 
 
 def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int | None, folder: Path) -> None:
-    """Write an adapted model: a plain Hugging Face folder, and `alih.json` beside the weights."""
+    """Write an adapted model: a plain Hugging Face folder, and `alih.json` beside the weights.
+
+    Raises:
+        ModelError: the folder cannot be written.
+        OSError: `alih.json` cannot.
+    """
     if max_length is not None:
         pretrained.processor.model_max_length = max_length  # for those who open the folder without Alih
     pretrained.save(folder)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from alih.compare.adapted import FINGERPRINTS, Adapted, Scores, save
 from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.compare.state import Kept, prompt_of, put_back
 from alih.data.overlap import write_fingerprints
+from alih.errors import ModelError, RunError
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained
 from alih.routes import likelihood
@@ -51,7 +55,11 @@ class HandedOver:
 
 
 def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str, *, test: bool = True) -> HandedOver:
-    """Write the best weights of `contender`, open them from disk, score validation, then `test` if it is the end."""
+    """Write the best weights of `contender`, open them from disk, score validation, then `test` if it is the end.
+
+    Raises:
+        RunError: the disk is full, or cannot be written to; trials and weights are kept.
+    """
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
     prompt, variant = prompt_of(kept), contender.variant
@@ -60,8 +68,9 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     else:
         pretrained = likelihood.wrap(bench, prompt)
     dataset = bench.dataset
-    save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
-    write_fingerprints(folder.path / FINGERPRINTS, dataset.train)
+    with _kept_if_full(folder):
+        save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
+        write_fingerprints(folder.path / FINGERPRINTS, dataset.train)
     adapted = Adapted.open(folder.model, progress=bench.progress)
     adapted.precision = bench.precision
     tolerance = _TOLERANCE if bench.precision in (None, "fp32") else _TOLERANCE_16_BITS
@@ -87,6 +96,22 @@ def _with_weights(bench: Bench, variant: Variant, kept: Kept, folder: RunFolder)
     put_back(pretrained.model, kept)
     bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
     if variant.adapter is not None:
-        save_adapter(pretrained, variant, folder.path / ADAPTER)
+        with _kept_if_full(folder):
+            save_adapter(pretrained, variant, folder.path / ADAPTER)
         merge(pretrained.model, into_nf4=variant.adapter.merge == "nf4")
     return pretrained
+
+
+@contextmanager
+def _kept_if_full(folder: RunFolder) -> Iterator[None]:
+    """Say how to go on where the disk is full: trials and weights are kept until everything is handed over."""
+    try:
+        yield
+    except (OSError, SafetensorError, ModelError) as error:
+        reason = error.__cause__ if isinstance(error, ModelError) else error
+        if reason is None:
+            raise  # refused for another reason than the disk
+        raise RunError(
+            f"{folder.path}: the adapted model could not be written ({reason}). Every trial is kept: make room, then "
+            f"go on with: alih resume {folder.path}"
+        ) from error

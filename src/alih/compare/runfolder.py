@@ -33,6 +33,7 @@ from alih.errors import RunError
 
 LAST = "last"
 Prediction = Literal["held_out", "logits"]
+_KEPT = "Every trial is kept:"
 
 
 class RunFolder:
@@ -118,7 +119,7 @@ class RunFolder:
 
     def write_spec(self, told: dict[str, Any]) -> None:
         """Write `spec.json`."""
-        _write(self.path / "spec.json", told)
+        _write(self.path / "spec.json", told, "Make room, or give another folder with --runs.")
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -146,11 +147,12 @@ class RunFolder:
 
     def write_report(self, told: dict[str, Any]) -> None:
         """Write `report.json`: whole, or not at all."""
-        _write(self.path / "report.json", told)
+        _write(self.path / "report.json", told, f"{_KEPT} make room, then go on with: alih resume {self.path}")
 
     def write_page(self, page: str) -> None:
         """Write `report.html`: whole, or not at all."""
-        _write_text(self.path / "report.html", page)
+        remedy = f"{_KEPT} make room, then write it with: alih report {self.path}"
+        _write_text(self.path / "report.html", page, remedy)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -194,7 +196,10 @@ class RunFolder:
             if fresh:
                 _flush(self.path)
         except (OSError, SafetensorError) as error:
-            raise RunError(f"{self.path}: this trial could not be written ({error}). Earlier ones are kept.") from error
+            raise RunError(
+                f"{self.path}: this trial could not be written ({error}). Earlier ones are kept: make room, then go on "
+                f"with: alih resume {self.path}"
+            ) from error
 
     def trials(self) -> list[Trial]:
         """Every acknowledged trial, in order; a last line cut off by a crash is left out.
@@ -279,12 +284,12 @@ def _point(root: Path, path: Path) -> None:
     fresh.replace(last)
 
 
-def _write(path: Path, told: dict[str, Any]) -> None:
+def _write(path: Path, told: dict[str, Any], remedy: str) -> None:
     """Write JSON beside, flush, then rename: a reader sees the old file or the new one."""
-    _write_text(path, json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    _write_text(path, json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n", remedy)
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str, remedy: str) -> None:
     part = path.with_suffix(".part")
     try:
         part.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -292,7 +297,7 @@ def _write_text(path: Path, text: str) -> None:
         part.replace(path)
         _flush(path.parent)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise RunError(f"{path}: cannot be written ({error.strerror}). {remedy}") from error
 
 
 def _flush(path: Path) -> None:

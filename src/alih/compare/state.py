@@ -56,7 +56,8 @@ def keep(tensors: Mapping[str, Tensor], path: Path, trial: Trial, score: float) 
         part.replace(path)
     except (OSError, SafetensorError) as error:
         raise RunError(
-            f"{path}: the trained weights could not be kept ({error}). Make room, or give another folder with --runs."
+            f"{path}: the trained weights could not be kept ({error}). Make room and go on with alih resume, or give "
+            "another folder with --runs."
         ) from error
     return Kept(path, trial, score)
 

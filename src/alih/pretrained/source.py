@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from safetensors import SafetensorError
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from alih.errors import ModelError
@@ -75,13 +76,25 @@ class Pretrained:
         """Write model and processor as a plain Hugging Face folder (safetensors), which the Auto classes open.
 
         One with quantised layers is opened after `import alih`; see `alih.quantize.storage`.
+
+        Raises:
+            ModelError: the folder cannot be written.
         """
-        with quiet():
-            if quantized_layers(self.model):
-                save_quantized(self.model, Path(folder))
-            else:
-                self.model.save_pretrained(folder)
-            self.processor.save_pretrained(folder)
+        try:
+            with quiet():
+                if quantized_layers(self.model):
+                    save_quantized(self.model, Path(folder))
+                else:
+                    self.model.save_pretrained(folder)
+                self.processor.save_pretrained(folder)
+        except Exception as error:
+            # What the system refuses, safetensors says in an error of its own, and tokenizers in a bare Exception.
+            if isinstance(error, OSError | SafetensorError) or type(error) is Exception:
+                raise ModelError(
+                    f"{folder}: the model cannot be written ({error}). Make room, or choose a folder that may be "
+                    "written to."
+                ) from error
+            raise
 
 
 def default_model(task: Task) -> str:
