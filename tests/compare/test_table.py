@@ -68,6 +68,15 @@ def test_variants_that_do_not_fit_beside_each_other_go_below(width: int) -> None
     assert text.count("on a shifted copy") == len(text.split("\n\n")) >= 2
 
 
+def test_the_parts_of_a_table_have_the_same_rows_and_bounds() -> None:
+    alone = Decision("accuracy", "a", "a", {}, {}, (), ())
+    early = record("b") | {"measured_on": 50, "score": None, "curve": [{"examples": 50, "score": 0.5, "seed": 0}]}
+    first, second = render([record("a"), early], alone, width=50).split("\n\n")
+    assert [line[:26] for line in first.splitlines()[2:]] == [line[:26] for line in second.splitlines()[2:]]
+    assert "a *" in first.splitlines()[0]
+    assert "≥ 2.0 s" in second
+
+
 def test_what_is_enough_is_told_with_its_interval() -> None:
     told = Decision("accuracy", "a", "a", {}, {}, (), ())
     assert "100 (60–100)" in render([record("a")], told)

@@ -52,22 +52,27 @@ def render(
         markdown: as a Markdown table.
         width: of the page in characters; variants that do not fit beside each other go into a second table below.
     """
-    text = _render(records, decision, markdown)
-    if width is None or len(records) == 1 or max(map(len, text.splitlines())) <= width:
-        return text
-    fit = len(records) - 1
-    while fit > 1 and max(map(len, _render(records[:fit], decision, markdown).splitlines())) > width:
-        fit -= 1
-    return "\n\n".join(
-        [_render(records[:fit], decision, markdown), render(records[fit:], decision, markdown=markdown, width=width)]
-    )
+    rest, tables = list(records), []
+    while rest:
+        fit = len(rest)
+        while fit > 1 and width is not None and _width(_render(rest[:fit], decision, markdown, records)) > width:
+            fit -= 1
+        tables.append(_render(rest[:fit], decision, markdown, records))
+        rest = rest[fit:]
+    return "\n\n".join(tables)
 
 
-def _render(records: Sequence[dict[str, Any]], decision: Decision, markdown: bool) -> str:
-    marked = decision.chosen if len(records) > 1 or decision.behind else None  # one alone is no recommendation
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _render(
+    records: Sequence[dict[str, Any]], decision: Decision, markdown: bool, every: Sequence[dict[str, Any]]
+) -> str:
+    marked = decision.chosen if len(every) > 1 or decision.behind else None  # one alone is no recommendation
     heads = [record["label"] + (" *" if record["label"] == marked else "") for record in records]
     rows: list[list[str]] = []
-    for group, lines in _lines(records, decision.metric).items():
+    for group, lines in _lines(records, decision.metric, every).items():
         rows.append([f"**{group}**" if markdown else group, *([""] * len(records))])
         rows.extend([("" if markdown else "  ") + name, *cells] for name, cells in lines)
     widths = [max(len(row[i]) for row in [["", *heads], *rows]) for i in range(len(records) + 1)]
@@ -126,20 +131,20 @@ def _record(
     }
 
 
-def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
-    partial = any(record["score"] is None for record in records)
-    written = any(record.get("tokens_per_answer") for record in records)
-    read = {record.get("tokens") for record in records}
+def _lines(records: Sequence[dict[str, Any]], metric: str, every: Sequence[dict[str, Any]]) -> Lines:
+    """The rows of some variants, the same ones for each part of `every` variant there is."""
+    most = max(record["measured_on"] for record in every)
+    partial = any(record["score"] is None for record in every)
+    written = any(record.get("tokens_per_answer") for record in every)
+    read = {record.get("tokens") for record in every}
     prompted = None not in read and len(read) > 1
-    sizes = sorted({point["examples"] for record in records for point in record["curve"]})
+    sizes = sorted({point["examples"] for record in every for point in record["curve"]})
 
     def at(record: dict[str, Any], size: int) -> str:
         found = next((f"{point['score']:.3f}" for point in record["curve"] if point["examples"] == size), None)
         if found is None and size == sizes[-1] and record["predicted"] is not None:
             return f"≈ {record['predicted']['point']:.3f}"
         return found or "–"
-
-    most = max(record["measured_on"] for record in records)
 
     def each(function: Any) -> list[str]:
         return [function(record) for record in records]
@@ -174,7 +179,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
             ("training FLOPs", each(lambda r: _operations(r, most))),
             *(
                 [("the model on disk", each(lambda r: _merged(r, lambda m: size_of(m["model_bytes"]))))]
-                if any(r.get("merged") for r in records)
+                if any(r.get("merged") for r in every)
                 else []
             ),
             ("bytes on disk" if written else "bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
@@ -195,7 +200,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                         each(lambda r: _merged(r, lambda m: f"{m['before'][metric]:.3f} → {m['metrics'][metric]:.3f}")),
                     )
                 ]
-                if any(r.get("merged") for r in records)
+                if any(r.get("merged") for r in every)
                 else []
             ),
             *(
@@ -205,22 +210,18 @@ def _lines(records: Sequence[dict[str, Any]], metric: str) -> Lines:
                         each(lambda r: _merged(r, lambda m: f"{m['nf4'][metric]:.3f}" if m.get("nf4") else "–")),
                     )
                 ]
-                if any((r.get("merged") or {}).get("nf4") for r in records)
+                if any((r.get("merged") or {}).get("nf4") for r in every)
                 else []
             ),
             *(
                 [("merging, nats a token", each(lambda r: _change(r.get("merged_loss"))))]
-                if any(r.get("merged_loss") for r in records)
+                if any(r.get("merged_loss") for r in every)
                 else []
             ),
-            *([("on a shifted copy", each(_shifted))] if any(r["shifted"] is not None for r in records) else []),
-            *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(records)),
-            *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in records) else []),
-            *(
-                [("forgotten, nats a token", each(_forgotten))]
-                if any(forgotten(r) is not None for r in records)
-                else []
-            ),
+            *([("on a shifted copy", each(_shifted))] if any(r["shifted"] is not None for r in every) else []),
+            *((f"on {name}", each(lambda r, name=name: _other(r, name))) for name in _others(every)),
+            *([("change on source task", each(_forgetting))] if any(_forgetting(r) != "–" for r in every) else []),
+            *([("forgotten, nats a token", each(_forgotten))] if any(forgotten(r) is not None for r in every) else []),
         ],
         "overfitting risk": [
             ("train − validation", each(lambda r: f"{r['overfitting']['gap']:+.3f}")),
