@@ -190,6 +190,27 @@ def test_a_cache_that_is_gone_costs_time_and_nothing_else(
     assert content(resume(folder.path, progress=QUIET).folder) == content(whole.folder)
 
 
+@pytest.mark.parametrize("part", ["weights", "predictions"])
+def test_a_trial_whose_weights_or_predictions_are_damaged_is_run_again(
+    part: str,
+    whole: Comparison,
+    reviews_csv: Path,
+    tiny_bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = stopped_after(len(whole.trials) - 1, reviews_csv, tiny_bert, tmp_path, monkeypatch)
+    full = [trial for trial in folder.trials() if trial.purpose == "full" and folder.weights_of(trial).is_file()]
+    path = folder.weights_of(full[0]) if part == "weights" else folder.path / part / f"{full[0].id}.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    found = resume(folder.path)
+    assert content(found.folder) == content(whole.folder)
+    told = [line for line in capsys.readouterr().err.splitlines() if "run again" in line]
+    assert len(told) == 1
+    assert full[0].label in told[0]
+
+
 def test_data_given_in_memory_are_given_again(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

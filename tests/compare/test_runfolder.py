@@ -284,13 +284,18 @@ def test_a_damaged_line_is_named_and_nothing_is_changed(folder: RunFolder) -> No
 
 def test_predictions_come_back_bit_for_bit_or_with_a_message(folder: RunFolder) -> None:
     logits = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    folder.append(trial(1))
     folder.append(trial(), {"held_out": logits, "logits": -logits})
     assert (folder.predictions(trial()) == logits).all()
     assert (folder.predictions(trial(), "logits") == -logits).all()
     file = next((folder.path / "predictions").iterdir())
+    assert folder.has_predictions(trial())
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(RunError, match="missing or damaged"):
-        folder.predictions(trial())
+    for _ in range(2):
+        assert not folder.has_predictions(trial())
+        with pytest.raises(RunError, match=r"missing or damaged.*Delete line 2 of .*trials\.jsonl: alih resume"):
+            folder.predictions(trial())
+        file.unlink(missing_ok=True)
 
 
 def test_a_damaged_report_says_that_the_trials_are_untouched(folder: RunFolder) -> None:

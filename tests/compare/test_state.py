@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from alih.compare import state
-from alih.compare.state import keep, put_back
+from alih.compare.state import is_whole, keep, prompt_of, put_back
 from alih.errors import RunError
 
 TRIAL: Any = SimpleNamespace(seed=3)
@@ -85,3 +85,25 @@ def test_a_disk_that_cannot_be_written_to_is_said_and_the_weights_kept_before_st
     with pytest.raises(RunError, match="--runs"):
         keep(tensors(network()), path, trial=TRIAL, score=1.0)
     assert kept.path.read_bytes() == before
+
+
+def test_weights_that_were_cut_short_are_told_from_whole_ones(tmp_path: Path) -> None:
+    kept = keep(tensors(trained()), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
+    assert is_whole(kept.path)
+    whole = kept.path.read_bytes()
+    for length in (0, 7, 100, len(whole) - 1):
+        kept.path.write_bytes(whole[:length])
+        assert not is_whole(kept.path)
+    kept.path.unlink()
+    assert not is_whole(kept.path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 100, None])
+def test_weights_that_cannot_be_put_back_are_named(tmp_path: Path, damage: bytes | None) -> None:
+    kept = keep({"elsewhere": torch.ones(2)}, tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
+    if damage is not None:
+        kept.path.write_bytes(damage)
+        with pytest.raises(RunError, match=r"a\.safetensors: missing or damaged.*alih resume"):
+            prompt_of(kept)
+    with pytest.raises(RunError, match=r"a\.safetensors: missing or damaged.*alih resume"):
+        put_back(network(), kept)

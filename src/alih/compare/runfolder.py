@@ -239,12 +239,29 @@ class RunFolder:
         try:
             values: NDArray[np.float32] = load_file(path)[which]
         except (OSError, SafetensorError, KeyError) as error:
-            raise RunError(f"{path}: missing or damaged ({error}). Run the comparison again.") from error
+            raise RunError(
+                f"{path}: missing or damaged ({error}). Delete {self._line_of(trial)}: alih resume {self.path} then "
+                "runs this trial again, and keeps every other one."
+            ) from error
         return values
+
+    def has_predictions(self, trial: Trial) -> bool:
+        """Whether the predictions of a curve or full trial can be read."""
+        try:
+            return len(self.predictions(trial)) > 0 and len(self.predictions(trial, "logits")) > 0
+        except RunError:
+            return False
 
     def drop_weights(self) -> None:
         """Delete the weights kept for the decision."""
         shutil.rmtree(self.weights, ignore_errors=True)
+
+    def _line_of(self, trial: Trial) -> str:
+        """Where a trial stands in `trials.jsonl`, in words: more than once where it was run again."""
+        path = self.path / "trials.jsonl"
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+        found = [str(number) for number, line in enumerate(lines, start=1) if trial.id.encode() in line]
+        return f"line {' and '.join(found)} of {path}" if found else f"the line with {trial.id} from {path}"
 
     def _predictions(self, trial: Trial) -> Path:
         return self.path / "predictions" / f"{trial.id}.safetensors"

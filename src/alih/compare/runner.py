@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from alih.compare.closer import look_closer
 from alih.compare.runfolder import Prediction, RunFolder
-from alih.compare.state import Kept, keep, trained
+from alih.compare.state import Kept, is_whole, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
 from alih.evaluate.metrics import higher_is_better, metrics
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
@@ -95,13 +95,24 @@ class Runner:
             return self._run(name, variant, settings, setting, head_settings, rows, purpose, deadline)
 
     def _lacks_weights(self, known: Trial) -> bool:
-        """Whether a trial's weights are gone although no trial of its variant that scored better has kept its own."""
+        """Whether a trial's weights are gone although no trial of its variant that scored better has kept its own.
+
+        So are predictions, and what is damaged: that is as good as gone.
+        """
+        if known.purpose != "search" and not self.folder.has_predictions(known):
+            self.bench.progress.say(f"  {known.label}, seed {known.seed}: its predictions are gone; it is run again")
+            return True
+        if known.purpose != "full":
+            return False
         sign = 1 if higher_is_better(self.metric) else -1
         score = sign * known.metrics[self.metric]
         full = [trial for trial in self._known.values() if trial.label == known.label and trial.purpose == "full"]
-        return not any(
-            self.folder.weights_of(trial).is_file() for trial in full if sign * trial.metrics[self.metric] >= score
-        )
+        kept = [self.folder.weights_of(trial) for trial in full if sign * trial.metrics[self.metric] >= score]
+        for path in kept:
+            if path.is_file() and not is_whole(path):
+                self.bench.progress.say(f"  {path}: damaged, and deleted; that trial of {known.label} is run again")
+                path.unlink()
+        return not any(path.is_file() for path in kept)
 
     def _kept(self, trial: Trial) -> Kept | None:
         path = self.folder.weights_of(trial)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -62,19 +63,49 @@ def keep(tensors: Mapping[str, Tensor], path: Path, trial: Trial, score: float) 
     return Kept(path, trial, score)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether kept weights are there and can be opened: a file that was cut short is not."""
+    try:
+        with safe_open(path, "pt"):  # reads the head, and compares the length that it tells with the file's
+            return True
+    except (OSError, SafetensorError):
+        return False
+
+
 def put_back(model: nn.Module, kept: Kept) -> None:
-    """Load kept weights into a freshly loaded model."""
+    """Load kept weights into a freshly loaded model.
+
+    Raises:
+        RunError: they are missing or damaged.
+    """
     parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-    for name, value in load_file(kept.path).items():
-        target = buffers[name.removeprefix(_BUFFER)] if name.startswith(_BUFFER) else parameters[name]
-        target.data.copy_(value)
+    with _damage_named(kept):
+        for name, value in load_file(kept.path).items():
+            target = buffers[name.removeprefix(_BUFFER)] if name.startswith(_BUFFER) else parameters[name]
+            target.data.copy_(value)
 
 
 def prompt_of(kept: Kept) -> dict[str, object] | None:
-    """The prompt that was kept in place of weights; None where weights were."""
-    written = load_file(kept.path).get(_PROMPT)
-    found: dict[str, object] | None = None if written is None else json.loads(bytes(written.tolist()))
+    """The prompt that was kept in place of weights; None where weights were.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    with _damage_named(kept):
+        written = load_file(kept.path).get(_PROMPT)
+        found: dict[str, object] | None = None if written is None else json.loads(bytes(written.tolist()))
     return found
+
+
+@contextmanager
+def _damage_named(kept: Kept) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise RunError(
+            f"{kept.path}: missing or damaged ({error}). Delete the file if it is there: alih resume then runs this "
+            "trial again, and keeps every other one."
+        ) from error
 
 
 #: Names in the file: of buffers, and of a language model's prompt (JSON, as bytes).
