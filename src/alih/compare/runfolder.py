@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from alih.compare.trial import Trial, finite, from_json, to_json
+from alih.compare.trial import DELETE_LINE, Trial, finite, from_json, to_json
 from alih.errors import RunError
 
 LAST = "last"
@@ -220,9 +220,7 @@ class RunFolder:
             except RunError as error:
                 raise RunError(f"{path}, line {number}: {error}") from error
             except ValueError as error:
-                raise RunError(
-                    f"{path}, line {number}: damaged ({error}). Delete this line; every other trial is kept."
-                ) from error
+                raise RunError(f"{path}, line {number}: damaged ({error}). {DELETE_LINE}") from error
         return found
 
     def predictions(self, trial: Trial, which: Prediction = "held_out") -> NDArray[np.float32]:

@@ -6,12 +6,15 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Literal, get_type_hints
 
+from alih.compare.report.reading import read
 from alih.errors import RunError
 
 SCHEMA = 1
+#: What to do about a damaged line.
+DELETE_LINE = "Delete this line: alih resume then runs that trial again, and keeps every other one."
 Purpose = Literal["search", "curve", "full"]
 
 
@@ -164,23 +167,38 @@ def from_json(line: str) -> Trial:
     """
     told = json.loads(line)
     if not isinstance(told, dict) or "schema" not in told:
-        raise RunError("this line is no trial")
+        raise RunError(f"this line is no trial. {DELETE_LINE}")
     unknown = set(told) - {field.name for field in fields(Trial)}
     if told["schema"] != SCHEMA or unknown:
         extra = f", unknown: {', '.join(sorted(unknown))}" if unknown else ""
         raise RunError(f"written with schema {told['schema']}, this version of Alih reads {SCHEMA}{extra}; update Alih")
     try:
-        nested = {"scope": Scope(**told["scope"]), "costs": Costs(**told["costs"]), "history": tuple(told["history"])}
-        scores = {name: _scores(told[name]) for name in ("metrics", "train_metrics", "shifted_metrics")}
-        closer = {"closer": Closer(**told["closer"])} if told.get("closer") else {}
-        merged = {"merged": Merged(**told["merged"])} if told.get("merged") else {}
-        return Trial(**{**told, **nested, **scores, **closer, **merged})
-    except (TypeError, KeyError, AttributeError) as error:
-        raise RunError(f"this line is no trial: {error}") from error
+        for one in fields(Trial):
+            if one.name not in told and one.default is MISSING and one.default_factory is MISSING:
+                raise RunError(f"{one.name} is missing")
+        hints = get_type_hints(Trial)
+        return Trial(**{name: _part(hints[name], value, name) for name, value in told.items()})
+    except RunError as error:
+        raise RunError(f"this line is no trial ({str(error).rstrip('.')}). {DELETE_LINE}") from error
 
 
-def _scores(told: dict[str, float | None]) -> dict[str, float]:
-    """Scores as they were written; what JSON could not say is not a number again."""
+def _part(kind: Any, value: Any, name: str) -> Any:
+    """One part of a trial, of the type that it should have."""
+    if name == "setting" and isinstance(value, Mapping):
+        return value
+    if name == "history" and isinstance(value, list) and all(isinstance(epoch, Mapping) for epoch in value):
+        return tuple(value)
+    if name in {"setting", "history"}:
+        raise RunError(f"{name} is {value!r}")
+    if isinstance(value, Mapping):
+        value = _scores(value) if name.endswith("metrics") else {key: _scores(one) for key, one in value.items()}
+    return read(kind, value, name)
+
+
+def _scores(told: Any) -> Any:
+    """Scores as they were written, where these are scores; what JSON could not say is not a number again."""
+    if not isinstance(told, Mapping):
+        return told
     return {name: math.nan if value is None else value for name, value in told.items()}
 
 
