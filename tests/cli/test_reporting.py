@@ -39,6 +39,15 @@ def test_a_report_is_written_into_the_run_folder(place: Path, capsys: pytest.Cap
     assert '<html lang="en">' in (place / "runs" / SECOND / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_damaged_report_leaves_the_page_that_is_there(place: Path) -> None:
+    run("report", f"runs/{FIRST}")
+    page = (place / "runs" / FIRST / "report.html").read_bytes()
+    (place / "runs" / FIRST / "report.json").write_text('{"schema": 2}')
+    with pytest.raises(AlihError, match=r"report\.json: damaged"):
+        run("report", f"runs/{FIRST}")
+    assert (place / "runs" / FIRST / "report.html").read_bytes() == page
+
+
 def test_a_report_is_written_where_one_says_in_indonesian(place: Path) -> None:
     assert run("report", f"runs/{FIRST}", "--lang", "id", "-o", "page.html") == 0
     assert '<html lang="id">' in (place / "page.html").read_text(encoding="utf-8")

@@ -99,7 +99,10 @@ def test_what_is_no_adapted_model_is_refused(tmp_path: Path, tiny_bert: Path) ->
     with pytest.raises(RunError, match=r"no run folder\. Make one with: alih compare"):
         Adapted.open(tmp_path / "nothing")
     (tmp_path / "spec.json").write_text("{}")
-    with pytest.raises(RunError, match="holds no adapted model"):
+    with pytest.raises(RunError, match=rf"holds no adapted model.*stopped early.*alih resume {tmp_path}"):
+        Adapted.open(tmp_path)
+    (tmp_path / "report.json").write_text('{"interrupted": false}')
+    with pytest.raises(RunError, match=rf"adapted model of this run is gone.*alih resume {tmp_path}"):
         Adapted.open(tmp_path)
     with pytest.raises(AlihError, match="names no classes"):
         Adapted.open(tiny_bert)

@@ -173,6 +173,28 @@ def test_a_part_of_a_run_is_told_from_the_run(tmp_path: Path, inside: str) -> No
         RunFolder.open(folder.path / inside)
 
 
+def test_a_folder_that_a_run_does_not_have_is_not_called_a_part_of_it(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "reviews")
+    (folder.path / "spec.json").write_text("{}")
+    with pytest.raises(RunError, match=rf"nothing: there is no such folder in the run {folder.path}\. Give"):
+        RunFolder.open(folder.path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("garbage", "Expecting value"),
+        ("[1]", "no specification in it"),
+        ('{"versions": {"alih": "0"}, "data": {}}', "no options in it"),
+        ('{"versions": "new", "data": {}, "options": {}}', "no versions in it"),
+    ],
+)
+def test_a_damaged_specification_is_told_with_what_to_do(folder: RunFolder, text: str, words: str) -> None:
+    (folder.path / "spec.json").write_text(text)
+    with pytest.raises(RunError, match=rf"damaged \({words}.*put a copy of spec\.json back.*or start anew"):
+        _ = folder.spec
+
+
 def finished(root: Path) -> Path:
     run = RunFolder.create(root, "same")
     run.become_last()
@@ -303,7 +325,7 @@ def test_a_damaged_report_says_that_the_trials_are_untouched(folder: RunFolder) 
     assert folder.report == {"schema": 1}
     for damage in ("{", "", "[1]", "null"):
         (folder.path / "report.json").write_text(damage)
-        with pytest.raises(RunError, match=r"damaged .*trials\.jsonl are untouched"):
+        with pytest.raises(RunError, match=rf"damaged .*trials\.jsonl are untouched.*alih resume {folder.path}"):
             _ = folder.report
 
 

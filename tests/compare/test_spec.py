@@ -10,7 +10,7 @@ import pytest
 
 from alih.compare.options import Options
 from alih.compare.report.again import command_again
-from alih.compare.spec import check_data, spec
+from alih.compare.spec import check_data, check_versions, spec
 from alih.data.examples import Dataset
 from alih.data.read import read
 from alih.errors import AlihError, RunError
@@ -90,3 +90,13 @@ def test_a_specification_without_these_digests_is_still_gone_on_with(place: Path
     del found["beside"]
     (place / "other.csv").unlink()
     check_data(place, found, dataset)
+
+
+def test_a_specification_that_does_not_say_every_version_is_damaged(place: Path) -> None:
+    found, _ = told()
+    check_versions(place, found)
+    del found["versions"]["torch"]
+    with pytest.raises(
+        RunError, match=r"spec\.json: damaged \(no version of torch in it\).*put a copy of spec\.json back"
+    ):
+        check_versions(place, found)

@@ -297,7 +297,11 @@ def model_folder(path: str | Path) -> Path:
         return folder
     run = RunFolder.open(folder)
     if not (run.model / "config.json").is_file():
-        raise RunError(f"{path}: this run holds no adapted model (it was stopped early). Run its command again.")
+        if run.is_finished:
+            raise RunError(f"{path}: the adapted model of this run is gone. Make it again with: alih resume {run.path}")
+        raise RunError(
+            f"{path}: this run holds no adapted model (it was stopped early). Go on with: alih resume {run.path}"
+        )
     return run.model
 
 

@@ -34,6 +34,10 @@ from alih.errors import RunError
 LAST = "last"
 Prediction = Literal["held_out", "logits"]
 _KEPT = "Every trial is kept:"
+#: What to do about a damaged specification: nothing else says what was run.
+COPY_BACK = (
+    "The trials in trials.jsonl are untouched: put a copy of spec.json back to go on, or start anew with alih compare."
+)
 
 
 class RunFolder:
@@ -81,7 +85,7 @@ class RunFolder:
         if folder.name == LAST and folder.is_file():
             folder = folder.parent / folder.read_text(encoding="utf-8", errors="replace").strip()
         if not (folder / "spec.json").is_file():
-            raise RunError(f"{path}: no run folder. {_where_instead(folder)}")
+            raise RunError(f"{path}: {_what_instead(folder)}")
         return cls(folder)
 
     def __enter__(self) -> RunFolder:
@@ -132,18 +136,26 @@ class RunFolder:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RunError(f"{path}: damaged ({error}). The trials in trials.jsonl are untouched.") from error
+            raise RunError(f"{path}: damaged ({error}). {COPY_BACK}") from error
         if not isinstance(told, dict) or not told.get("versions"):
-            raise RunError(f"{path}: damaged (no specification in it). The trials in trials.jsonl are untouched.")
+            raise RunError(f"{path}: damaged (no specification in it). {COPY_BACK}")
+        for part in ("versions", "data", "options"):
+            if not isinstance(told.get(part), dict):
+                raise RunError(f"{path}: damaged (no {part} in it). {COPY_BACK}")
         return told
 
     @property
-    def is_complete(self) -> bool:
-        """Whether the report of a run that was not interrupted is there, and its model."""
+    def is_finished(self) -> bool:
+        """Whether the report of a run that was not interrupted is there."""
         try:
-            return not self.report["interrupted"] and (self.model / "config.json").is_file()
+            return not self.report["interrupted"]
         except (RunError, KeyError):
             return False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is finished, and holds its model."""
+        return self.is_finished and (self.model / "config.json").is_file()
 
     def write_report(self, told: dict[str, Any]) -> None:
         """Write `report.json`: whole, or not at all."""
@@ -165,12 +177,19 @@ class RunFolder:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise RunError(f"{self.path}: this run was stopped before its report was written.") from error
+            raise RunError(
+                f"{self.path}: this run was stopped before its report was written. Go on with: alih resume {self.path}"
+            ) from error
         except ValueError as error:
-            raise RunError(f"{path}: damaged ({error}). The trials in trials.jsonl are untouched.") from error
+            raise RunError(f"{path}: damaged ({error}). {self.rebuild}") from error
         if not isinstance(told, dict):
-            raise RunError(f"{path}: damaged (no report in it). The trials in trials.jsonl are untouched.")
+            raise RunError(f"{path}: damaged (no report in it). {self.rebuild}")
         return told
+
+    @property
+    def rebuild(self) -> str:
+        """What to do about a damaged report, in words."""
+        return f"The trials in trials.jsonl are untouched: delete report.json, and alih resume {self.path} makes it."
 
     def append(self, trial: Trial, predictions: Mapping[Prediction, NDArray[np.float32]] | None = None) -> None:
         """Write a trial down; when this returns, it is on the disk.
@@ -352,10 +371,13 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _where_instead(folder: Path) -> str:
-    """What to give in place of a folder that holds no run."""
+def _what_instead(folder: Path) -> str:
+    """Why a folder is no run, and what to give in its place."""
     around = next((parent for parent in folder.absolute().parents if (parent / "spec.json").is_file()), None)
+    if around is not None and not folder.exists():
+        return f"there is no such folder in the run {around}. Give the run's own folder."
     if around is not None:
-        return f"It is a part of the run {around}: give that folder."
+        return f"no run folder. It is a part of the run {around}: give that folder."
     near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
-    return f"Runs there: {', '.join(near[-5:])}." if near else "Make one with: alih compare DATA"
+    instead = f"Runs there: {', '.join(near[-5:])}." if near else "Make one with: alih compare DATA"
+    return f"no run folder. {instead}"

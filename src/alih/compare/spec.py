@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from alih.compare.options import Options
+from alih.compare.runfolder import COPY_BACK
 from alih.data.examples import Dataset, fingerprints
 from alih.data.predict_on import read_labelled
 from alih.errors import RunError
@@ -58,9 +59,12 @@ def check_versions(path: Path, told: Mapping[str, Any]) -> None:
     """Refuse to mix trials of two versions in one run.
 
     Raises:
-        RunError: another version wrote the run.
+        RunError: another version wrote the run, or it does not say which.
     """
     before, now = told["versions"], _versions()
+    unsaid = [name for name in _PACKAGES if name not in before]
+    if unsaid:
+        raise RunError(f"{path / 'spec.json'}: damaged (no version of {', '.join(unsaid)} in it). {COPY_BACK}")
     changed = [f"{name} {before.get(name)}, now {now[name]}" for name in _PACKAGES if before.get(name) != now[name]]
     if changed:
         raise RunError(

@@ -92,7 +92,8 @@ def test_reasons_of_another_version_are_told_in_english(tmp_path: Path) -> None:
     [
         ({"schema": 3}, "newer version of Alih.*Upgrade"),
         ({"table": [{"label": "transfer"}]}, "damaged"),
-        ({"decision": {"metric": "accuracy"}}, "damaged"),
+        ({"decision": {"metric": "accuracy"}}, "damaged.*delete report.json, and alih resume"),
+        ({"handed_over": {"test": {"interval": ["a", "b", "c"]}}}, "damaged"),
         ({"evidence": {"hologram": 1}}, r"evidence\.hologram is unknown"),
         ({"evidence": {"confusion": {"classes": ["a"]}}}, r"evidence\.confusion: 'counts' is missing"),
     ],
@@ -100,6 +101,13 @@ def test_reasons_of_another_version_are_told_in_english(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     folder = run_folder(tmp_path, NAME, report=told(**change))
     with pytest.raises(RunError, match=message):
+        report_data(folder)
+
+
+@pytest.mark.parametrize("lost", ["decision", "table"])
+def test_a_report_without_its_parts_is_damaged_and_not_empty(tmp_path: Path, lost: str) -> None:
+    folder = run_folder(tmp_path, NAME, report={name: value for name, value in told().items() if name != lost})
+    with pytest.raises(RunError, match=rf"damaged \(no {lost} in it\).*delete report\.json, and alih resume"):
         report_data(folder)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alih.compare.report.data import SCHEMA_VERSION
 from alih.compare.report.from_run import report_data
 from alih.compare.report.listing import find_run, render_list, side_by_side, summaries
 from alih.errors import RunError
@@ -32,6 +33,13 @@ def test_damaged_and_stopped_runs_are_listed_as_such(tmp_path: Path) -> None:
     (damaged.path / "report.json").write_text("{")
     assert [one.state for one in summaries(tmp_path)] == ["stopped", "damaged"]
     assert "(damaged)" in render_list(summaries(tmp_path))
+    damaged.write_report({"schema": 2})
+    assert [one.state for one in summaries(tmp_path)] == ["stopped", "damaged"]
+
+
+def test_a_run_of_a_newer_version_is_not_called_damaged(tmp_path: Path) -> None:
+    run_folder(tmp_path, FIRST, report=told(schema=SCHEMA_VERSION + 1))
+    assert "(newer Alih)" in render_list(summaries(tmp_path))
 
 
 def test_links_and_other_folders_are_not_listed(tmp_path: Path) -> None:

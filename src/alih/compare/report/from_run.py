@@ -66,14 +66,16 @@ def report_data(run_folder: str | Path | RunFolder) -> ReportData:
     folder = run_folder if isinstance(run_folder, RunFolder) else RunFolder.open(run_folder)
     spec = folder.spec
     path = folder.path / "report.json"
-    told = folder.report if path.exists() else {"interrupted": True}
+    written = path.exists()
+    told = folder.report if written else {"interrupted": True}
     check_schema(told.get("schema", 1), str(path))
+    for part in ("decision", "table"):
+        if written and part not in told:  # a page of what is left would replace the one that shows it
+            raise RunError(f"{path}: damaged (no {part} in it). {folder.rebuild}")
     try:
         return _report_data(folder, spec, told)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise RunError(
-            f"{folder.path}: spec.json or report.json is damaged ({error!r}). The trials in trials.jsonl are untouched."
-        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunError(f"{folder.path}: spec.json or report.json is damaged ({error!r}). {folder.rebuild}") from error
 
 
 def run_date(name: str) -> str:

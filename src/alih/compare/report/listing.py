@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alih.compare.quantities import duration, size_of
-from alih.compare.report.data import Choice, ReportData, Row, Sure
+from alih.compare.report.data import SCHEMA_VERSION, Choice, ReportData, Row, Sure
 from alih.compare.report.from_run import report_data, run_date
 from alih.compare.runfolder import LAST, RunFolder
 from alih.errors import RunError
@@ -24,7 +24,7 @@ class Summary:
         model: the pre-trained model.
         recommended: the variant recommended; empty where there is no decision.
         score: its validation score with the metric ("accuracy 0.975"); empty where there is none.
-        state: "", "stopped" or "damaged".
+        state: "", "stopped", "damaged", or "newer Alih" where this version cannot read it.
         is_last: `last` points to it.
     """
 
@@ -104,7 +104,8 @@ def _summary(folder: Path, is_last: bool) -> Summary:
     try:
         data = report_data(RunFolder(folder))
     except RunError:
-        return Summary(name, run_date(name), state="damaged", is_last=is_last)
+        state = "newer Alih" if _is_newer(RunFolder(folder)) else "damaged"
+        return Summary(name, run_date(name), state=state, is_last=is_last)
     choice = data.choice
     return Summary(
         name,
@@ -116,6 +117,15 @@ def _summary(folder: Path, is_last: bool) -> Summary:
         "stopped" if data.run.interrupted else "",
         is_last,
     )
+
+
+def _is_newer(folder: RunFolder) -> bool:
+    """Whether a newer version of Alih wrote the report."""
+    try:
+        schema = folder.report.get("schema")
+    except RunError:
+        return False
+    return isinstance(schema, int) and schema > SCHEMA_VERSION
 
 
 def _last(root: Path) -> str:
