@@ -89,12 +89,12 @@ class Runner:
         setting |= {} if variant.prompt is None else {"prompt": asdict(variant.prompt)}
         name = trial_id(variant.label, setting, len(rows), settings.seed, purpose)
         known = self._known.get(name)
-        if known is not None and (purpose != "full" or not self._lacks_weights(known)):
+        if known is not None and not self._lacks_files(known):
             return Outcome(known, self._kept(known) if purpose == "full" else None)
         with out_of_memory_in_words(variant.label):
             return self._run(name, variant, settings, setting, head_settings, rows, purpose, deadline)
 
-    def _lacks_weights(self, known: Trial) -> bool:
+    def _lacks_files(self, known: Trial) -> bool:
         """Whether a trial's weights are gone although no trial of its variant that scored better has kept its own.
 
         So are predictions, and what is damaged: that is as good as gone.
