@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from alih.cli.main import main
 from alih.compare.compare import Job, compare, foresee
-from alih.compare.forecast import Forecast, render, total_seconds
+from alih.compare.forecast import Forecast, _growth, render, total_seconds
 from alih.compare.options import Options
 from alih.data.read import read
 from alih.progress import Progress
+from alih.task import Modality
 from small_tasks import RATES, reviews
 
 QUIET = Progress(quiet=True)
@@ -61,6 +63,16 @@ def test_the_total_lies_between_stopping_at_once_and_running_everything() -> Non
     told = render(found, 3)
     assert "44 s to 6.4 min" in told
     assert "1 GB" in told
+
+
+@pytest.mark.parametrize(
+    ("modality", "precision", "more"),
+    [(Modality.TEXT, "bf16", True), (Modality.TEXT, "fp32", False), (Modality.IMAGE, "bf16", False)],
+)
+def test_texts_in_bf16_on_a_processor_are_given_more_room(modality: Modality, precision: str, more: bool) -> None:
+    bench: Any = SimpleNamespace(task=SimpleNamespace(modality=modality), precision=precision)
+    plain: Any = SimpleNamespace(task=SimpleNamespace(modality=Modality.IMAGE), precision="fp32")
+    assert (_growth(bench) > _growth(plain)) == more
 
 
 def test_the_forecast_says_what_breaks_the_limits() -> None:
