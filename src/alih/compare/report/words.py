@@ -59,7 +59,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "gap": "train − validation",
         "gap_range": "over seeds",
         "about": "≈ {value}",
-        "predicted_note": "≈ foreseen by the learning curve: this route was stopped before it saw all examples.",
+        "predicted_note": "≈ foreseen by the learning curve: this route was stopped before it saw all examples. "
+        "≥ what the fewer examples took that it saw.",
         "charts": "The evidence",
         "curves": "Learning curves",
         "curves_help": "Validation {metric} against the number of training examples, logarithmic. Bands and whiskers "
@@ -176,7 +177,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "gap": "latih − validasi",
         "gap_range": "antarseed",
         "about": "≈ {value}",
-        "predicted_note": "≈ diperkirakan dari kurva belajar: cara ini dihentikan sebelum melihat semua contoh.",
+        "predicted_note": "≈ diperkirakan dari kurva belajar: cara ini dihentikan sebelum melihat semua contoh. "
+        "≥ yang diperlukan oleh contoh lebih sedikit yang sempat dilihatnya.",
         "charts": "Bukti",
         "curves": "Kurva belajar",
         "curves_help": "{metric} validasi terhadap jumlah contoh latih, skala logaritmik. Pita dan garis galat adalah "
