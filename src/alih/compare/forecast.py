@@ -115,7 +115,7 @@ def render(
     if max_seconds is not None and most > max_seconds:
         sure = "ends it before all is measured" if least > max_seconds else "may end it before all is measured"
         limits.append(f"  --max-time {duration(max_seconds)} {sure}")
-    start = "Forecast, from a few batches (search: at every size, if nothing stops):"
+    start = "Forecast, from a few batches (search: all there is, if nothing stops):"
     return "\n".join([start, *lines, f"  in all {span(least, most)}", *limits])
 
 
