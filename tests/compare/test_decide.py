@@ -172,7 +172,7 @@ def test_what_the_limits_cost_is_told_with_what_it_would_need() -> None:
     found = decide(TWO, "accuracy", [small, large], LABELS, limits=Limits(memory_bytes=500))
     told = " ".join(found.words)
     assert "large (2 kB of memory, limit 500 B)" in told
-    assert "wider limits: large by 12.3 points" in told  # 37 of 300
+    assert "higher in score than what was taken: large by 12.3 points" in told  # 37 of 300
     assert "best one within your limits" in told
     assert "best one measured" not in told
     latency = replace(large, latency_ms=30.0, peak_memory_bytes=1)
@@ -186,8 +186,18 @@ def test_the_least_over_the_limits_is_not_called_the_best_where_it_is_not() -> N
     told = " ".join(found.words)
     assert found.chosen == "light"
     assert "the least over them: 600 B of memory, limit 500 B." in told
-    assert "wider limits: good by 35.0 points" in told
+    assert "higher in score than what was taken: good by 35.0 points" in told
     assert "best one" not in told
+
+
+def test_what_the_limits_cost_is_reckoned_from_what_was_taken() -> None:
+    cheap, middle = candidate("cheap", 30, 1), candidate("middle", 28, 9, start=10)
+    large = candidate("large", 10, 90, memory=2000)
+    found = decide(TWO, "accuracy", [cheap, middle, large], LABELS, limits=Limits(memory_bytes=500))
+    told = " ".join(found.words)
+    assert (found.chosen, found.best) == ("cheap", "middle")
+    assert "Within your limits, the best score is that of middle" in told
+    assert "large by 6.7 points" in told  # 20 of 300
 
 
 def test_what_the_examples_can_show_is_told_of_the_nearest_rival() -> None:

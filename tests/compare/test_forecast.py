@@ -69,7 +69,10 @@ def test_the_total_lies_between_stopping_at_once_and_running_everything() -> Non
     ("modality", "precision", "more"),
     [(Modality.TEXT, "bf16", True), (Modality.TEXT, "fp32", False), (Modality.IMAGE, "bf16", False)],
 )
-def test_texts_in_bf16_on_a_processor_are_given_more_room(modality: Modality, precision: str, more: bool) -> None:
+def test_texts_in_bf16_on_a_processor_are_given_more_room(
+    modality: Modality, precision: str, more: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIH_DEVICE", "cpu")
     bench: Any = SimpleNamespace(task=SimpleNamespace(modality=modality), precision=precision)
     plain: Any = SimpleNamespace(task=SimpleNamespace(modality=Modality.IMAGE), precision="fp32")
     assert (_growth(bench) > _growth(plain)) == more

@@ -29,8 +29,8 @@ def test_each_broken_limit_is_told_with_what_is_needed() -> None:
     assert Limits(1000, 10.0).broken(Needs(1000, None)) == []
 
 
-def test_memory_over_its_limit_is_hopeless_and_a_slow_prediction_only_where_it_is_twice_too_slow() -> None:
+def test_what_is_clearly_over_on_few_examples_is_hopeless() -> None:
     limits = Limits(1000, 10.0)
-    assert limits.hopeless(Needs(1001, 1.0))
-    assert not limits.hopeless(Needs(1000, 19.0))
+    assert limits.hopeless(Needs(1200, 1.0))
+    assert not limits.hopeless(Needs(1050, 19.0))
     assert limits.hopeless(Needs(1000, 21.0))

@@ -10,7 +10,7 @@ import pytest
 
 from alih.compare.options import Options
 from alih.compare.report.again import command_again
-from alih.compare.spec import check_data, check_versions, spec
+from alih.compare.spec import check_data, check_versions, check_whole, spec
 from alih.data.examples import Dataset
 from alih.data.read import read
 from alih.errors import AlihError, RunError
@@ -35,6 +35,16 @@ def told(**options: Any) -> tuple[dict[str, Any], Dataset]:
     written = spec(dataset, ModelChoice("alih/minilm"), wanted, ("transfer",), "compare")
     found: dict[str, Any] = json.loads(json.dumps(written))
     return found, dataset
+
+
+@pytest.mark.parametrize("lost", ["data.source", "data.digest", "data.examples", "routes", "command"])
+def test_a_specification_that_lacks_a_part_is_refused_with_what_to_do(place: Path, lost: str) -> None:
+    found, _ = told()
+    check_whole(place, found)
+    part, _, name = lost.rpartition(".")
+    del (found[part] if part else found)[name]
+    with pytest.raises(RunError, match=rf"spec\.json: damaged \(no {lost} in it\).*put a copy of spec\.json back"):
+        check_whole(place, found)
 
 
 def test_files_beside_the_data_are_found_from_any_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,7 @@ class Campaign:
     def _stop_those_who_cannot_win(self) -> None:
         # What breaks the user's limits will not be chosen, so it may stop nobody; where all break them, all may.
         limits = Limits(self.options.max_memory, self.options.max_latency)
-        within = [contender for contender in self._running() if limits.excess(contender) <= 1]
+        within = [contender for contender in self._running() if contender.curve and limits.excess(contender) <= 1]
         if within:
             self._stop_those_over_the_limits(limits)
         running = within or self._running()

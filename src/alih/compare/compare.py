@@ -18,7 +18,7 @@ from alih.compare.options import ALL_BLOCKS, Options
 from alih.compare.runfolder import LAST, RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
-from alih.compare.spec import check_data, check_versions, spec
+from alih.compare.spec import check_data, check_versions, check_whole, spec
 from alih.compare.variants import check_used, suited, variants_of
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
@@ -116,6 +116,7 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
     told = folder.spec
     if folder.is_complete:
         raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
+    check_whole(folder.path, told)
     check_versions(folder.path, told)
     options = Options.from_mapping(told["options"])
     dataset = _dataset(data if data is not None else told["data"]["source"], options)

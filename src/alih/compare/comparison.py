@@ -345,7 +345,10 @@ def _stopped(contenders: Sequence[Contender]) -> list[str]:
 def _unforgotten(campaign: Campaign) -> list[str]:
     """Why the row that tells what was forgotten is missing, where it is."""
     looked = [
-        t.closer for c in campaign.finalists for t in c.full if t.closer is not None and c.variant.trainable_blocks
+        trial.closer
+        for contender in campaign.finalists
+        for trial in contender.full
+        if trial.closer is not None and contender.variant.trainable_blocks and not contender.variant.random_weights
     ]
     if not looked or any(one.forgetting is not None or one.general is not None for one in looked):
         return []

@@ -74,9 +74,11 @@ class Contender:
     def latencies_ms(self) -> tuple[float | None, float | None]:
         """Time of one prediction, median and 95th percentile, of the trial where it was shortest.
 
-        How many examples trained a model does not change how long it takes; what else the machine does only adds.
+        How many examples trained a model does not change how long it takes; what else the machine does only adds. A
+        prompt is another one for every number of examples: of those, the trials on all examples count.
         """
-        known = [(t.costs.latency_ms, t.costs.latency_p95_ms) for t in self.trials if t.costs.latency_ms is not None]
+        trials = (self.full or self.trials) if self.variant.prompt is not None else self.trials
+        known = [(t.costs.latency_ms, t.costs.latency_p95_ms) for t in trials if t.costs.latency_ms is not None]
         return min(known, key=lambda one: one[0], default=(None, None))
 
     @property

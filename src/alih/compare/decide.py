@@ -220,14 +220,14 @@ def _reasons(
         single = [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
         return [*single, *breaks]
     found = [Reason("take", told)]
+    outdone = any(verdict.behind[c.label].point < 0 for c in over if c is not best)
     if chosen is best:
-        outdone = any(verdict.behind[c.label].point < 0 for c in over if c is not best)
         if not outdone:
             found.append(Reason("preferred" if prefer == "best" else "best"))
         elif len(over) < len(candidates):
             found.append(Reason("preferred_within" if prefer == "best" else "best_within"))
     elif verdict.behind[chosen.label].low <= 0:
-        found += _cheaper(verdict, chosen, best, examples, prefer)
+        found += _cheaper(verdict, chosen, best, examples, prefer, outdone=outdone)
     found += breaks
     behind = verdict.behind
     worse = [c for c in candidates if c.label in behind and behind[c.label].low > 0 and c is not chosen]
@@ -254,12 +254,15 @@ def _limits_broken(verdict: Decision, over: Sequence[Candidate], limits: Limits,
     """What is over the limits, by how much, and what keeping to them costs."""
     if not over:
         return []
-    better = [c.label for c in over if c.label in verdict.behind and verdict.behind[c.label].point < 0]
-    gaps = [Reason("by", {"label": one, "gap": _told(verdict.metric, -verdict.behind[one].point)}) for one in better]
+    taken = verdict.behind[verdict.chosen].point if verdict.chosen in verdict.behind else 0.0
+    gains = {c.label: taken - verdict.behind[c.label].point for c in over if c.label in verdict.behind}
+    gaps = [
+        Reason("by", {"label": label, "gap": _told(verdict.metric, gain)}) for label, gain in gains.items() if gain > 0
+    ]
     cost = [Reason("limits_cost", {"told": gaps})] if gaps else []
     if every:
         [chosen] = [c for c in over if c.label == verdict.chosen]
-        return [Reason("all_over_limit", {"needs": limits.broken(chosen)}), *cost]
+        return [Reason("all_over_limit_by", {"needs": limits.broken(chosen)}), *cost]
     told = [Reason("needs", {"label": c.label, "needs": limits.broken(c)}) for c in over]
     return [Reason("over_limit", {"told": told}), *cost]
 
@@ -284,8 +287,13 @@ def _flips(verdict: Decision, cheaper: Sequence[str], prefer: Prefer) -> list[Re
     return found
 
 
-def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: int, prefer: Prefer) -> list[Reason]:
-    """Why a candidate is taken that is not the best one, and how many examples would tell them apart."""
+def _cheaper(
+    verdict: Decision, chosen: Candidate, best: Candidate, examples: int, prefer: Prefer, *, outdone: bool
+) -> list[Reason]:
+    """Why a candidate is taken that is not the best one, and how many examples would tell them apart.
+
+    `outdone` says that something over the limits scored higher than either.
+    """
     metric, gap = verdict.metric, verdict.behind[chosen.label]
     told = {
         "best": best.label,
@@ -296,7 +304,7 @@ def _cheaper(verdict: Decision, chosen: Candidate, best: Candidate, examples: in
         "high": _told(metric, gap.high),
         "ratio": f"{best.seconds / max(chosen.seconds, 1e-9):.1f}",
     }
-    found = [Reason("cheaper", told)]
+    found = [Reason("cheaper_within" if outdone else "cheaper", told)]
     if gap.point > 0:
         # The width of an interval falls with the root of the number of examples.
         width = standard_error(gap) if prefer == "balanced" else max(gap.point - gap.low, 0.0)

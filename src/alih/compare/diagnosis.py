@@ -28,7 +28,7 @@ _NAMED = 10
 _RARE_TIMES, _RARE_COUNT = 10, 10
 #: Gains of fine-tuning over a new head, as shares of the head's error, from which on the domain is called far.
 _FAR = 0.25
-#: Standard errors of a share that two probes have to be apart to be told apart.
+#: Standard errors that two probes have to be apart to be told apart.
 _APART = 1.96
 
 
@@ -184,7 +184,7 @@ def _depth(probe: Sequence[float], validation: int | None) -> list[Diagnosis]:
     told |= {"score": f"{probe[best]:.3f}", "last": f"{probe[-1]:.3f}"}
     key = "depth_last" if best == len(probe) - 1 else "depth"
     if key == "depth" and validation and 0 < probe[best] <= 1:
-        error = math.sqrt(probe[best] * (1 - probe[best]) / validation)
+        error = math.sqrt(sum(share * (1 - share) for share in (probe[best], probe[-1])) / validation)
         if probe[best] - probe[-1] < _APART * max(error, 1 / validation):
             key, told["examples"] = "depth_level", f"{validation:,}"
     return [Diagnosis(Reason("depth_title"), Reason(key, told))]

@@ -94,8 +94,8 @@ class Efforts:
     def is_due(self, variant: Variant, size: int, searched_on: int) -> bool:
         """Whether a rate that was found on so many examples (0: on none) is to be searched again to train on `size`.
 
-        The adaptive plan lets a rate serve the next size of the curve, too: a search there would take nearly as long as
-        the trial that it is for, and that trial decides only who goes on.
+        The adaptive plan lets a rate serve the next size, too (also the last one, where there are two): a search there
+        would take nearly as long as the trial that it is for, and moves the rate by a step of the grid at most times.
         """
         if not searched_on:
             return True

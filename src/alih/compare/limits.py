@@ -11,6 +11,8 @@ from alih.compare.reasons import Reason
 #: One prediction is timed on a machine that may be doing other things: what is over a limit by less than this factor on
 #: few examples may be within it on all of them.
 _CLEARLY_SLOW = 2.0
+#: What a process holds depends on what it did before, by about a tenth.
+_CLEARLY_HEAVY = 1.1
 
 
 class Needs(Protocol):
@@ -59,7 +61,7 @@ class Limits:
     def hopeless(self, needs: Needs) -> bool:
         """Whether what a variant needs on few examples leaves no hope: on more it takes no less memory, nor time."""
         latency = None if needs.latency_ms is None else needs.latency_ms / _CLEARLY_SLOW
-        return self.excess(_Needs(needs.peak_memory_bytes, latency)) > 1
+        return self.excess(_Needs(round(needs.peak_memory_bytes / _CLEARLY_HEAVY), latency)) > 1
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,15 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "preferred_within": "Its score is the best one within your limits, which is what was asked for.",
         "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
         "from chance ({low} to {high}), for {ratio} times the time.",
+        "cheaper_within": "Within your limits, the best score is that of {best}, {metric} {score}: {gap} better, "
+        "which these examples cannot tell from chance ({low} to {high}), for {ratio} times the time.",
         "worse": "Worse beyond chance: {told}.",
         "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
         "over_limit": "Not to be chosen, being over your limits: {told}.",
-        "all_over_limit": "Every variant measured is over your limits; this one is the least over them: {needs}.",
+        "all_over_limit": "Every variant measured is over your limits; this one is the least over them.",
+        "all_over_limit_by": "Every variant measured is over your limits; this one is the least over them: {needs}.",
         "beyond": "Over your limits on fewer examples already, and not measured on all of them: {told}.",
-        "limits_cost": "Better than what was taken, and yours with wider limits: {told}.",
+        "limits_cost": "Over your limits, but higher in score than what was taken: {told}.",
         "needs": "{label} ({needs})",
         "needs_memory": "{needed} of memory, limit {limit}",
         "needs_latency": "{needed} ms a prediction, limit {limit} ms",
@@ -50,7 +53,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "contradictions": "{count} inputs stand in the training data with more than one label. No model can be right "
         "about all of them: decide which label holds.",
         "imbalance_title": "Rare classes",
-        "imbalance": "Of {classes} classes, {rare} with few examples; the commonest has {most}. Accuracy says little "
+        "imbalance": "Rare: {rare} of {classes} classes; the commonest has {most} examples. Accuracy says little "
         "of rare classes: look at macro_f1, or label more of them.",
         "label_errors_title": "Probable label errors",
         "label_errors": "{count} of {examples} training examples ({share} %) look like another class to a linear model "
@@ -69,7 +72,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "depth": "A linear probe scores best, {score}, on the output of block {depth} of {depths} (the last one: "
         "{last}): the blocks above have specialised in something else, and are those to train.",
         "depth_level": "A linear probe scores best, {score}, on the output of block {depth} of {depths}, "
-        "which {examples} validation examples cannot tell from the last one ({last}): no depth stands out.",
+        "which {examples} validation examples can hardly tell from the last one ({last}).",
         "depth_last": "A linear probe scores best, {score}, on the output of the last of {depths} blocks: each block "
         "adds to what this task needs.",
         "points": "{value} points",
@@ -89,13 +92,18 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "preferred_within": "Skornya yang terbaik dalam batas Anda, sesuai permintaan.",
         "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "
         "selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), dengan waktu {ratio} kali lipat.",
+        "cheaper_within": "Dalam batas Anda, skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, "
+        "tetapi dengan contoh sebanyak ini selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), "
+        "dengan waktu {ratio} kali lipat.",
         "worse": "Lebih buruk, bukan karena kebetulan: {told}.",
         "cut_short": "Terpotong oleh batas waktu, dan mungkin lebih baik daripada yang terukur: {told}.",
         "over_limit": "Tidak dapat dipilih karena melewati batas yang Anda tentukan: {told}.",
         "all_over_limit": "Semua varian yang diukur melewati batas yang Anda tentukan; varian ini yang paling "
+        "sedikit melewatinya.",
+        "all_over_limit_by": "Semua varian yang diukur melewati batas yang Anda tentukan; varian ini yang paling "
         "sedikit melewatinya: {needs}.",
         "beyond": "Sudah melewati batas Anda pada lebih sedikit contoh, dan tidak diukur pada semuanya: {told}.",
-        "limits_cost": "Lebih baik daripada yang dipilih, dan dapat dipilih dengan batas lebih longgar: {told}.",
+        "limits_cost": "Melewati batas Anda, tetapi skornya lebih tinggi daripada yang dipilih: {told}.",
         "needs": "{label} ({needs})",
         "needs_memory": "memori {needed}, batas {limit}",
         "needs_latency": "{needed} ms per prediksi, batas {limit} ms",
@@ -140,8 +148,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "depth": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths} (blok "
         "terakhir: {last}): blok di atasnya sudah terspesialisasi untuk hal lain, dan itulah yang perlu dilatih.",
         "depth_level": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok {depth} dari {depths}, yang "
-        "dengan {examples} contoh validasi tidak dapat dibedakan dari blok terakhir ({last}): tidak ada kedalaman yang "
-        "menonjol.",
+        "dengan {examples} contoh validasi hampir tidak dapat dibedakan dari blok terakhir ({last}).",
         "depth_last": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok terakhir dari {depths}: setiap "
         "blok menambah hal yang dibutuhkan tugas ini.",
         "points": "{value} poin",

@@ -61,10 +61,11 @@ def enough_examples(
         validation.known_labels,
         groups=validation.groups,
     )
-    enough = whole.examples
+    enough, refuted = whole.examples, 0
     for trial, gap in zip(smaller, gaps, strict=True):
         worse = gap.low > 0 if higher_is_better(metric) else gap.high < 0
         if worse:
+            refuted = trial.examples
             break
         enough = trial.examples
     if curve is None:
@@ -72,4 +73,5 @@ def enough_examples(
     # Between the sizes that were measured the curve tells: where it is as far below as these examples can just show.
     noise = (gaps[0].high - gaps[0].low) / 2
     low, _, high = curve.examples_for(-noise)
-    return Requirement(enough, max(1, min(enough, round(low))), max(enough, round(min(high, whole.examples))))
+    low = max(min(enough, round(low)), refuted + 1)  # what was measured to be too few is not in it
+    return Requirement(enough, low, max(enough, round(min(high, whole.examples))))

@@ -55,6 +55,18 @@ def spec(
     }
 
 
+def check_whole(path: Path, told: Mapping[str, Any]) -> None:
+    """Refuse to go on where the specification does not say what is needed for it.
+
+    Raises:
+        RunError: a part of it is missing.
+    """
+    missing = [f"data.{name}" for name in ("source", "digest", "examples") if name not in told["data"]]
+    missing += [name for name in ("routes", "command") if name not in told]
+    if missing:
+        raise RunError(f"{path / 'spec.json'}: damaged (no {missing[0]} in it). {COPY_BACK}")
+
+
 def check_versions(path: Path, told: Mapping[str, Any]) -> None:
     """Refuse to mix trials of two versions in one run.
 

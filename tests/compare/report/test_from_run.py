@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, change: dict[str, Any], me
 def test_a_report_without_its_parts_is_damaged_and_not_empty(tmp_path: Path, lost: str) -> None:
     folder = run_folder(tmp_path, NAME, report={name: value for name, value in told().items() if name != lost})
     with pytest.raises(RunError, match=rf"damaged \(no {lost} in it\).*delete report\.json, and alih resume"):
+        report_data(folder)
+
+
+def test_a_damaged_specification_leaves_the_report_alone(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, NAME, report=told())
+    path = folder.path / "spec.json"
+    spec = json.loads(path.read_text(encoding="utf-8"))
+    del spec["model"]
+    path.write_text(json.dumps(spec), encoding="utf-8")
+    with pytest.raises(RunError, match=r"spec\.json: damaged.*put a copy of spec\.json back"):
         report_data(folder)
 
 

@@ -44,7 +44,7 @@ from alih.compare.report.data import (
     check_schema,
 )
 from alih.compare.report.reading import read
-from alih.compare.runfolder import RunFolder
+from alih.compare.runfolder import COPY_BACK, RunFolder
 from alih.compare.table import forgotten
 from alih.compare.trial import Trial
 from alih.errors import RunError
@@ -73,7 +73,11 @@ def report_data(run_folder: str | Path | RunFolder) -> ReportData:
         if written and part not in told:  # a page of what is left would replace the one that shows it
             raise RunError(f"{path}: damaged (no {part} in it). {folder.rebuild}")
     try:
-        return _report_data(folder, spec, told)
+        run = _run(folder, spec, told)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{folder.path / 'spec.json'}: damaged ({error!r}). {COPY_BACK}") from error
+    try:
+        return _report_data(folder, run, spec, told)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RunError(f"{folder.path}: spec.json or report.json is damaged ({error!r}). {folder.rebuild}") from error
 
@@ -84,7 +88,7 @@ def run_date(name: str) -> str:
     return "{}-{}-{}T{}:{}:{}Z".format(*found.groups()) if found else ""
 
 
-def _report_data(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, Any]) -> ReportData:
+def _report_data(folder: RunFolder, run: Run, spec: Mapping[str, Any], told: Mapping[str, Any]) -> ReportData:
     path, evidence = str(folder.path / "report.json"), told.get("evidence") or {}
     unknown = sorted(set(evidence) - set(EVIDENCE))
     if unknown:
@@ -101,7 +105,7 @@ def _report_data(folder: RunFolder, spec: Mapping[str, Any], told: Mapping[str, 
     records = told.get("table") or []
     metric = told["decision"]["metric"] if told.get("decision") else None
     return ReportData(
-        run=_run(folder, spec, told),
+        run=run,
         choice=_choice(told, records) if metric else None,
         table=tuple(_row(one, costs.get(one["label"], MoreCosts()), shifted.get(one["label"], {})) for one in records),
         curves=_curves(records, part(tuple[Curve, ...], "curves") or ()),

@@ -75,6 +75,10 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         'kolom "{name}": {a} angka berbeda dalam {b} baris dianggap {taken}; --kind {flag} menganggapnya {other}',
     ),
     ("{label} was not measured on all examples: {why}.", "{label} tidak diukur pada semua contoh: {why}."),
+    (  # as runs of before say it
+        "{label} ran {some} epochs, as --epochs says; by default it runs {usual}.",
+        "{label} berjalan {some} epoch, sesuai --epochs; biasanya {usual}.",
+    ),
     (
         "{label} trained for --epochs {some}; by default it trains for {usual}.",
         "{label} dilatih dengan --epochs {some}; biasanya {usual}.",
