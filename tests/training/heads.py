@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alih.progress import Progress
 from alih.task import Kind, Modality, Task
 from alih.training.activations import Activations, ActivationWriter
-from alih.training.feed import FeatureFeed
+from alih.training.feed import ExampleFeed, FeatureFeed
+from alih.training.loop import FitResult, FitSettings, fit
+from alih.training.loss import LabelledLook, objective
 
 SINGLE = Task(Modality.TEXT, Kind.SINGLE, ("a", "b", "c"))
 MULTI = Task(Modality.TEXT, Kind.MULTI, ("a", "b", "c"))
@@ -58,3 +63,19 @@ def feed(folder: Path, count: int = 240, seed: int = 0, batch_size: int = 32) ->
     values, labels = blobs(count, seed)
     folder.mkdir(parents=True, exist_ok=True)
     return FeatureFeed(activations(values, folder), labels, batch_size=batch_size)
+
+
+def fit_labelled(
+    module: nn.Module,
+    train: ExampleFeed,
+    validation: ExampleFeed | None,
+    task: Task,
+    settings: FitSettings,
+    *,
+    progress: Progress,
+    criterion: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    **more: Any,
+) -> FitResult:
+    """Train on labelled examples as `Stage.fit` does."""
+    look = None if validation is None else LabelledLook(validation, task, criterion)
+    return fit(module, train, objective(task), look, settings, progress=progress, **more)

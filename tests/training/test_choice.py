@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import nn
 
-from alih.task import Kind, Modality, Task
 from alih.training.choice import EpochChoice
-
-TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
 
 
 def wrong(found: np.ndarray, labels: np.ndarray) -> float:
     return float((found.argmax(1) != labels).mean())
 
 
+def judge(
+    labels: np.ndarray, criterion: Callable[[np.ndarray, np.ndarray], float] | None = None
+) -> Callable[[np.ndarray, np.ndarray], tuple[float, float]]:
+    def judged(found: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+        loss = float(nn.functional.cross_entropy(torch.from_numpy(found), torch.from_numpy(labels[rows])))
+        return (criterion or (lambda found, rows: wrong(found, labels[rows])))(found, rows), loss
+
+    return judged
+
+
 def offered(epochs: list[np.ndarray], labels: np.ndarray) -> tuple[EpochChoice, list[bool]]:
-    choice = EpochChoice(TWO, torch.from_numpy(labels), lambda found, rows: wrong(found, labels[rows]))
+    choice = EpochChoice(judge(labels), len(labels))
     return choice, [choice.offer(found) for found in epochs]
 
 
@@ -70,7 +80,7 @@ def test_no_group_chooses_and_is_scored() -> None:
             choosing.append({groups[row] for row in rows})
         return wrong(found, labels[rows])
 
-    choice = EpochChoice(TWO, torch.from_numpy(labels), seen, groups)
+    choice = EpochChoice(judge(labels, seen), 60, groups)
     choice.offer(good)
     one, other = choosing
     assert one | other == set(groups)
@@ -81,7 +91,7 @@ def test_no_group_chooses_and_is_scored() -> None:
 def test_one_group_alone_is_not_halved() -> None:
     labels = np.arange(40) % 2
     good = 3 * np.eye(2, dtype=np.float32)[labels]
-    choice = EpochChoice(TWO, torch.from_numpy(labels), None, ["one"] * 40)
+    choice = EpochChoice(judge(labels), 40, ["one"] * 40)
     assert choice.offer(-good)
     assert choice.offer(good)
     assert choice.held_out is not None

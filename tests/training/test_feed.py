@@ -10,14 +10,14 @@ import torch
 
 from alih.progress import Progress
 from alih.training.boundary import FEATURES, frozen_outputs
-from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, InputFeed
+from alih.training.feed import BoundaryFeed, ExampleFeed, FeatureFeed, InputFeed
 
 from .models import make, texts
 
 ROWS = np.array([9, 2, 5, 11, 0])
 
 
-def _feeds(rows: np.ndarray | None) -> list[Feed]:
+def _feeds(rows: np.ndarray | None) -> list[ExampleFeed]:
     pretrained, encoded = make("bert"), texts()
     labels = np.arange(12) * 10
     frozen = frozen_outputs(pretrained, encoded, [1, FEATURES], cache=None, progress=Progress(quiet=True))
@@ -33,11 +33,10 @@ def _feeds(rows: np.ndarray | None) -> list[Feed]:
 def test_every_row_comes_once_with_its_label(rows: np.ndarray | None, seed: int | None) -> None:
     for feed in _feeds(rows):
         positions, labels = [], []
-        for batch, given, where in feed.batches(seed):
+        for batch, where in feed.batches(seed):
             assert {len(tensor) for tensor in batch.values()} == {len(where)}
-            assert given is not None
             positions += where.tolist()
-            labels += given.tolist()
+            labels += batch["labels"].tolist()
         assert sorted(positions) == list(range(len(feed)))
         assert labels == (feed.rows[positions] * 10).tolist()
 
@@ -56,7 +55,7 @@ def test_epochs_are_shuffled_by_their_seed() -> None:
 
 def test_processes_share_an_epoch_evenly() -> None:
     for feed in _feeds(None):
-        shares = [[where.tolist() for _, _, where in feed.batches(3, process, 4)] for process in range(4)]
+        shares = [[where.tolist() for _, where in feed.batches(3, process, 4)] for process in range(4)]
         assert [len(share) for share in shares] == [feed.steps(4)] * 4
         seen = [row for share in shares for batch in share for row in batch]
         assert len(seen) == len(set(seen))

@@ -14,13 +14,13 @@ import pytest
 PROCESS = """
     import sys
     from pathlib import Path
-    from training.heads import SINGLE, feed, head
+    from training.heads import SINGLE, feed, fit_labelled, head
     from alih.progress import Progress
-    from alih.training.loop import FitSettings, fit
+    from alih.training.loop import FitSettings
     folder = Path(sys.argv[1])
     train = feed(folder)
     module = head()
-    result = fit(module, train, train, SINGLE, FitSettings(0.03, epochs=4), progress=Progress(quiet=True))
+    result = fit_labelled(module, train, train, SINGLE, FitSettings(0.03, epochs=4), progress=Progress(quiet=True))
     weights = module.linear.weight.detach().double().sum().item()
     print("result", result.steps, result.history[-1]["train_loss"], weights, flush=True)
 """

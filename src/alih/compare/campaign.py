@@ -308,6 +308,8 @@ class Campaign:
                 ).trial
             except TrainingError:
                 return float("inf"), time.monotonic() - start
+            if trial.stopped == "diverged":
+                return float("inf"), trial.costs.seconds
             self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
@@ -366,6 +368,8 @@ class Campaign:
         contender.trials.append(trial)
         if trial.stopped == "deadline":
             self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")
+        if trial.stopped == "diverged":
+            self._skip(what, f"training diverged; its score is that of epoch {trial.best_epoch}, the best until then")
         self.progress.say(f"  {what}: {self.metric} {trial.metrics[self.metric]:.4f}, {trial.costs.seconds:.1f} s")
         if purpose == "full":
             contender.logits[trial.seed] = self.runner.folder.predictions(trial)

@@ -232,7 +232,8 @@ class Runner:
         some = rows[: self.bench.batch_size]
         found = 0.0
         for phase in adaptation.phases:
-            batch, _, _ = next(iter(phase.stage.feed("train", some, len(some)).batches(None)))
+            feed = phase.stage.feed("train", some, len(some))
+            batch = feed.inputs(feed.plan(None)[0])
             # Frozen weights beside adapters take no gradient: one pass forward, one back to the activations.
             beside_frozen = variant.adapter is not None and phase is adaptation.phases[-1]
             passes = _PASSES_A_STEP - 1 if beside_frozen else _PASSES_A_STEP

@@ -34,8 +34,9 @@ from alih.training.boundary import (
 )
 from alih.training.cache import Cache
 from alih.training.cost import measure
-from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, InputFeed
+from alih.training.feed import BoundaryFeed, ExampleFeed, FeatureFeed, InputFeed
 from alih.training.loop import FitResult, FitSettings, fit, logits
+from alih.training.loss import LabelledLook, objective
 from alih.training.memory import most_tokens, out_of_memory_in_words
 from alih.training.precision import Precision, device
 from alih.training.probe import probe_by_depth
@@ -312,7 +313,7 @@ class Stage:
     module: nn.Module
     boundary: Boundary | None
 
-    def feed(self, name: PartName, rows: NDArray[np.int64] | None = None, batch_size: int | None = None) -> Feed:
+    def feed(self, name: PartName, rows: NDArray[np.int64] | None = None, batch_size: int | None = None) -> ExampleFeed:
         """Feed a split, or the given rows of it."""
         part = self.bench.parts[name]
         size = batch_size or self.bench.batch_size
@@ -333,16 +334,20 @@ class Stage:
         models grow overconfident, so that their loss rises while their accuracy still does (arXiv 1706.04599,
         section 3). Neither choice flatters a route: see `EpochChoice`.
         """
+        look = LabelledLook(
+            self.feed("validation", batch_size=SCORING_BATCH * self.bench.batch_size),
+            self.bench.task,
+            None if isinstance(self.module, HeadModel) else self._badness,
+            self.bench.parts["validation"].examples.groups,
+        )
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
-            self.feed("validation", batch_size=SCORING_BATCH * self.bench.batch_size),
-            self.bench.task,
+            objective(self.bench.task),
+            look,
             self._seldom(settings, len(rows)),
             progress=self.bench.progress,
             deadline=deadline,
-            criterion=None if isinstance(self.module, HeadModel) else self._badness,
-            groups=self.bench.parts["validation"].examples.groups,
             what=what,
         )
 

@@ -22,7 +22,7 @@ from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.bench import Bench, Stage
 from alih.task import Kind, Modality
 from alih.training.boundary import FEATURES, frozen_outputs
-from alih.training.loop import FitResult, FitSettings
+from alih.training.loop import FitSettings, untrained
 
 #: Scale of the cosine in the softmax: that of sentence-transformers' ranking loss (1 / 0.05).
 SCALE = 20.0
@@ -129,11 +129,7 @@ def adaptation(
     """What was made, in the form that trained routes have: no steps, no examples seen, judged on all of validation."""
     held_out = stage.logits("validation")
     seconds = time.monotonic() - start
-    history = tuple(
-        {"epoch": epoch, "train_loss": None, "validation_loss": None, "learning_rate": 0.0, "seconds": seconds}
-        for epoch in range(1, settings.epochs + 1)
-    )
-    result = FitResult(history, 1, seconds, 0, 0, None, held_out)
+    result = untrained(settings.epochs, seconds, held_out)
     return Untrained(pretrained, (Phase(stage, result),), variant)
 
 

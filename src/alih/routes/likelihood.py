@@ -35,7 +35,7 @@ from alih.routes.label_prompt import LabelPrompt, PromptMaker, Shown
 from alih.task import Kind, Task
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
-from alih.training.loop import FitResult, FitSettings, logits
+from alih.training.loop import FitSettings, logits, untrained
 
 if TYPE_CHECKING:
     from alih.routes.bench import Bench
@@ -284,12 +284,7 @@ class _Search:
         begun = time.monotonic()
         held_out = stage.logits("validation")
         seconds = time.monotonic() - begun  # the search before it is no pass over the data
-        epochs = range(1, self.settings.epochs + 1)
-        history = tuple(
-            {"epoch": epoch, "train_loss": None, "validation_loss": None, "learning_rate": 0.0, "seconds": seconds}
-            for epoch in epochs
-        )
-        result = FitResult(history, 1, seconds, 0, 0, None, held_out)
+        result = untrained(self.settings.epochs, seconds, held_out)
         return Prompted(pretrained, (Phase(stage, result),), self.variant)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 import torch
@@ -37,20 +38,35 @@ class BestWeights:
         if self._copies is None:
             self._copies = [tensor.detach().clone() for tensor in self._tensors]
         else:
-            for copy, tensor in zip(self._copies, self._tensors, strict=True):
-                copy.copy_(tensor)
+            _copy(self._tensors, self._copies)
 
     def restore(self) -> None:
         """Put the kept weights back into the module; nothing happens if none were kept."""
         if self._copies is not None:
-            for copy, tensor in zip(self._copies, self._tensors, strict=True):
-                tensor.copy_(copy)
+            _copy(self._copies, self._tensors)
         elif self._file is not None:
-            self._file.seek(0)
-            for tensor in self._tensors:
-                buffer = torch.empty(tensor.numel() * tensor.element_size(), dtype=torch.uint8)
-                self._file.readinto(buffer.numpy())  # type: ignore[attr-defined]
-                tensor.copy_(buffer.view(tensor.dtype).view(tensor.shape))
+            _copy(self._read(), self._tensors)
+
+    def state(self) -> list[Tensor] | None:
+        """Copies of the kept weights, to be written down; None if none were kept."""
+        if self._copies is not None:
+            return self._copies
+        return None if self._file is None else list(self._read())
+
+    def load(self, kept: Sequence[Tensor]) -> None:
+        """Keep what `state` gave."""
+        present = [tensor.detach().clone() for tensor in self._tensors]
+        _copy(kept, self._tensors)
+        self.keep()
+        _copy(present, self._tensors)
+
+    def _read(self) -> Iterator[Tensor]:
+        assert self._file is not None
+        self._file.seek(0)
+        for tensor in self._tensors:
+            buffer = torch.empty(tensor.numel() * tensor.element_size(), dtype=torch.uint8)
+            self._file.readinto(buffer.numpy())  # type: ignore[attr-defined]
+            yield buffer.view(tensor.dtype).view(tensor.shape)
 
     def _write(self) -> None:
         if self._file is None:
@@ -59,3 +75,8 @@ class BestWeights:
         for tensor in self._tensors:
             self._file.write(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         self._file.flush()
+
+
+def _copy(sources: Iterable[Tensor], targets: Sequence[Tensor]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.copy_(source)

@@ -1,9 +1,11 @@
-"""Feeds: labelled batches for training and scoring, from inputs, from boundary activations, or from features."""
+"""Feeds: batches for training and scoring, from inputs, from boundary activations, or from features."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +17,64 @@ from alih.training.activations import Activations
 from alih.training.memory import most_tokens
 from alih.training.precision import device
 
-#: What a module's forward takes: tensors by name, first dimension = batch.
+#: What an objective reads: tensors by name, first dimension = batch.
 Batch = dict[str, Tensor]
+#: The examples of one batch: their positions, or rows of positions where several examples share a row.
+Part = Any
 
 
 class Feed(ABC):
-    """Batches of examples with their labels.
+    """What training goes through: the batches of every epoch."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Examples an epoch."""
+
+    @abstractmethod
+    def plan(self, epoch_seed: int | None) -> list[Part]:
+        """The examples of each batch of an epoch; None orders for scoring, a seed shuffles."""
+
+    @abstractmethod
+    def gather(self, part: Part) -> Batch:
+        """The tensors of one batch."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Tells these examples from others."""
+
+    def examples(self, part: Part) -> int:
+        """How many examples are in a batch."""
+        return len(part)
+
+    def tokens(self, part: Part) -> int:
+        """How many tokens are in a batch, padding aside; 0 where nobody counts them."""
+        return 0
+
+    def steps(self, processes: int = 1) -> int:
+        """Batches an epoch that each of so many processes gets."""
+        return max(1, len(self.plan(0)) // processes)
+
+    def batches(
+        self, epoch_seed: int | None, process: int = 0, processes: int = 1, start: int = 0
+    ) -> Iterator[tuple[Batch, Part]]:
+        """Yield (tensors, examples) of each batch of an epoch.
+
+        Args:
+            epoch_seed: seed of the order; None feeds the longest first, for scoring.
+            process: which of several processes this is; each gets every `processes`-th batch, all the same number
+                (batches that do not divide among them are left out of this epoch).
+            processes: how many there are.
+            start: batches that are passed over, since they were made before.
+        """
+        plan = self.plan(epoch_seed)
+        if processes > 1:
+            plan = [plan[(step * processes + process) % len(plan)] for step in range(max(1, len(plan) // processes))]
+        for part in plan[start:]:
+            yield self.gather(part), part
+
+
+class ExampleFeed(Feed):
+    """A feed of examples that may have labels, which batches hold under the key `labels`.
 
     Args:
         total: examples there are.
@@ -45,46 +99,35 @@ class Feed(ABC):
         #: Labels of the rows fed, in their order; None where they are unknown.
         self.labels = None if labels is None else torch.from_numpy(np.ascontiguousarray(labels[self.rows]))
 
-    @property
-    def labelled(self) -> bool:
-        """Whether batches come with labels."""
-        return self.labels is not None
-
     @abstractmethod
-    def gather(self, positions: NDArray[np.int64]) -> Batch:
+    def inputs(self, positions: NDArray[np.int64]) -> Batch:
         """Return the inputs at these positions in `rows` as one batch."""
 
     @abstractmethod
-    def plan(self, epoch_seed: int | None) -> list[NDArray[np.int64]]:
-        """Return the positions in `rows` of each batch; None orders for scoring, a seed shuffles."""
+    def inputs_digest(self) -> str:
+        """Tells these inputs from others."""
+
+    def gather(self, part: NDArray[np.int64]) -> Batch:
+        """The inputs at these positions in `rows`, and their labels."""
+        batch = self.inputs(part)
+        if self.labels is not None:
+            batch["labels"] = self.labels[torch.from_numpy(part)]
+        return batch
 
     def steps(self, processes: int = 1) -> int:
         """Batches an epoch that each of so many processes gets."""
         return max(1, -(-len(self) // self.batch_size) // processes)
 
-    def batches(
-        self, epoch_seed: int | None, process: int = 0, processes: int = 1
-    ) -> Iterator[tuple[Batch, Tensor | None, NDArray[np.int64]]]:
-        """Yield (batch, labels or None, positions in `rows`) until every row was fed once.
-
-        Args:
-            epoch_seed: seed of the order; None feeds the longest first, for scoring.
-            process: which of several processes this is; each gets every `processes`-th batch, all the same number
-                (batches that do not divide among them are left out of this epoch).
-            processes: how many there are.
-        """
-        plan = self.plan(epoch_seed)
-        if processes > 1:
-            plan = [plan[(step * processes + process) % len(plan)] for step in range(self.steps(processes))]
-        for positions in plan:
-            labels = None if self.labels is None else self.labels[torch.from_numpy(positions)]
-            yield self.gather(positions), labels, positions
+    def digest(self) -> str:
+        """Tells these examples from others."""
+        labels = b"" if self.labels is None else self.labels.numpy().tobytes()
+        return sha256(self.inputs_digest().encode() + self.rows.tobytes() + labels).hexdigest()
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-class _LengthFeed(Feed):
+class _LengthFeed(ExampleFeed):
     """A feed whose batches hold examples of like length."""
 
     def __init__(
@@ -96,6 +139,10 @@ class _LengthFeed(Feed):
     ) -> None:
         super().__init__(len(encoded), labels, batch_size, rows)
         self._encoded = encoded
+
+    def inputs_digest(self) -> str:
+        """Tells these inputs from others."""
+        return self._encoded.digest()
 
     def plan(self, epoch_seed: int | None) -> list[NDArray[np.int64]]:
         """Batches of like length; see `length_batches`. For scoring, long texts come in smaller ones."""
@@ -117,7 +164,7 @@ class InputFeed(_LengthFeed):
     ) -> None:
         super().__init__(encoded, labels, batch_size, rows)
 
-    def gather(self, positions: NDArray[np.int64]) -> Batch:
+    def inputs(self, positions: NDArray[np.int64]) -> Batch:
         """The keyword arguments of the model."""
         return self._encoded.collate(self.rows[positions])
 
@@ -139,13 +186,13 @@ class BoundaryFeed(_LengthFeed):
             raise ValueError(f"activations of {len(activations)} examples for {len(encoded)} inputs")
         self._activations = activations
 
-    def gather(self, positions: NDArray[np.int64]) -> Batch:
+    def inputs(self, positions: NDArray[np.int64]) -> Batch:
         """`hidden`, masks and ids."""
         rows = self.rows[positions]
         return {"hidden": self._activations.collate(rows), **self._encoded.placeholder(rows)}
 
 
-class FeatureFeed(Feed):
+class FeatureFeed(ExampleFeed):
     """Features under the key `features`, held in memory: a step of head training is too short to read files in."""
 
     def __init__(
@@ -159,9 +206,13 @@ class FeatureFeed(Feed):
         super().__init__(len(activations), labels, batch_size, rows)
         self._features = activations.collate(self.rows)
 
-    def gather(self, positions: NDArray[np.int64]) -> Batch:
+    def inputs(self, positions: NDArray[np.int64]) -> Batch:
         """`features`: (batch, …)."""
         return {"features": self._features[torch.from_numpy(positions)]}
+
+    def inputs_digest(self) -> str:
+        """Tells these features from others."""
+        return sha256(self._features.numpy().tobytes()).hexdigest()
 
     def plan(self, epoch_seed: int | None) -> list[NDArray[np.int64]]:
         """Equal batches in random order, or in the order of the rows for scoring."""
