@@ -32,9 +32,9 @@ JSON = [
         "reviews.json",
     ),
     Case(
-        "JSON with its splits one level too deep",
-        file('{"data": {"train": [{"text": "a", "label": "b"}]}}', "reviews.json"),
-        ("reviews.json", '"data" holds "train"', "files of their own"),
+        "JSON with one split under two names",
+        file('{"test": [{"text": "a", "label": "b"}], "train": [], "eval": []}', "reviews.json"),
+        ("reviews.json", '"test"', '"eval"', "rename"),
         "reviews.json",
     ),
     Case(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alih.data.json_files import read_json
+from alih.data.json_files import read_json, read_json_splits
 
 COLUMNS = {"text": ["a", "b\u2028c"], "label": ["x", None]}
 OBJECTS = [{"text": "a", "label": "x"}, {"text": "b\u2028c", "label": None}]
@@ -25,6 +25,38 @@ def test_shapes_of_json(tmp_path: Path, document: Any) -> None:
     table = read_json(path)
     assert dict(table.columns) == COLUMNS
     assert table.origins == ["t.json, row 1", "t.json, row 2"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": {"a1": OBJECTS[0], "a2": OBJECTS[1]}},
+        {"a1": OBJECTS[0], "a2": OBJECTS[1]},
+        {"0": OBJECTS[0], "1": OBJECTS[1]},
+        {"version": "1", "rows": [{"row_idx": n, "row": item} for n, item in enumerate(OBJECTS)]},
+        {"version": "1", "reviews": OBJECTS},
+        {"columns": ["text", "label"], "index": [0, 1], "data": [list(item.values()) for item in OBJECTS]},
+    ],
+    ids=["data by key", "by key", "by number", "the Hub's server", "one list", "pandas' split"],
+)
+def test_rows_by_key_and_one_level_down(tmp_path: Path, document: Any) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert dict(read_json(path).columns) == COLUMNS
+
+
+@pytest.mark.parametrize("wrap", [lambda splits: splits, lambda splits: {"version": 2, "data": splits}])
+@pytest.mark.parametrize(
+    "rows", [OBJECTS, COLUMNS, {"a": OBJECTS[0], "b": OBJECTS[1]}], ids=["rows", "columns", "keys"]
+)
+def test_splits_by_name(tmp_path: Path, wrap: Any, rows: Any) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(wrap({"train": rows, "dev": rows, "notes": "x"})), encoding="utf-8")
+    tables = read_json_splits(path)
+    assert {split: dict(table.columns) for split, table in tables.items()} == {"train": COLUMNS, "validation": COLUMNS}
+    assert tables["validation"].origins[0].startswith("t.json, dev, row ")
+    assert tables["train"].notes == ("t.json: left aside: notes",)
+    assert len(read_json(path)) == 4
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson", "t.json"])

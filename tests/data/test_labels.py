@@ -10,6 +10,7 @@ import pytest
 
 from alih.data.inputs import CellError
 from alih.data.labels import LabelScheme, classes_of, decide, encode
+from alih.errors import DataError
 from alih.task import Kind
 
 
@@ -56,11 +57,15 @@ def test_whole_numbers_are_measured_where_they_hardly_recur_and_classes_otherwis
 
 
 def test_how_numbers_were_taken_is_said_with_what_changes_it() -> None:
-    measured, classes = (scheme(WHOLE[name][0]).note for name in ("prices that hardly recur", "codes of 30 products"))
+    measured, recurring, classes = (
+        scheme(WHOLE[name][0]).note
+        for name in ("prices that hardly recur", "prices in many rows", "codes of 30 products")
+    )
     assert re.search(
         r'column "label": \d+ different numbers in 1,000 rows are taken as measured \(regression\)', measured
     )
-    assert "--kind single-label" in measured
+    assert "--kind single-label takes them as classes" in recurring
+    assert "--kind" not in measured, "so many different values would be refused as classes"
     assert 'column "label": 30 different numbers in 3,000 rows are taken as classes; --kind regression' in classes
     assert "taken as classes" in scheme([1.0, 1.5, 2.0, 2.5] * 25).note
 
@@ -102,6 +107,103 @@ def test_columns_of_zeros_and_ones_are_several() -> None:
     assert [found.parse(("1", "0")), found.parse((0, True)), found.parse((0, 0))] == [("kind",), ("rude",), ()]
     with pytest.raises(CellError, match="0 or 1"):
         found.parse(("2", "0"))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [[1, 0, 0], [0, 1, 0], [0, 1, 1]],
+        ["[1, 0, 0]", "[0, 1, 0]", "[0, 1, 1]"],
+        ["[1 0 0]", "[0 1 0]", "[0 1 1]"],
+        ["1;0;0", "0;1;0", "0;1;1"],
+        ["1,0,0", "0,1,0", "0,1,1"],
+        [[True, False, False], [False, True, False], [False, True, True]],
+    ],
+)
+def test_vectors_of_zeros_and_ones_are_by_position(cells: list[Any]) -> None:
+    found = scheme(cells)
+    assert found.kind is Kind.MULTI
+    assert found.order == ("0", "1", "2")
+    assert [found.parse(cell) for cell in cells] == [("0",), ("1",), ("1", "2")]
+    assert "3 zeros and ones: each position is a class" in found.note
+
+
+def test_a_vector_of_another_length_is_refused() -> None:
+    found = scheme([*[[1, 0, 0], [0, 1, 0]] * 5, [0, 1]])
+    with pytest.raises(CellError, match="a vector of 2 zeros and ones where 3 were expected"):
+        found.parse([0, 1])
+
+
+def test_vectors_with_a_single_one_can_be_taken_as_one_class() -> None:
+    assert "--kind single-label" in scheme([[1, 0, 0], [0, 1, 0]]).note
+    found = scheme([[1, 0, 0], [0, 1, 0]], Kind.SINGLE)
+    assert found.parse([0, 1, 0]) == "1"
+    with pytest.raises(CellError, match="one class was expected"):
+        found.parse([0, 1, 1])
+
+
+def test_a_shortened_list_is_refused_as_such() -> None:
+    with pytest.raises(CellError, match="shortened"):
+        scheme([["a", "b"], ["a"]], Kind.MULTI).parse("['a', 'b', ..., 'c']")
+
+
+COMPOSED = "caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "cafe\u0301",
+        "caf\u00e9\u200b",
+        "\ufeffcaf\u00e9",
+        "ca\u00adf\u00e9",
+        " caf\u00e9\u00a0",
+        "caf\u200de\u0301",
+        "caf\u00e9\ufe0e",
+    ],
+)
+def test_what_looks_the_same_is_one_class_and_said(spelling: str) -> None:
+    found = scheme([COMPOSED, "tea", spelling, "tea"])
+    assert found.parse(spelling) == COMPOSED
+    assert spelling.strip() == COMPOSED or f'taken out of "{COMPOSED}"' in found.note
+    several = scheme([[spelling, "tea"], [COMPOSED]])
+    assert several.parse([spelling, COMPOSED]) == (COMPOSED,)
+    columns = scheme([("1", "0")], columns=(spelling, "tea"))
+    assert columns.parse(("1", "0")) == (COMPOSED,)
+
+
+def test_a_label_of_invisible_characters_alone_is_empty() -> None:
+    with pytest.raises(CellError, match="empty"):
+        LabelScheme(Kind.SINGLE).parse("\u200b\ufeff")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["True", "False"], ["TRUE", "FALSE"], [True, False], ["true", 0], [1, "FALSE"], [True, "0"], ["1", "False"]],
+)
+def test_truth_is_one_class_in_every_spelling(cells: list[Any]) -> None:
+    found = scheme([*cells, "true", "false"])
+    assert [found.parse(cell) for cell in cells] == ["true", "false"]
+
+
+def test_zeros_and_ones_alone_stay_numbers() -> None:
+    assert scheme(["0", "1", "1.0"]).parse("1.0") == "1"
+
+
+@pytest.mark.parametrize("cells", [[-1, -1], ["-1", "-1.0"], [-1.0, None]])
+def test_nothing_but_minus_one_is_no_label(cells: list[Any]) -> None:
+    with pytest.raises(DataError, match="-1, which marks rows without one"):
+        scheme(cells)
+    assert scheme([-1, 0, 1] * 5).parse(-1) == "-1"
+
+
+def test_numbers_that_may_be_two_things_are_asked_and_the_flag_answers() -> None:
+    cells = [f"{n % 9 + 1},{100 + n}" for n in range(30)]
+    with pytest.raises(DataError, match=r"--decimal"):
+        scheme(cells)
+    rows = [f"row {n}" for n in range(len(cells))]
+    assert decide(cells, rows, None, ("label",), ".").parse("2,101") == 2101
+    assert decide(cells, rows, None, ("label",), ",").parse("2,101") == 2.101
 
 
 def test_classes_are_in_order_of_number_else_of_name_else_as_stored() -> None:

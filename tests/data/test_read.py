@@ -223,7 +223,7 @@ def test_a_column_of_prices_is_regression_and_the_inferred_task_is_said(tmp_path
     dataset = read(path, label="price")
     assert dataset.task.kind is Kind.REGRESSION
     assert any("texts, regression: 60 examples" in note for note in dataset.notes)
-    assert any('"price"' in note and "--kind single-label takes them as classes" in note for note in dataset.notes)
+    assert any('"price"' in note and "taken as measured (regression)" in note for note in dataset.notes)
     with pytest.raises(AlihError, match=r'Name it with --label\. Columns left: "price"'):
         read(path)  # unique whole numbers under any other name may as well be row numbers
 

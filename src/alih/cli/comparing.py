@@ -34,7 +34,19 @@ if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
 
 
-_DATA = ("text", "label", "group", "kind", "validation", "test", "max_examples", "max_length", "shifted", "general")
+_DATA = (
+    "text",
+    "label",
+    "group",
+    "kind",
+    "decimal",
+    "validation",
+    "test",
+    "max_examples",
+    "max_length",
+    "shifted",
+    "general",
+)
 _MODEL = ("model", "pooling", "revision", "allow_pickle", "precision")
 _TRAINING = ("epochs", "learning_rate", "batch_size", "seed", "metric")
 _ADAPTERS = ("rank", "alpha", "lora_targets", "rslora", "dora", "bits", "group_size", "rounding", "merge")

@@ -269,7 +269,7 @@ class Adapted:
 
     def _columns(self, text: str | None, label: str | None) -> Columns:
         inputs = names_of(text) if text else self.columns.inputs
-        return Columns(inputs, label or self.columns.label, self.columns.group)
+        return replace(self.columns, inputs=inputs, label=label or self.columns.label)
 
 
 def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int | None, folder: Path) -> None:
@@ -325,11 +325,15 @@ def _read_sidecar(folder: Path) -> _Told | None:
         task, columns = told["task"], told["columns"]
         return _Told(
             Task(Modality(task["modality"]), Kind(task["kind"]), tuple(task["classes"]), bool(task["pair"])),
-            Columns(**{**columns, "inputs": tuple(columns["inputs"])}),
+            Columns(**{**columns, "inputs": tuple(columns["inputs"]), "levels": _pair(columns.get("levels"))}),
             told["max_length"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by config.json alone.") from error
+
+
+def _pair(levels: list[float] | None) -> tuple[float, float] | None:
+    return (float(levels[0]), float(levels[1])) if levels else None
 
 
 def _task_of(pretrained: Pretrained, folder: Path) -> Task:

@@ -314,7 +314,7 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
 
 def _check_read(options: Options) -> None:
     """Refuse options of reading where the data was read before."""
-    for name in ("text", "label", "group", "kind", "max_examples", "validation", "test"):
+    for name in ("text", "label", "group", "kind", "decimal", "max_examples", "validation", "test"):
         if getattr(options, name) != getattr(Options(), name):
             raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
 
@@ -326,6 +326,7 @@ def _read(data: str | Path, options: Options, progress: Progress | None) -> Data
         label=options.label,
         group=options.group,
         kind=None if options.kind is None else Kind(options.kind),
+        decimal=options.decimal,
         seed=options.seed,
         validation=options.validation,
         test=options.test,

@@ -43,6 +43,11 @@ class Options:
     kind: str | None = _option(
         None, "kind of label (default: found, and said)", choices=("single-label", "multi-label", "regression")
     )
+    decimal: str | None = _option(
+        None,
+        "the mark before decimals in the label, where its numbers do not tell (default: found, and said)",
+        choices=(".", ","),
+    )
     metric: str | None = _option(None, "metric that decides (default: accuracy, micro_f1 or r2, by the kind of label)")
     max_examples: int | None = _option(None, "use at most so many training examples (stratified, seeded)")
     max_length: int | None = _option(None, "cut texts after so many tokens (default: what the model takes)")

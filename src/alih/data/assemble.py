@@ -69,7 +69,7 @@ def assemble(
         check_labels(shown, parts, scheme, "" if columns.label is None else columns.label, carved=len(given) < 2)
     )
     everything = parts["train"] if "train" in parts else parts[None]
-    classes = () if scheme.kind is Kind.REGRESSION else classes_of(everything.labels, scheme.columns or class_order)
+    classes = () if scheme.kind is Kind.REGRESSION else classes_of(everything.labels, scheme.order or class_order)
     task = Task(chosen.modality, scheme.kind, classes, pair=len(chosen.inputs) == 2)
     sides: dict[Split, Part] = {"train": everything, **{side: parts[side] for side in given}}
     if given:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from alih.data.labels import Label, LabelScheme
 from alih.data.messages import counted, did_you_mean, listed, nearest, quoted
+from alih.data.numbers import find_format
 from alih.data.parts import Part
 from alih.data.vocabulary import Split
 from alih.errors import DataError
@@ -71,9 +72,12 @@ def _check_single(shown: str, train: Part, counts: Counter[str], column: str, ca
             )
         )
     if len(counts) > len(train) / 2 and len(train) >= FEWEST:
+        measured = find_format(counts)
+        are_numbers = sum(measured.number(name) is not None for name in counts) >= 0.8 * len(counts)
+        numbers = ", or say --kind regression, since they are numbers" if are_numbers else ""
         raise DataError(
             f'{shown}: column "{column}" has {len(counts):,} different values in {counted(len(train), "row")}: '
-            "these are no classes. Name another column with --label, or say --kind regression if they are numbers."
+            f"these are no classes. Name another column with --label{numbers}."
         )
     if not carved:
         return
@@ -113,7 +117,7 @@ def _odd(shown: str, train: Part, counts: Counter[str], scheme: LabelScheme) -> 
     none = sum(label == () for label in train.labels)
     if scheme.kind is Kind.MULTI and none:
         notes.append(f"{shown}: {counted(none, 'example')} with no label: taken as none of the classes")
-    empty = [name for name in scheme.columns if name not in counts]
+    empty = [name for name in scheme.order if name not in counts]
     if empty:
         notes.append(f"{shown}: 0 in every row, so left out: {listed(empty)}")
     return notes

@@ -17,6 +17,7 @@ from pathlib import Path
 from alih.data.decoding import read_text
 from alih.data.examples import Damage
 from alih.data.messages import counted, quoted
+from alih.data.numbers import is_number
 from alih.data.table import MAX_CELL, Table
 from alih.data.vocabulary import known, partly_known
 from alih.errors import DataError
@@ -109,16 +110,8 @@ def has_header(rows: Sequence[Sequence[str]], expected: Collection[str] = ()) ->
         return False
     if any(partly_known(cell) for cell in first):
         return True
-    odd = any(not cell or _is_number(cell) or len(cell) > 60 for cell in first)
+    odd = any(not cell or is_number(cell) or len(cell) > 60 for cell in first)
     return not odd and len(set(first)) == len(first)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _delimiter(lines: Sequence[str], suffix: str) -> str:

@@ -92,11 +92,20 @@ class Damage:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns were taken as what (None where there are none, as in an image folder)."""
+    """Which columns were taken as what, and how their cells are read; new files are read in the same way.
+
+    Args:
+        inputs: the columns of the input; none for a folder of pictures.
+        label, group: columns, or None.
+        decimal: the mark before decimals in labels that are numbers written with marks; None for plain ones.
+        levels: values that are black and white in pictures of more than 8 bits; None where there are none.
+    """
 
     inputs: tuple[str, ...] = ()
     label: str | None = None
     group: str | None = None
+    decimal: str | None = None
+    levels: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

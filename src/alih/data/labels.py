@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alih.data.inputs import CellError
-from alih.data.messages import excerpt
+from alih.data.lists import ShortenedError, as_list, bit_of, bits, vector_length
+from alih.data.messages import counted, excerpt, quoted
+from alih.data.numbers import NumberFormat, find_format, is_number, plain_number
 from alih.data.table import Cell, is_missing
 from alih.errors import DataError
 from alih.task import Kind
@@ -25,7 +27,8 @@ _FEW = 20
 _SEPARATORS = (";", "|")
 _NO = frozenset(("0", "0.0", "false", "no", "tidak", ""))
 _YES = frozenset(("1", "1.0", "true", "yes", "ya"))
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+#: Truth values as formats and programs write them; 1 and 0 are some where one of these stands beside them.
+_TRUTH = frozenset(("true", "false"))
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,29 @@ class LabelScheme:
     Args:
         kind: one class, several classes, or a number.
         separator: between the classes of one cell; None where cells hold lists, or for other kinds.
-        decimal_comma: numbers are written 3,5.
+        numbers: how numbers are written.
         numeric: the classes are whole numbers, so "1", 1 and 1.0 are one class.
         columns: names of the 0/1 columns, where each class has its own.
+        positions: the length of the 0/1 vectors, where each place in one is a class; 0 where there are none.
+        truth: what the classes of false and true are called, where 0 and 1 mean them.
         note: for the user, where numbers could also have been taken otherwise: how they were, and how to change it.
     """
 
     kind: Kind
     separator: str | None = None
-    decimal_comma: bool = False
+    numbers: NumberFormat = field(default_factory=NumberFormat)
     numeric: bool = False
     columns: tuple[str, ...] = ()
+    positions: int = 0
+    truth: tuple[str, str] | None = None
     note: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The classes in output order, where columns or positions give one."""
+        if self.positions:
+            return tuple(str(place) for place in range(self.positions))
+        return tuple(class_name(name, False) for name in self.columns)
 
     def parse(self, cell: Cell) -> Label:
         """Return the label that a cell holds (for 0/1 columns: the tuple of a row's cells).
@@ -56,64 +70,78 @@ class LabelScheme:
         """
         if self.columns:
             return self._from_columns(cell)
+        if self.positions:
+            return self._from_vector(cell)
         if self.kind is Kind.MULTI:
             return self._several(cell)
         if is_missing(cell):
             raise CellError("the label is empty")
         if self.kind is Kind.REGRESSION:
-            value = number(cell, self.decimal_comma)
+            value = self.numbers.number(cell)
             if value is None:
-                raise CellError(f'the label "{excerpt(str(cell))}" is not a number')
+                written = f" written like the others ({self.numbers.example})" if self.numbers.example else ""
+                raise CellError(f'the label "{excerpt(str(cell))}" is not a number{written}')
             return value
-        return class_name(cell, self.numeric)
+        bit = bit_of(cell) if self.truth else None
+        name = self.truth[bit] if self.truth and bit is not None else class_name(cell, self.numeric)
+        if not name:
+            raise CellError("the label is empty")
+        return name
 
     def _several(self, cell: Cell) -> tuple[str, ...]:
-        found = as_list(cell)
+        found = _listed(cell)
         if found is None and isinstance(cell, str):
             found = list(cell.split(self.separator)) if self.separator else [cell]
         elif found is None:
             if is_missing(cell):
                 raise CellError("the label is empty")
             found = [cell]
-        return tuple(dict.fromkeys(class_name(item, False) for item in found if not is_missing(item)))
+        names = (class_name(item, False) for item in found if not is_missing(item))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def _from_vector(self, cell: Cell) -> Label:
+        if is_missing(cell):
+            raise CellError("the label is empty")
+        _listed(cell)
+        vector = bits(cell)
+        if vector is None:
+            raise CellError(f'"{excerpt(str(cell))}" is no vector of zeros and ones, as the other labels are')
+        if len(vector) != self.positions:
+            raise CellError(f"a vector of {len(vector)} zeros and ones where {self.positions} were expected")
+        chosen = tuple(name for name, bit in zip(self.order, vector, strict=True) if bit)
+        if self.kind is Kind.SINGLE:
+            if len(chosen) != 1:
+                raise CellError(f"the vector holds {counted(len(chosen), 'one')} where one class was expected")
+            return chosen[0]
+        return chosen
 
     def _from_columns(self, row: Cell) -> tuple[str, ...]:
         assert isinstance(row, tuple)
         chosen = []
-        for column, cell in zip(self.columns, row, strict=True):
+        for column, name, cell in zip(self.columns, self.order, row, strict=True):
             word = str(cell).strip().casefold() if cell is not None else ""
             if word in _YES:
-                chosen.append(column)
+                chosen.append(name)
             elif word not in _NO or word == "":
                 raise CellError(f'column "{column}" holds "{excerpt(str(cell or ""))}" where 0 or 1 was expected')
         return tuple(chosen)
 
 
-def as_list(cell: Cell) -> list[Cell] | None:
-    """Return the list that a cell holds, itself or written as JSON, or None."""
-    if isinstance(cell, (list, tuple, np.ndarray)):
-        return list(cell)
-    if isinstance(cell, str) and cell.strip().startswith("[") and cell.strip().endswith("]"):
-        try:
-            found = json.loads(cell)
-        except (ValueError, RecursionError):
-            return None
-        return found if isinstance(found, list) else None
-    return None
-
-
-def number(cell: Cell, decimal_comma: bool = False) -> float | None:
-    """Return the finite number that a cell holds, or None."""
-    if isinstance(cell, (bool, list, dict)):
-        return None
-    text = str(cell).strip()
-    if decimal_comma:
-        text = text.replace(",", ".")
+def _listed(cell: Cell) -> list[Cell] | None:
     try:
-        value = float(text) if "_" not in text else float("nan")
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
+        return as_list(cell)
+    except ShortenedError as error:
+        raise CellError(
+            'the list was shortened ("...") when it was written; save the data again with every value'
+        ) from error
+
+
+def is_list(cell: Cell) -> bool:
+    """Whether a cell holds a list, itself or as text; one that was shortened counts, too."""
+    try:
+        return as_list(cell) is not None
+    except ShortenedError:
+        return True
 
 
 def is_yes_or_no(cell: str) -> bool:
@@ -129,26 +157,49 @@ _WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")
 
 
 def class_name(cell: Cell, numeric: bool) -> str:
-    """Return the name of the class that a cell holds: "1" for 1 and for 1.0, "true" for True.
+    """Return the name of the class that a cell holds: "1" for 1 and for 1.0, "true" for True and for "TRUE".
+
+    Names are in Unicode's composed form (NFC), without characters that nobody sees (zero-width spaces, direction marks,
+    soft hyphens, variation selectors), and with single spaces.
 
     Raises:
         CellError: the cell holds an object, a list or something unprintable.
     """
-    if isinstance(cell, bool):
+    if isinstance(cell, (bool, np.bool_)):
         return "true" if cell else "false"
-    if isinstance(cell, (dict, list, tuple, bytes)):
+    if isinstance(cell, (dict, list, tuple, bytes, np.ndarray)):
         raise CellError("the label is an object or a list where one class was expected")
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    name = " ".join(str(cell).split())
+    text = str(cell)
+    name = " ".join((text if text.isascii() else visible(text)).split())
     if numeric and (found := _WHOLE.fullmatch(name)):
         return str(int(found.group(1)))
+    if name.casefold() in _TRUTH:
+        return name.casefold()
     if len(name) > 1000 or "\0" in name:
         raise CellError(f'the label "{excerpt(name)}" is too long or unprintable to be a class')
     return name
 
 
-def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, columns: tuple[str, ...]) -> LabelScheme:
+def visible(text: str) -> str:
+    """Return a text in Unicode's composed form, without characters that nobody sees."""
+    return unicodedata.normalize(
+        "NFC", "".join(mark for mark in text if unicodedata.category(mark) != "Cf" and not _INVISIBLE.match(mark))
+    )
+
+
+#: What has no width, beside the format characters (Cf): joiners, fillers and variation selectors.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]")
+
+
+def decide(
+    cells: Sequence[Cell],
+    origins: Sequence[str],
+    kind: Kind | None,
+    columns: tuple[str, ...],
+    decimal: str | None = None,
+) -> LabelScheme:
     """Decide how the labels of a dataset are read, from all of its label cells.
 
     Args:
@@ -156,37 +207,114 @@ def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, col
         origins: where each one came from.
         kind: what the user said, or None.
         columns: the label column, or several 0/1 columns.
+        decimal: the mark before decimals, where the user said it.
 
     Raises:
-        DataError: no labels, or numbers and texts mixed.
+        DataError: no labels, numbers and texts mixed, or numbers that can be read in two ways.
     """
     if len(columns) > 1:
-        return LabelScheme(Kind.MULTI, columns=columns)
+        return _of_columns(columns)
     column = columns[0]
     present = [(cell, origin) for cell, origin in zip(cells, origins, strict=True) if not is_missing(cell)]
-    if not present:
+    if not present or is_unlabelled(cells):
         where = origins[0] if origins else "the data"
-        raise DataError(f'{where}: column "{column}" holds no label in any row. Name another column with --label.')
+        marked = " (all are -1, which marks rows without one)" if present else ""
+        raise DataError(f'{where}: column "{column}" holds no label in any row{marked}. Name another with --label.')
     _refuse_objects(present, column)
     values = [cell for cell, _ in present]
+    positions = vector_length(values)
+    if positions:
+        return _of_vectors(values, kind, column, positions)
     if kind is Kind.MULTI or (kind is None and _are_lists(values)):
-        return LabelScheme(Kind.MULTI, separator=_separator(values, kind))
+        scheme = LabelScheme(Kind.MULTI, separator=_separator(values, kind))
+        return replace(scheme, note=_respelt(values, scheme, column))
     if kind is None and (separator := _separator(values, None)):
-        return LabelScheme(Kind.MULTI, separator=separator)
-    decimal_comma = _decimal_comma(values)
-    numbers = [found for value in values if (found := number(value, decimal_comma)) is not None]
+        scheme = LabelScheme(Kind.MULTI, separator=separator)
+        return replace(scheme, note=_respelt(values, scheme, column))
+    written = find_format(values, decimal)
+    numbers = [found for value in values if (found := written.number(value)) is not None]
     if kind is Kind.REGRESSION or (kind is None and _is_regression(numbers, len(values))):
-        if len(numbers) < len(values) / 2:
-            bad, origin = next((cell, where) for cell, where in present if number(cell, decimal_comma) is None)
-            raise DataError(
-                f'{origin}: the label "{excerpt(str(bad))}" is not a number, nor are most others in column "{column}". '
-                "Leave out --kind regression, or name a column of numbers with --label."
-            )
-        note = _number_note(numbers, column, Kind.REGRESSION) if kind is None else ""
-        return LabelScheme(Kind.REGRESSION, decimal_comma=decimal_comma, note=note)
+        return _measured(present, column, kind, written, numbers)
     _refuse_mixture(present, column)
+    return _classes(values, column, kind, written, numbers)
+
+
+def is_unlabelled(cells: Iterable[Cell]) -> bool:
+    """Whether no cell holds a label: each is missing, or −1, which marks rows without one."""
+    return all(is_missing(cell) or _MINUS_ONE.fullmatch(str(cell).strip()) for cell in cells)
+
+
+_MINUS_ONE = re.compile(r"[-−]1(?:\.0*)?")
+
+
+def _of_columns(columns: tuple[str, ...]) -> LabelScheme:
+    scheme = LabelScheme(Kind.MULTI, columns=columns)
+    twice = [name for name, count in Counter(scheme.order).items() if count > 1]
+    if twice:
+        raise DataError(f"columns {quoted(columns)}: two of them name one class ({quoted(twice)}). Rename or drop one.")
+    return scheme
+
+
+def _of_vectors(values: Sequence[Cell], kind: Kind | None, column: str, positions: int) -> LabelScheme:
+    if kind is Kind.REGRESSION:
+        raise DataError(
+            f'column "{column}" holds vectors of zeros and ones, which are no numbers. Leave out --kind, or name '
+            "another column with --label."
+        )
+    one_each = all((vector := _bits(value)) is None or sum(vector) == 1 for value in values)
+    note = (
+        f'column "{column}": vectors of {positions} zeros and ones: each position is a class, "0" to "{positions - 1}"'
+    )
+    if one_each and kind is None:
+        note += "; each holds a single 1: --kind single-label takes it as one class an example"
+    return LabelScheme(kind or Kind.MULTI, positions=positions, note=note)
+
+
+def _bits(value: Cell) -> tuple[int, ...] | None:
+    try:
+        return bits(value)
+    except ShortenedError:
+        return None
+
+
+def _measured(
+    present: Sequence[tuple[Cell, str]],
+    column: str,
+    kind: Kind | None,
+    written: NumberFormat,
+    numbers: Sequence[float],
+) -> LabelScheme:
+    """Return how measured numbers are read.
+
+    Raises:
+        DataError: most cells are no numbers, or the numbers can be read in two ways.
+    """
+    if len(numbers) < len(present) / 2:
+        bad, origin = next((cell, where) for cell, where in present if written.number(cell) is None)
+        recurring = len({str(cell) for cell, _ in present}) <= len(present) / 2
+        remedy = "Leave out --kind regression" if recurring else "Write numbers there, such as 1234.5"
+        raise DataError(
+            f'{origin}: the label "{excerpt(str(bad))}" is not a number, nor are most others in column "{column}". '
+            f"{remedy}, or name a column of numbers with --label."
+        )
+    if written.doubt:
+        remedy = (
+            'Say which mark stands before decimals: --decimal "." or --decimal ","'
+            if written.by_mark
+            else "Write all in one unit, or name another column with --label"
+        )
+        raise DataError(f'column "{column}": {written.doubt}. {remedy}.')
+    notes = [f'column "{column}": {written.example}'] if written.example else []
+    if kind is None:
+        notes.append(_number_note(numbers, column, Kind.REGRESSION))
+    return LabelScheme(Kind.REGRESSION, numbers=written, note="; ".join(notes))
+
+
+def _classes(
+    values: Sequence[Cell], column: str, kind: Kind | None, written: NumberFormat, numbers: Sequence[float]
+) -> LabelScheme:
     # Codes such as 007, and numbers too large or too odd to be counted with, keep the spelling that they have.
-    whole = all(not isinstance(value, str) or _WHOLE.fullmatch(value.strip()) for value in values) and not decimal_comma
+    whole = all(not isinstance(value, str) or _WHOLE.fullmatch(value.strip()) for value in values)
     whole = whole and len(numbers) == len(values) and all(value.is_integer() for value in numbers)
     ambiguous = kind is None and len(numbers) == len(values) and (not whole or len(set(numbers)) > _FEW)
     notes = [_number_note(numbers, column, Kind.SINGLE)] if ambiguous else []
@@ -194,22 +322,52 @@ def decide(cells: Sequence[Cell], origins: Sequence[str], kind: Kind | None, col
     if empty:
         shown = ", ".join(f"{word} ({count:,})" for word, count in empty.most_common(5))
         notes.append(f'column "{column}": {shown} taken as a class; empty these cells if the label is missing')
-    return LabelScheme(Kind.SINGLE, numeric=whole, note="; ".join(notes))
+    truth = ("false", "true") if _are_truth_values(values) else None
+    scheme = LabelScheme(Kind.SINGLE, numeric=whole, truth=truth)
+    notes += [respelt] if (respelt := _respelt(values, scheme, column)) else []
+    return replace(scheme, note="; ".join(notes))
+
+
+def _are_truth_values(values: Sequence[Cell]) -> bool:
+    """Whether every cell is true or false, in any format's spelling, and some are not only 0 or 1."""
+    words = any(isinstance(value, (bool, np.bool_)) or str(value).strip().casefold() in _TRUTH for value in values)
+    return words and all(bit_of(value) is not None for value in values)
+
+
+def _respelt(values: Sequence[Cell], scheme: LabelScheme, column: str) -> str:
+    """Say which class names were joined because they look the same: composed otherwise, or with unseen characters."""
+    spellings: dict[str, set[str]] = {}
+    for value in dict.fromkeys(value for value in values if isinstance(value, str) and not value.isascii()):
+        try:
+            found = scheme.parse(value)
+        except CellError:
+            continue
+        if visible(value) == value:
+            continue
+        for name in (found,) if isinstance(found, str) else found if isinstance(found, tuple) else ():
+            spellings.setdefault(name, set()).add(value)
+    if not spellings:
+        return ""
+    return (
+        f'column "{column}": invisible characters or separate accents were taken out of {quoted(spellings, 5)}: '
+        "what looks the same is one class"
+    )
 
 
 def _number_note(numbers: Sequence[float], column: str, kind: Kind) -> str:
     different = f"{len(set(numbers)):,} different numbers in {len(numbers):,} rows"
-    measured, classes = "as measured (regression)", "as classes"
-    taken, other, flag = (
-        (measured, classes, "single-label") if kind is Kind.REGRESSION else (classes, measured, "regression")
-    )
-    return f'column "{column}": {different} are taken {taken}; --kind {flag} takes them {other}'
+    if kind is Kind.SINGLE:
+        said = f'column "{column}": {different} are taken as classes'
+        return f"{said}; --kind regression takes them as measured (regression)"
+    said = f'column "{column}": {different} are taken as measured (regression)'
+    if len(set(numbers)) > len(numbers) / 2:  # these would be refused as classes
+        return said
+    return f"{said}; --kind single-label takes them as classes"
 
 
 def _are_lists(values: Sequence[Cell]) -> bool:
-    return any(as_list(value) is not None for value in values) and (
-        sum(as_list(value) is not None for value in values) >= len(values) / 2
-    )
+    found = sum(map(is_list, values))
+    return found > 0 and found >= len(values) / 2
 
 
 def _separator(values: Sequence[Cell], kind: Kind | None) -> str | None:
@@ -226,11 +384,6 @@ def _separator(values: Sequence[Cell], kind: Kind | None) -> str | None:
         if len(parts) <= len(cells) and recurring:
             return mark
     return None
-
-
-def _decimal_comma(values: Sequence[Cell]) -> bool:
-    texts = [value.strip() for value in values if isinstance(value, str)]
-    return bool(texts) and any("," in text for text in texts) and all(_DECIMAL_COMMA.fullmatch(text) for text in texts)
 
 
 def _is_regression(numbers: Sequence[float], count: int) -> bool:
@@ -255,9 +408,7 @@ def _is_regression(numbers: Sequence[float], count: int) -> bool:
 
 
 def _refuse_objects(present: Sequence[tuple[Cell, str]], column: str) -> None:
-    objects = [
-        origin for cell, origin in present if any(isinstance(item, (dict, bytes)) for item in (as_list(cell) or [cell]))
-    ]
+    objects = [origin for cell, origin in present if _holds_object(cell)]
     if len(objects) > len(present) / 5:
         raise DataError(
             f'{objects[0]}: column "{column}" holds an object where a label was expected. '
@@ -265,12 +416,18 @@ def _refuse_objects(present: Sequence[tuple[Cell, str]], column: str) -> None:
         )
 
 
+def _holds_object(cell: Cell) -> bool:
+    if isinstance(cell, (list, tuple)):
+        return any(isinstance(item, (dict, bytes)) for item in cell)
+    return isinstance(cell, (dict, bytes))
+
+
 def _refuse_mixture(present: Sequence[tuple[Cell, str]], column: str) -> None:
     """JSON and Parquet say what is a number and what is text; both in one column is a mistake somewhere."""
     first: dict[str, tuple[Cell, str]] = {}
     for cell, origin in present:
         family = "text" if isinstance(cell, str) else "lists" if isinstance(cell, list) else "numbers"
-        if family == "text" and number(cell) is not None:
+        if family == "text" and (is_number(cell) or bit_of(cell) is not None):
             continue
         first.setdefault(family, (cell, origin))
     if len(first) > 1:
@@ -298,6 +455,7 @@ def classes_of(labels: Sequence[Label], order: Sequence[str] = ()) -> tuple[str,
     seen = {name for label in labels for name in ((label,) if isinstance(label, str) else label)}  # type: ignore[union-attr]
     if order and seen <= set(order):
         return tuple(name for name in order if name in seen)
-    if all(number(name) is not None for name in seen):
-        return tuple(sorted(seen, key=lambda name: (number(name), name)))
+    numbers = {name: plain_number(name) for name in seen}
+    if all(number is not None for number in numbers.values()):
+        return tuple(sorted(seen, key=lambda name: (numbers[name], name)))
     return tuple(sorted(seen))

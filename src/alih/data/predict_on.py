@@ -14,7 +14,9 @@ from alih.data.folders import pictures_below
 from alih.data.images import is_image_name
 from alih.data.inputs import take_inputs
 from alih.data.labels import LabelScheme, decide
+from alih.data.lists import bit_of
 from alih.data.messages import counted, did_you_mean, listed, quoted, worst
+from alih.data.numbers import find_format
 from alih.data.parts import Part, label_cells, refuse_damage, take_part
 from alih.data.profile import profile
 from alih.data.sources import Source, open_source
@@ -106,7 +108,7 @@ def read_labelled(
     elif not labels or any(name not in table.columns for name in labels):
         labels = ("label",) if table.pictures else (choose_label(table, set(inputs)),)
     chosen = Chosen(task.modality, inputs, labels)
-    part, lost = take_part(table, chosen, _scheme(table, task, labels), quiet)
+    part, lost = take_part(table, chosen, _scheme(table, task, labels, columns.decimal), quiet)
     _refuse_unknown(part, task)
     _settle(table.name, len(part), lost, damaged)
     return part.examples(task)
@@ -190,16 +192,26 @@ def _lines(path: Path) -> Table:
     )
 
 
-def _scheme(table: Table, task: Task, labels: tuple[str, ...]) -> LabelScheme:
+def _scheme(table: Table, task: Task, labels: tuple[str, ...], decimal: str | None) -> LabelScheme:
     if table.pictures:
         return LabelScheme(Kind.SINGLE)
-    scheme = decide(label_cells(table, labels), table.origins, task.kind, labels)
+    cells = label_cells(table, labels)
+    if task.kind is not Kind.REGRESSION or not find_format(cells).by_mark:
+        decimal = None  # the file tells by itself
+    scheme = decide(cells, table.origins, task.kind, labels, decimal)
     mark = scheme.separator
     if mark and any(mark in name for name in task.classes):
         mark = None  # part of a class's name
-    return replace(
-        scheme, separator=mark, numeric=all(name.lstrip("+-").isdigit() for name in task.classes) and bool(task.classes)
-    )
+    numeric = all(name.lstrip("+-").isdigit() for name in task.classes) and bool(task.classes)
+    return replace(scheme, separator=mark, numeric=numeric, truth=_truth(task))
+
+
+def _truth(task: Task) -> tuple[str, str] | None:
+    """Return what the model calls false and true, whether it learnt them as words or as 0 and 1."""
+    by_bit = {bit_of(name): name for name in task.classes}
+    if task.kind is Kind.SINGLE and len(task.classes) == 2 and set(by_bit) == {0, 1}:
+        return by_bit[0], by_bit[1]
+    return None
 
 
 def _refuse_unknown(part: Part, task: Task) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from alih.data.images import is_image_name
-from alih.data.labels import as_list, is_yes_or_no, number
+from alih.data.labels import is_list, is_yes_or_no
+from alih.data.numbers import find_format
 from alih.data.table import Cell, is_missing
 from alih.data.vocabulary import ID, normal, words
 
@@ -28,6 +29,7 @@ class Profile:
         words: mean words of a cell.
         numeric: share of the cells that are numbers.
         fractional: some numbers are not whole.
+        formatted: some numbers carry a currency or marks between thousands, so they are amounts, not row numbers.
         pictures: share of the cells that are pictures or names of picture files.
         lists: share of the cells that are lists.
         objects: share of the cells that are objects.
@@ -41,6 +43,7 @@ class Profile:
     words: float
     numeric: float
     fractional: bool
+    formatted: bool
     pictures: float
     lists: float
     objects: float
@@ -67,7 +70,7 @@ class Profile:
         if normal(self.name) in ID or words(self.name)[-1:] == ["id"] or self.name.lower().startswith("unnamed:"):
             return True
         unique = self.different == self.count and self.count > 2
-        return unique and self.numeric == 1 and not self.fractional
+        return unique and self.numeric == 1 and not self.fractional and not self.formatted
 
     @property
     def is_classes(self) -> bool:
@@ -77,7 +80,7 @@ class Profile:
     @property
     def is_measure(self) -> bool:
         """Cells are numbers, some of them not whole, most of them different."""
-        return self.numeric == 1 and self.fractional and self.different > self.count / 2
+        return self.numeric == 1 and (self.fractional or self.formatted) and self.different > self.count / 2
 
 
 def profile(name: str, cells: Sequence[Cell]) -> Profile:
@@ -88,7 +91,8 @@ def profile(name: str, cells: Sequence[Cell]) -> Profile:
     texts = [
         cell if isinstance(cell, str) else "" if isinstance(cell, (np.ndarray, dict)) else str(cell) for cell in present
     ]
-    numbers = [found for cell in present if not isinstance(cell, np.ndarray) and (found := number(cell)) is not None]
+    written = find_format(present)
+    numbers = [found for cell in present if (found := written.number(cell)) is not None]
     whole = max(count, 1)
     return Profile(
         name=name,
@@ -98,8 +102,9 @@ def profile(name: str, cells: Sequence[Cell]) -> Profile:
         words=sum(len(text[:5000].split()) for text in texts) / whole,
         numeric=len(numbers) / whole,
         fractional=any(not value.is_integer() for value in numbers),
+        formatted=bool(written.example),
         pictures=sum(map(_is_picture, present)) / whole,
-        lists=sum(not isinstance(cell, np.ndarray) and as_list(cell) is not None for cell in present) / whole,
+        lists=sum(not isinstance(cell, np.ndarray) and is_list(cell) for cell in present) / whole,
         objects=sum(isinstance(cell, (dict, bytes)) and not _is_picture(cell) for cell in present) / whole,
         binary=bool(present) and all(map(is_yes_or_no, set(texts))),
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from alih.data.assemble import Named, assemble
 from alih.data.columns import Chosen, ColumnNames, choose, names_of
 from alih.data.examples import Columns, Damage, Dataset
-from alih.data.labels import LabelScheme, decide
+from alih.data.labels import LabelScheme, class_name, decide, is_unlabelled
 from alih.data.messages import listed, quoted
 from alih.data.parts import Part, label_cells, refuse_damage, take_part
 from alih.data.predict_on import read_inputs, read_labelled
@@ -30,6 +31,7 @@ def read(
     label: ColumnNames = None,
     group: str | None = None,
     kind: Kind | None = None,
+    decimal: str | None = None,
     seed: int = 0,
     validation: float = 0.2,
     test: float = 0.2,
@@ -47,6 +49,7 @@ def read(
         label: the column of labels; several for classes that have a 0/1 column each.
         group: a column whose values keep rows on one side of the split (a patient, an author).
         kind: what a label is, where content misleads.
+        decimal: "." or ",", the mark before decimals in labels that are numbers, where they do not tell.
         seed: decides the splits and the subsample, the same on every machine.
         validation, test: shares to hold out where the source has no such split of its own.
         max_examples: keep at most this many training examples, every class in proportion.
@@ -65,6 +68,8 @@ def read(
     options = SplitOptions(validation, test, seed, max_examples)
     options.check()
     wanted = _kind(kind)
+    if decimal not in (None, ".", ","):
+        raise OptionError(f'--decimal "{decimal}": write "." or ",", the mark before decimals in the label.')
     progress = progress or Progress(quiet=True)
     opened = open_source(source, (*names_of(text), *names_of(label), *names_of(group)), revision, progress)
     for table in opened.tables.values():
@@ -72,7 +77,7 @@ def read(
     main = _main(opened)
     chosen = choose(main, text=text, label=label, group=group)
     tables, left_aside = _tables(opened, main, chosen)
-    scheme = _scheme(tables, chosen, wanted)
+    scheme = _scheme(tables, chosen, wanted, decimal)
     parts, damaged = _take(tables, chosen, scheme, progress)
     if chosen.split:
         damaged = [*main.damaged, *damaged]
@@ -84,8 +89,11 @@ def read(
         chosen,
         scheme,
         options,
-        class_order=main.class_names.get(chosen.labels[0], ()),
-        columns=Columns(group=chosen.group) if main.pictures else chosen.columns,
+        class_order=tuple(class_name(name, False) for name in main.class_names.get(chosen.labels[0], ())),
+        columns=replace(
+            Columns(group=chosen.group) if main.pictures else chosen.columns,
+            decimal=scheme.numbers.decimal if scheme.numbers.example else None,
+        ),
         notes=[*(note for note in (chosen.note, scheme.note) if note), *opened.notes, *table_notes, *left_aside],
         damaged=damaged,
     )
@@ -136,12 +144,14 @@ def _tables(opened: Source, main: Table, chosen: Chosen) -> tuple[dict[Split | N
 
 
 def _is_labelled(table: Table, chosen: Chosen) -> bool:
-    return all(name in table.columns for name in chosen.labels) and any(
-        not is_missing(cell) for name in chosen.labels for cell in table.columns[name]
+    return all(name in table.columns for name in chosen.labels) and not all(
+        is_unlabelled(table.columns[name]) for name in chosen.labels
     )
 
 
-def _scheme(tables: Mapping[Split | None, Table], chosen: Chosen, kind: Kind | None) -> LabelScheme:
+def _scheme(
+    tables: Mapping[Split | None, Table], chosen: Chosen, kind: Kind | None, decimal: str | None
+) -> LabelScheme:
     if len(chosen.labels) > 1 and kind not in (None, Kind.MULTI):
         raise OptionError(
             f"--kind {kind}: several label columns ({quoted(chosen.labels)}) make a multi-label task. Leave out --kind."
@@ -150,7 +160,7 @@ def _scheme(tables: Mapping[Split | None, Table], chosen: Chosen, kind: Kind | N
         return LabelScheme(Kind.SINGLE)  # names of folders are classes, whatever they look like
     cells = [cell for table in tables.values() for cell in label_cells(table, chosen.labels)]
     origins = [origin for table in tables.values() for origin in table.origins]
-    return decide(cells, origins, kind, chosen.labels)
+    return decide(cells, origins, kind, chosen.labels, decimal)
 
 
 def _take(

@@ -18,7 +18,7 @@ from alih.data.folders import (
     split_folders,
 )
 from alih.data.images import is_image_name
-from alih.data.json_files import read_json
+from alih.data.json_files import read_json, read_json_splits
 from alih.data.messages import did_you_mean, listed
 from alih.data.table import Table, joined
 from alih.data.vocabulary import Split
@@ -73,7 +73,7 @@ def open_source(
     except (OSError, ValueError) as error:
         raise DataError(f'"{text[:80]}": not a path that can be opened. Name a file or folder.') from error
     if is_file:
-        return Source(path.stem, path.name, {None: read_table(path, expected, progress)})
+        return Source(path.stem, path.name, _tables_of(path, expected, progress))
     if is_folder:
         return _folder(path, expected, progress)
     if "*" in path.name:
@@ -86,8 +86,14 @@ def open_source(
     raise _missing(path)
 
 
+def _tables_of(path: Path, expected: Collection[str], progress: Progress | None) -> dict[Split | None, Table]:
+    if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
+        return read_json_splits(path, progress)
+    return {None: read_table(path, expected, progress)}
+
+
 def read_table(path: Path, expected: Collection[str] = (), progress: Progress | None = None) -> Table:
-    """Read one file of rows, by its suffix.
+    """Read one file of rows, by its suffix; the splits of a JSON file are joined.
 
     Raises:
         DataError: an unknown kind of file, or one that cannot be read.

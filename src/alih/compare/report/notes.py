@@ -74,6 +74,27 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         'column "{name}": {a} different numbers in {b} rows are taken {taken}; --kind {flag} takes them {other}',
         'kolom "{name}": {a} angka berbeda dalam {b} baris dianggap {taken}; --kind {flag} menganggapnya {other}',
     ),
+    (
+        'column "{name}": {a} different numbers in {b} rows are taken as measured (regression)',
+        'kolom "{name}": {a} angka berbeda dalam {b} baris dianggap hasil ukur (regresi)',
+    ),
+    ('column "{name}": "{cell}" is read as {value}', 'kolom "{name}": "{cell}" dibaca {value}'),
+    (
+        'column "{name}": vectors of {n} zeros and ones: each position is a class, {places}',
+        'kolom "{name}": vektor {n} angka nol dan satu: setiap posisi satu kelas, {places}',
+    ),
+    (
+        'column "{name}": vectors of {n} zeros and ones: each position is a class, {places}; each holds a single 1: '
+        "--kind single-label takes it as one class an example",
+        'kolom "{name}": vektor {n} angka nol dan satu: setiap posisi satu kelas, {places}; masing-masing berisi satu '
+        "angka 1: --kind single-label menganggapnya satu kelas per contoh",
+    ),
+    (
+        'column "{name}": invisible characters or separate accents were taken out of {classes}: what looks the same is '
+        "one class",
+        'kolom "{name}": karakter tak terlihat atau aksen terpisah dibuang dari {classes}: yang tampak sama '
+        "menjadi satu kelas",
+    ),
     ("{label} was not measured on all examples: {why}.", "{label} tidak diukur pada semua contoh: {why}."),
     (  # as runs of before say it
         "{label} ran {some} epochs, as --epochs says; by default it runs {usual}.",
