@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +31,11 @@ def main() -> None:
     parser.add_argument("--model", default="alih/lm-small")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reasoning.json")
     arguments = parser.parse_args()
-    from alih.generate.small.instructions import held_out
+    sys.path.append(str(Path(__file__).resolve().parents[1]))  # the recipes lie beside the package
     from alih.instruct.conversation import USER, Turn
     from alih.instruct.scores import final_match
     from alih.instruct.writer import Writer
+    from recipes.lm_small.instructions import held_out
 
     asked = [one for one in held_out(arguments.each) if one.kind in KINDS]
     writer = Writer.open(arguments.model)

@@ -19,7 +19,7 @@ from alih.compare.options import Options
 from alih.errors import AlihError
 from alih.instruct.options import GenerationOptions
 
-COMMANDS = ("demo", "compare", "adapt", "predict", "evaluate", "inspect", "cache", "doctor", "pretrain")
+COMMANDS = ("demo", "compare", "adapt", "predict", "evaluate", "inspect", "cache", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

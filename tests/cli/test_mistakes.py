@@ -101,10 +101,6 @@ MISTAKES = [
     ("inspect", "required: model"),
     ("inspect photos", "photos"),
     ("cache empty", "invalid choice: 'empty'"),
-    ("pretrain", "RECIPE"),
-    ("pretrain glyphs --steps 0", "--steps: must be at least 1"),
-    ("pretrain glyphs --architecture vgg", "invalid choice: 'vgg'"),
-    ("pretrain glyphs -o new.csv", "--output new.csv: is a file"),
 ]
 
 

@@ -87,5 +87,5 @@ def test_pictures_are_drawn_for_each_attention(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(OptionError, match=r"pip install 'alih\[recipes\]'"):
+    with pytest.raises(OptionError, match=r"pip install 'alih\[notebook\]'"):
         explain((build("bert"), tokenizer()), TEXT).pictures(tmp_path)

@@ -59,5 +59,5 @@ def test_unknown_families_are_named() -> None:
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(OptionError, match=r"alih\[recipes\]"):
+    with pytest.raises(OptionError, match=r"alih\[notebook\]"):
         distance_fields(["Computer Modern Sans"])

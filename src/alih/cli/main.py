@@ -20,7 +20,6 @@ from alih.cli import (
     explaining,
     generating,
     looking,
-    pretraining,
     ragging,
     reporting,
     tokens,
@@ -62,7 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
         looking,
         explaining,
         tokens,
-        pretraining,
     ):
         module.add_commands(commands)
     return parser
@@ -70,21 +68,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    return run(build_parser(), arguments)
+
+
+def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the parser finds in the arguments; its errors become messages and exit codes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no "–" must not stop a run
     interrupt.listen()
-    parser = build_parser()
     options = parser.parse_args(arguments)
     try:
         code = options.run(options)
         sys.stdout.flush()
     except AlihError as error:
-        print(f"alih: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         interrupt.answered()
-        print("alih: stopped.", file=sys.stderr)
+        print(f"{parser.prog}: stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; python must not complain while flushing at exit.
@@ -94,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in _NOT_OURS:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"alih: {where}{error.strerror}. Make room, or choose a folder that may be written to.", file=sys.stderr)
+        print(
+            f"{parser.prog}: {where}{error.strerror}. Make room, or choose a folder that may be written to.",
+            file=sys.stderr,
+        )
         return 2
     return int(code or 0)

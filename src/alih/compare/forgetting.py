@@ -172,8 +172,7 @@ def _source_before(name: str) -> float | None:
 
 @torch.no_grad()
 def _source_accuracy(model: Pretrained) -> float:
-    from alih.vision.pictures import Pictures
-    from alih.vision.pretrain import normalised
+    from alih.vision.pictures import Pictures, normalised
 
     pictures, labels = Pictures().draw(_SOURCE_SEED, range(_SOURCE_EXAMPLES))
     module: nn.Module = model.model

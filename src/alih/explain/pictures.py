@@ -32,7 +32,7 @@ def draw(explanation: Explanation, folder: Path) -> list[Path]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise OptionError("--png: pictures are drawn by matplotlib. Run: pip install 'alih[recipes]'") from error
+        raise OptionError("--png: pictures are drawn by matplotlib. Run: pip install 'alih[notebook]'") from error
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--png {folder}: is a file. Name a folder.")
     folder.mkdir(parents=True, exist_ok=True)

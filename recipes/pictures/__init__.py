@@ -1,0 +1,1 @@
+"""The recipe of the built-in vision models alih/resnet-small and alih/vgg-small."""
