@@ -90,7 +90,8 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
     from alih.compare.effort import Efforts
     from alih.compare.runner import Runner
     from alih.compare.sizes import nested_order
-    from alih.evaluate.metrics import metrics
+    from alih.metrics.classification import scores
+    from alih.metrics.names import named
 
     class Judged(Runner):
         """Scores on the test split what is scored on the shifted copy."""
@@ -110,7 +111,7 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
         def _score(self, adaptation: Any, name: Any, rows: Any = None) -> Any:
             if name == "shifted":
                 logits = adaptation.stage.logits("test")
-                found = metrics(bench.task, logits, job.dataset.test.known_labels)
+                found = scores(bench.task.kind, bench.task.classes, logits, job.dataset.test.known_labels)
                 self.last = found[bench.metric]
             return super()._score(adaptation, name, rows)
 
@@ -126,9 +127,8 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
         bench.freeze(job.boundaries)
     order = nested_order(job.dataset.task, job.dataset.train.known_labels, job.options.seed)
     efforts = Efforts(bench.pretrained.anatomy, job.options, len(order))
-    campaign = Campaign(
-        bench, Judged(bench, folder, bench.metric), job.options, bench.metric, order, efforts, job.budget, job.progress
-    )
+    judged, metric = Judged(bench, folder, bench.metric), named(bench.metric)
+    campaign = Campaign(bench, judged, job.options, metric, order, efforts, job.budget, job.progress)
     campaign.run(job.variants, job.sizes)
     return campaign
 
@@ -138,10 +138,9 @@ def _decided(campaign: Any, prefer: Any) -> str:
     from alih.compare.comparison import candidate
     from alih.compare.decide import decide
 
-    bench, validation = campaign.bench, campaign.bench.dataset.validation
+    validation = campaign.bench.dataset.validation
     candidates = [candidate(contender) for contender in campaign.finalists]
-    labels, groups = validation.known_labels, validation.groups
-    return decide(bench.task, campaign.metric, candidates, labels, groups=groups, prefer=prefer).chosen
+    return decide(campaign.metric, candidates, groups=validation.groups, prefer=prefer).chosen
 
 
 def _case(

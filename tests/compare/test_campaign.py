@@ -20,6 +20,7 @@ from alih.compare.search import SearchResult
 from alih.compare.trial import Costs, Scope, Trial
 from alih.data.read import read
 from alih.errors import OptionError
+from alih.metrics.classification import ACCURACY
 from alih.progress import Progress
 from alih.routes.base import Variant
 from small_tasks import RATES, reviews
@@ -155,7 +156,7 @@ def test_what_trains_no_block_is_measured_on_all_examples_at_once_and_a_trained_
 def test_a_size_between_is_left_out_where_the_leader_could_not_be_measured_on_all_examples_after_it() -> None:
     slow, leader = Contender(Variant("lora", 3, 3)), Contender(Variant("finetune", 3, 3))
     campaign = object.__new__(Campaign)
-    campaign.contenders, campaign.skipped, campaign.metric = [slow, leader], [], "accuracy"
+    campaign.contenders, campaign.skipped, campaign.metric = [slow, leader], [], ACCURACY
     campaign.order, campaign.budget, campaign.progress = np.arange(900), Budget(100.0), Progress(quiet=True)
     campaign.options = Options()
     campaign.efforts = _Efforts()  # type: ignore[assignment]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alih.compare.curve import LearningCurve, Point
+from alih.metrics.names import named
 
 
 def law(a: float, b: float, c: float, examples: float) -> float:
@@ -16,7 +17,7 @@ def law(a: float, b: float, c: float, examples: float) -> float:
 
 def test_a_curve_passes_near_its_points_and_rises() -> None:
     points = [Point(n, law(3.0, 0.5, 0.05, n), 0.005) for n in (100, 300, 900)]
-    curve = LearningCurve("accuracy", points)
+    curve = LearningCurve(named("accuracy"), points)
     for point in points:
         assert curve.predict(point.examples).point == pytest.approx(point.score, abs=0.02)
     ahead = [curve.predict(n).point for n in (900, 2700, 8100)]
@@ -31,13 +32,13 @@ def test_the_stated_95_percent_hold_for_curves_of_all_kinds() -> None:
         a = generator.uniform(0.2, 0.6) * 100**b
         noise = 0.01
         points = [Point(n, law(a, b, c, n) + noise * generator.standard_normal(), noise) for n in (100, 300)]
-        predicted = LearningCurve("accuracy", points, seed=seed).predict(900)
+        predicted = LearningCurve(named("accuracy"), points, seed=seed).predict(900)
         held.append(predicted.low <= law(a, b, c, 900) <= predicted.high)
     assert 0.9 <= np.mean(held) <= 1.0
 
 
 def test_one_point_predicts_no_less_than_itself_and_is_unsure() -> None:
-    curve = LearningCurve("accuracy", [Point(100, 0.6, 0.02)])
+    curve = LearningCurve(named("accuracy"), [Point(100, 0.6, 0.02)])
     found = curve.predict(900)
     assert 0.55 < found.low < 0.65 < found.point < found.high <= 1.0
     assert found.high - found.low > 0.15
@@ -46,7 +47,9 @@ def test_one_point_predicts_no_less_than_itself_and_is_unsure() -> None:
 def test_more_points_make_it_surer() -> None:
     def width(count: int) -> float:
         sizes = [100 * 3**power for power in range(count)]
-        found = LearningCurve("accuracy", [Point(n, law(2.0, 0.4, 0.02, n), 0.004) for n in sizes]).predict(24_300)
+        found = LearningCurve(named("accuracy"), [Point(n, law(2.0, 0.4, 0.02, n), 0.004) for n in sizes]).predict(
+            24_300
+        )
         return found.high - found.low
 
     assert width(4) < width(3) < width(1)
@@ -54,13 +57,13 @@ def test_more_points_make_it_surer() -> None:
 
 def test_an_error_falls_where_a_score_rises() -> None:
     points = [Point(100, 2.0, 0.05), Point(300, 1.5, 0.05)]
-    assert LearningCurve("rmse", points).predict(900).point < 1.5
-    assert LearningCurve("r2", [Point(100, -0.5, 0.1), Point(300, 0.2, 0.05)]).predict(900).point > 0.2
+    assert LearningCurve(named("rmse"), points).predict(900).point < 1.5
+    assert LearningCurve(named("r2"), [Point(100, -0.5, 0.1), Point(300, 0.2, 0.05)]).predict(900).point > 0.2
 
 
 def test_the_examples_for_a_gain_reach_it() -> None:
     points = [Point(n, law(3.0, 0.5, 0.02, n), 0.003) for n in (100, 300, 900)]
-    curve = LearningCurve("accuracy", points)
+    curve = LearningCurve(named("accuracy"), points)
     low, needed, high = curve.examples_for(0.02)
     true = (3.0 / (3.0 * 900**-0.5 - 0.02)) ** 2
     assert low < true < high
@@ -75,6 +78,6 @@ def test_the_examples_for_a_gain_reach_it() -> None:
 )
 def test_any_points_give_finite_ordered_predictions(told: list[tuple[int, float, float]], metric: str) -> None:
     points = [Point(n, abs(score) if metric != "r2" else score, spread) for n, score, spread in told]
-    found = LearningCurve(metric, points).predict(10**5)
+    found = LearningCurve(named(metric), points).predict(10**5)
     assert found.low <= found.point <= found.high
     assert np.isfinite([found.low, found.point, found.high]).all()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from alih.compare.curve import LearningCurve, Point
 from alih.compare.decide import Decision
 from alih.compare.outlook import outlook
-from alih.evaluate.bootstrap import Difference, Interval
+from alih.metrics.bootstrap import Difference, Interval
+from alih.metrics.names import named
 
 
 def curve(*scores: float) -> LearningCurve:
-    return LearningCurve("accuracy", [Point(100 * 3**power, score, 0.003) for power, score in enumerate(scores)])
+    return LearningCurve(named("accuracy"), [Point(100 * 3**power, score, 0.003) for power, score in enumerate(scores)])
 
 
 def decided(chosen: float, behind: float = 0.005) -> Decision:

@@ -9,25 +9,28 @@ import pytest
 
 from alih.compare.decide import Prefer
 from alih.compare.plan import Standing, contested, stops
-from alih.task import Kind, Modality, Task
+from alih.metrics.base import Floats
+from alih.metrics.classification import ACCURACY, table
+from alih.metrics.names import named
+from alih.task import Kind
 
-TWO = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"))
 COUNT = 600
 LABELS = np.arange(COUNT) % 2
 
 
-def logits(accuracy: float, start: int = 0) -> np.ndarray:
+def statistics(accuracy: float, start: int = 0, metric: str = "accuracy") -> Floats:
     """Wrong on a run of examples from `start` on."""
     wrong = (np.arange(COUNT) - start) % COUNT < round((1 - accuracy) * COUNT)
-    return 4 * np.eye(2, dtype=np.float32)[np.where(wrong, 1 - LABELS, LABELS)]
+    logits = 4 * np.eye(2, dtype=np.float32)[np.where(wrong, 1 - LABELS, LABELS)]
+    return table(named(metric), Kind.SINGLE, "ny", logits, LABELS)
 
 
 def standing(label: str, rank: int, scores: dict[int, float]) -> Standing:
-    return Standing(label, rank, {size: logits(score) for size, score in scores.items()})
+    return Standing(label, rank, {size: statistics(score) for size, score in scores.items()})
 
 
 def stopped(*standings: Standing, prefer: Prefer = "cheap", full_size: int = 900) -> dict[str, str]:
-    return {stop.label: stop.rival for stop in stops(TWO, "accuracy", standings, LABELS, full_size, prefer=prefer)}
+    return {stop.label: stop.rival for stop in stops(ACCURACY, standings, full_size, prefer=prefer)}
 
 
 def test_what_is_far_behind_and_rises_slowly_stops() -> None:
@@ -60,7 +63,7 @@ def test_a_dearer_variant_that_promises_next_to_nothing_stops() -> None:
     # At the ceiling: what is dearer may well come out ahead, but by no more than a fraction of a point.
     cheap = standing("transfer", 0, {100: 0.980, 300: 0.990, 900: 0.9933})
     dear = standing("finetune", 1, {100: 0.980, 300: 0.9917})
-    [stop] = stops(TWO, "accuracy", [cheap, dear], LABELS, 900, prefer="balanced")
+    [stop] = stops(ACCURACY, [cheap, dear], 900, prefer="balanced")
     assert stop.label == "finetune"
     assert stop.gain is not None
     assert "points over transfer on average" in str(stop)
@@ -70,11 +73,11 @@ def test_a_dearer_variant_that_promises_next_to_nothing_stops() -> None:
 def test_nothing_goes_on_against_a_cheaper_one_that_is_right_about_everything(prefer: Prefer) -> None:
     perfect = standing("transfer", 0, {100: 0.95, 900: 1.0})
     dear = standing("finetune", 1, {100: 1.0})
-    [stop] = stops(TWO, "accuracy", [perfect, dear], LABELS, 900, prefer=prefer)
+    [stop] = stops(ACCURACY, [perfect, dear], 900, prefer=prefer)
     assert (stop.label, stop.rival) == ("finetune", "transfer")
     assert "right about every validation example" in str(stop)
     # On a part of the examples only, it may get worse with more.
-    part = stops(TWO, "accuracy", [standing("transfer", 0, {100: 0.95, 300: 1.0}), dear], LABELS, 900, prefer=prefer)
+    part = stops(ACCURACY, [standing("transfer", 0, {100: 0.95, 300: 1.0}), dear], 900, prefer=prefer)
     assert not any(stop.perfect for stop in part)
 
 
@@ -89,8 +92,8 @@ def test_one_size_says_little() -> None:
     assert stopped(ahead, behind) == {}
 
 
-def finalists(*runs: tuple[str, float, int], seeds: int = 1) -> dict[str, np.ndarray]:
-    return {name: np.stack([logits(score, start)] * seeds) for name, score, start in runs}
+def finalists(*runs: tuple[str, float, int], seeds: int = 1, metric: str = "accuracy") -> dict[str, Floats]:
+    return {name: np.stack([statistics(score, start, metric)] * seeds) for name, score, start in runs}
 
 
 def rivals(**options: Any) -> set[str]:
@@ -101,10 +104,9 @@ def rivals(**options: Any) -> set[str]:
         ("finetune", 0.90 + gain / 100, 60),
         ("scratch", 0.60, 0),
         seeds=options.pop("ran", 1),
+        metric=(metric := options.pop("metric", "accuracy")),
     )
-    return contested(
-        TWO, options.pop("metric", "accuracy"), some, LABELS, seeds=3, prefer=options.pop("prefer", "cheap")
-    )
+    return contested(named(metric), some, seeds=3, prefer=options.pop("prefer", "cheap"))
 
 
 def test_seeds_go_to_those_that_stand_near_the_point_where_the_choice_changes() -> None:
@@ -113,8 +115,8 @@ def test_seeds_go_to_those_that_stand_near_the_point_where_the_choice_changes() 
 
 def test_no_seeds_where_either_choice_is_as_good() -> None:
     some = finalists(("transfer", 0.996, 0), ("finetune", 0.999, 60))
-    assert contested(TWO, "accuracy", some, LABELS, seeds=3, prefer="balanced") == set()
-    assert contested(TWO, "accuracy", some, LABELS, seeds=3, prefer="best") == {"transfer", "finetune"}
+    assert contested(ACCURACY, some, seeds=3, prefer="balanced") == set()
+    assert contested(ACCURACY, some, seeds=3, prefer="best") == {"transfer", "finetune"}
 
 
 @pytest.mark.parametrize("gain", [0.5, 9])

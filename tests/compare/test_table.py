@@ -14,7 +14,7 @@ from alih.compare.requirement import Requirement
 from alih.compare.search import SearchResult
 from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Costs, Scope, Trial
-from alih.evaluate.bootstrap import Interval
+from alih.metrics.bootstrap import Interval
 from alih.routes.base import Variant
 
 #: Something was compared.

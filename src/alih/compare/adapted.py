@@ -24,8 +24,8 @@ from alih.data.messages import worst
 from alih.data.overlap import overlap, read_fingerprints
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.errors import DataError, OptionError, RunError
-from alih.evaluate.bootstrap import Interval, interval
-from alih.evaluate.metrics import metrics, primary
+from alih.metrics.bootstrap import Interval, interval
+from alih.metrics.classification import primary, scores, table
 from alih.pretrained.source import Pretrained, load
 from alih.progress import Progress
 from alih.task import Kind, Modality, Task
@@ -82,7 +82,7 @@ class Scores:
                 f"{self.trained_on:,} of them stand in the training data, too: these scores flatter the model."
             )
         for name, value in self.metrics.items():
-            sure = f"   95 % interval {self.interval.low:.4f} to {self.interval.high:.4f}"
+            sure = f"   95 % interval {self.interval.words('.4f')}"
             lines.append(f"{name:<20} {value:.4f}{sure if name == self.primary else ''}")
         return "\n".join(lines)
 
@@ -186,7 +186,7 @@ class Adapted:
         Raises:
             DataError: it cannot be read, or holds a label that the model does not know.
         """
-        chosen = primary(self.task, metric)
+        chosen = primary(self.task.kind, metric).name
         left_out: list[Damage] = []
         if isinstance(data, Examples):
             examples = data
@@ -216,11 +216,10 @@ class Adapted:
         left_out: Sequence[Damage] = (),
     ) -> Scores:
         """Score logits (n, outputs) of labelled examples."""
-        chosen = primary(self.task, metric)
-        labels = examples.known_labels
-        scores = metrics(self.task, found, labels)
-        sure = interval(self.task, chosen, found, labels, groups=examples.groups)
-        return Scores(scores, chosen, sure, len(examples), tuple(left_out))
+        task, labels, chosen = self.task, examples.known_labels, primary(self.task.kind, metric)
+        each = scores(task.kind, task.classes, found, labels)
+        sure = interval(chosen, table(chosen, task.kind, task.classes, found, labels), examples.groups)
+        return Scores(each, chosen.name, sure, len(examples), tuple(left_out))
 
     def read_inputs(
         self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None

@@ -27,7 +27,8 @@ from alih.compare.runner import Runner
 from alih.compare.search import SearchResult, search_again, search_learning_rate
 from alih.compare.state import Kept
 from alih.compare.trial import Purpose, Trial
-from alih.evaluate.metrics import higher_is_better
+from alih.metrics.base import Floats, Metric
+from alih.metrics.classification import table
 from alih.progress import Progress
 from alih.routes.base import Effort, Variant
 from alih.routes.bench import Bench
@@ -65,7 +66,7 @@ class Campaign:
     bench: Bench
     runner: Runner
     options: Options
-    metric: str
+    metric: Metric
     order: NDArray[np.int64]
     efforts: Efforts
     budget: Budget
@@ -104,6 +105,11 @@ class Campaign:
         """The variants that were measured on all examples."""
         return [contender for contender in self.contenders if contender.full]
 
+    def statistics(self, trial: Trial) -> Floats:
+        """The table (n, k) of the metric that decides, on the validation examples as the trial predicted them."""
+        task, labels = self.bench.task, self.bench.dataset.validation.known_labels
+        return table(self.metric, task.kind, task.classes, self.runner.folder.predictions(trial), labels)
+
     def _running(self) -> list[Contender]:
         return [contender for contender in self.contenders if contender.stopped is None]
 
@@ -118,7 +124,7 @@ class Campaign:
         if not contender.curve:
             return float("-inf")
         largest = max(contender.curve, key=lambda trial: trial.examples)
-        return largest.metrics[self.metric] * (1 if higher_is_better(self.metric) else -1)
+        return self.metric.sign * largest.metrics[self.metric.name]
 
     def _leaves_time_for_the_leader(self, contender: Contender, size: int) -> bool:
         """Whether the best variant so far could still be measured on all examples after this trial.
@@ -159,20 +165,17 @@ class Campaign:
         if within:
             self._stop_those_over_the_limits(limits)
         running = within or self._running()
-        known = {c.label: {t.examples: self.runner.folder.predictions(t) for t in c.curve} for c in running}
+        known = {c.label: {t.examples: self.statistics(t) for t in c.curve} for c in running}
         standings = [Standing(c.label, rank, known[c.label]) for rank, c in enumerate(running) if known[c.label]]
-        sizes = [set(standing.logits) for standing in standings]
+        sizes = [set(standing.statistics) for standing in standings]
         if len(standings) < 2 or not set.intersection(*sizes):
             return  # the time limit left no size that all were measured at
-        validation = self.bench.dataset.validation
         found = stops(
-            self.bench.task,
             self.metric,
             standings,
-            validation.known_labels,
             len(self.order),
             prefer=self.options.prefer,
-            groups=validation.groups,
+            groups=self.bench.dataset.validation.groups,
             seed=self.options.seed,
         )
         for stop in found:
@@ -193,16 +196,12 @@ class Campaign:
         finalists = [c for c in self.finalists if len(c.full) == seed - self.options.seed and c.stopped is None]
         if len(finalists) < 2 or self.options.plan == "full":
             return finalists
-        validation = self.bench.dataset.validation
-        logits = {c.label: np.stack([c.logits[trial.seed] for trial in c.full]) for c in finalists}
         still = contested(
-            self.bench.task,
             self.metric,
-            logits,
-            validation.known_labels,
+            {c.label: np.stack([c.statistics[trial.seed] for trial in c.full]) for c in finalists},
             seeds=self.options.seeds,
             prefer=self.options.prefer,
-            groups=validation.groups,
+            groups=self.bench.dataset.validation.groups,
             seed=self.options.seed,
         )
         return [c for c in finalists if c.label in still or c.variant.trainable_blocks == 0]
@@ -335,7 +334,7 @@ class Campaign:
         loss = trial.metrics["rmse" if self.bench.task.kind is Kind.REGRESSION else "log_loss"]
         if variant.trainable_blocks == 0:
             return loss
-        return (-1 if higher_is_better(self.metric) else 1) * trial.metrics[self.metric] + _TIE * loss
+        return -self.metric.sign * trial.metrics[self.metric.name] + _TIE * loss
 
     def _trial(self, contender: Contender, size: int, seed: int, purpose: Purpose, *, compulsory: bool = False) -> None:
         interrupt.check()
@@ -370,9 +369,10 @@ class Campaign:
             self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")
         if trial.stopped == "diverged":
             self._skip(what, f"training diverged; its score is that of epoch {trial.best_epoch}, the best until then")
-        self.progress.say(f"  {what}: {self.metric} {trial.metrics[self.metric]:.4f}, {trial.costs.seconds:.1f} s")
+        score = f"{self.metric.name} {trial.metrics[self.metric.name]:.4f}"
+        self.progress.say(f"  {what}: {score}, {trial.costs.seconds:.1f} s")
         if purpose == "full":
-            contender.logits[trial.seed] = self.runner.folder.predictions(trial)
+            contender.statistics[trial.seed] = self.statistics(trial)
             self._keep_the_better(contender, outcome.kept)
         self._say_what_is_left()
 
@@ -390,7 +390,7 @@ class Campaign:
         """Keep the weights of the best seed, and no others."""
         if kept is None:
             return
-        sign = 1 if higher_is_better(self.metric) else -1
+        sign = self.metric.sign
         before = contender.kept
         if before is None or sign * kept.score > sign * before.score:
             contender.kept, kept = kept, before

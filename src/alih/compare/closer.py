@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from alih.compare.forgetting import is_drawn, pictures_forgotten, text_forgotten
 from alih.compare.trial import Closer
 from alih.data.shift import KINDS
-from alih.evaluate.metrics import score
+from alih.metrics.classification import table
+from alih.metrics.names import named
 from alih.pretrained.source import Pretrained
 from alih.progress import Progress
 from alih.routes.base import Adaptation
@@ -50,7 +51,8 @@ def _score(
 ) -> float:
     labels = bench.parts[name].examples.known_labels
     found = adaptation.stage.logits(name, rows)
-    return score(bench.task, metric, found, labels if rows is None else labels[rows])
+    known, task = named(metric), bench.task
+    return known.score(table(known, task.kind, task.classes, found, labels if rows is None else labels[rows]))
 
 
 def drift(bench: Bench, adapted: Pretrained) -> float | None:

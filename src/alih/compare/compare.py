@@ -25,7 +25,8 @@ from alih.data.messages import worst
 from alih.data.predict_on import read_labelled
 from alih.data.read import read
 from alih.errors import OptionError, RunError
-from alih.evaluate.metrics import primary
+from alih.metrics.classification import primary
+from alih.metrics.names import named
 from alih.pretrained.source import BUILT_IN, default_model
 from alih.progress import Progress
 from alih.routes.base import Variant
@@ -197,7 +198,7 @@ class Job:
             if getattr(options, flag) is not None and dataset.task.modality is Modality.IMAGE:
                 raise OptionError(f"--{flag.replace('_', '-')}: is for texts, and the data are pictures; leave it out.")
         check_general(options.general)
-        metric = primary(dataset.task, options.metric)
+        metric = primary(dataset.task.kind, options.metric).name
         choice = ModelChoice(
             _settled(options.model or default_model(dataset.task)),
             options.revision,
@@ -280,7 +281,7 @@ class Job:
         order = nested_order(self.dataset.task, self.dataset.train.known_labels, options.seed)
         efforts = Efforts(anatomy, options, len(order))
         runner = Runner(bench, folder, bench.metric)
-        campaign = Campaign(bench, runner, options, bench.metric, order, efforts, self.budget, self.progress)
+        campaign = Campaign(bench, runner, options, named(bench.metric), order, efforts, self.budget, self.progress)
         campaign.foreseen, campaign.earlier_seconds = foreseen, earlier_seconds
         for one in self.unsuited:
             self.progress.say(f"  skipped {one}")

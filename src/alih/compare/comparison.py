@@ -32,7 +32,7 @@ from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Trial
 from alih.errors import OptionError, RunError
-from alih.evaluate.metrics import IN_POINTS, higher_is_better
+from alih.metrics.base import Metric
 from alih.task import Kind
 
 if TYPE_CHECKING:
@@ -84,10 +84,8 @@ class Comparison:
         candidates = [candidate(contender) for contender in campaign.finalists]
         validation, options = bench.dataset.validation, campaign.options
         decision = decide(
-            bench.task,
             metric,
             candidates,
-            validation.known_labels,
             groups=validation.groups,
             limits=Limits(options.max_memory, options.max_latency),
             prefer=options.prefer,
@@ -97,13 +95,14 @@ class Comparison:
             seed=options.seed,
         )
         chosen = next(c for c in campaign.finalists if c.label == decision.chosen)
-        task, contenders, size = bench.task, campaign.contenders, len(bench.dataset.train)
-        curves = {c.label: learning_curve(c, folder, task, metric, validation) for c in contenders}
+        contenders, size = campaign.contenders, len(bench.dataset.train)
+        judged = (metric, campaign.statistics, validation.groups)
+        curves = {c.label: learning_curve(c, *judged) for c in contenders}
         decision = replace(decision, reasons=(*decision.reasons, *outlook(decision, curves, size)))
-        enough = {c.label: enough_examples(c, folder, task, metric, validation, curves[c.label]) for c in contenders}
+        enough = {c.label: enough_examples(c, *judged, curves[c.label]) for c in contenders}
         predictions = {c.label: predicted(curves[c.label], size) for c in contenders}
         try:
-            handed_over = hand_over(bench, chosen, folder, metric, test=not interrupted)
+            handed_over = hand_over(bench, chosen, folder, metric.name, test=not interrupted)
         except KeyboardInterrupt:
             interrupt.answered()
             handed_over, interrupted = None, True
@@ -236,7 +235,7 @@ class Comparison:
                 test = told.test.interval
                 said.append(
                     f"{on_disk} scores {metric} {test.point:.3f} on {told.test.examples:,} test examples "
-                    f"({test.low:.3f} to {test.high:.3f}), looked at this once."
+                    f"({test.words()}), looked at this once."
                 )
             if not told.agrees:
                 said.append(
@@ -252,7 +251,7 @@ def candidate(contender: Contender) -> Candidate:
     trials = contender.full
     return Candidate(
         contender.label,
-        np.stack([contender.logits[trial.seed] for trial in trials]),
+        np.stack([contender.statistics[trial.seed] for trial in trials]),
         adapt_seconds(contender),
         contender.peak_memory_bytes,
         trials[0].costs.disk_bytes,
@@ -274,7 +273,7 @@ def _evidence(
     campaign: Campaign, folder: RunFolder, handed_over: HandedOver | None, curves: dict[str, LearningCurve | None]
 ) -> dict[str, Any]:
     bench, metric = campaign.bench, campaign.metric
-    scored = metric in IN_POINTS and higher_is_better(metric)
+    scored = metric.in_points and metric.higher_is_better
     best, examples = _routes_at_one_size(campaign.contenders, metric) if scored else ({}, None)
     probe = bench.parts["train"].frozen
     findings = diagnose(
@@ -298,12 +297,12 @@ def _evidence(
     return told if handed_over is None else told | evidence(bench.task, handed_over.logits, bench.dataset.validation)
 
 
-def _routes_at_one_size(contenders: Sequence[Contender], metric: str) -> tuple[dict[str, float], int | None]:
+def _routes_at_one_size(contenders: Sequence[Contender], metric: Metric) -> tuple[dict[str, float], int | None]:
     """The best score of a new head and of fine-tuning on the most examples that both were measured on."""
     found: dict[int, dict[str, list[float]]] = {}
     for contender in contenders:
         for size in {trial.examples for trial in contender.curve}:
-            runs = [t.metrics[metric] for t in contender.trials if t.examples == size and t.purpose != "search"]
+            runs = [t.metrics[metric.name] for t in contender.trials if t.examples == size and t.purpose != "search"]
             found.setdefault(size, {}).setdefault(contender.variant.route, []).append(float(np.mean(runs)))
     sizes = [size for size, routes in found.items() if {"transfer", "finetune"} <= routes.keys()]
     if not sizes:
@@ -311,7 +310,7 @@ def _routes_at_one_size(contenders: Sequence[Contender], metric: str) -> tuple[d
     return {name: max(scores) for name, scores in found[max(sizes)].items()}, max(sizes)
 
 
-def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
+def _closer(finalists: Sequence[Contender], metric: Metric) -> dict[str, Any]:
     """What the first run of each variant on all examples was measured for, as the report shows it."""
     costs: dict[str, dict[str, float | None]] = {}
     shifted: dict[str, dict[str, float]] = {}
@@ -322,8 +321,8 @@ def _closer(finalists: Sequence[Contender], metric: str) -> dict[str, Any]:
             continue
         costs[contender.label]["forgetting"] = trial.closer.forgetting
         costs[contender.label]["general"] = trial.closer.general
-        before = float(np.mean([t.metrics[metric] for t in contender.full]))
-        together = float(np.mean([t.shifted_metrics[metric] for t in contender.full]))
+        before = float(np.mean([t.metrics[metric.name] for t in contender.full]))
+        together = float(np.mean([t.shifted_metrics[metric.name] for t in contender.full]))
         shifted[contender.label] = {
             "": together,
             **{kind: before + change for kind, change in trial.closer.shifts.items()},

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alih.compare.search import SearchResult
 from alih.compare.state import Kept
 from alih.compare.trial import Trial
+from alih.metrics.base import Floats
 from alih.routes.base import Variant
 from alih.training.loop import FitSettings
 
@@ -25,7 +23,7 @@ class Contender:
         searched_on: how many training examples it was found on.
         search_seconds: what the searches took that it needs: its own, and that of the head trained before its blocks.
         trials: at every size and seed.
-        logits: validation logits of the trials at full size that it is judged by, by seed.
+        statistics: of the trials at full size, (n, k) by seed; the validation examples that it is judged by.
         kept: the best trained weights so far.
         stopped: why it was not measured any further; None while it is in the running.
         cannot_win: whether that was for its learning curve, and not for lack of time or a failure.
@@ -38,7 +36,7 @@ class Contender:
     searched_on: int = 0
     search_seconds: float = 0.0
     trials: list[Trial] = field(default_factory=list)
-    logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    statistics: dict[int, Floats] = field(default_factory=dict)
     kept: Kept | None = None
     stopped: str | None = None
     cannot_win: bool = False

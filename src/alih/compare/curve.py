@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.evaluate.metrics import IN_POINTS, higher_is_better
+from alih.metrics.base import Metric
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class LearningCurve:
         seed: of the draws.
     """
 
-    def __init__(self, metric: str, points: Sequence[Point], *, seed: int = 0) -> None:
+    def __init__(self, metric: Metric, points: Sequence[Point], *, seed: int = 0) -> None:
         if not points:
             raise ValueError("a learning curve needs at least one point")
         self.metric = metric
@@ -125,8 +125,8 @@ class LearningCurve:
         return found
 
     def _error(self, score: float) -> float:
-        return 1.0 - score if higher_is_better(self.metric) else score
+        return 1.0 - score if self.metric.higher_is_better else score
 
     def _score(self, errors: Floats) -> Floats:
-        found = 1.0 - errors if higher_is_better(self.metric) else errors
-        return np.minimum(np.maximum(found, 0.0), 1.0) if self.metric in IN_POINTS else found
+        found = 1.0 - errors if self.metric.higher_is_better else errors
+        return np.minimum(np.maximum(found, 0.0), 1.0) if self.metric.in_points else found

@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from alih.compare.limits import Limits
 from alih.compare.reasons import Reason
-from alih.evaluate.bootstrap import Bootstrap, Difference, Interval
-from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
-from alih.task import Task
+from alih.metrics.base import Floats, Metric
+from alih.metrics.bootstrap import Bootstrap, Difference, Interval
 
 Prefer = Literal["cheap", "balanced", "best"]
 
@@ -30,7 +25,7 @@ class Candidate:
 
     Args:
         label: the variant in words.
-        logits: validation logits, (seeds, n, outputs).
+        statistics: of the metric that decides, on the validation examples: (seeds, n, k).
         seconds: measured time to adapt, the search for its learning rate included.
         peak_memory_bytes: measured peak memory.
         disk_bytes: bytes of what training changed.
@@ -40,7 +35,7 @@ class Candidate:
     """
 
     label: str
-    logits: NDArray[np.float32]
+    statistics: Floats
     seconds: float
     peak_memory_bytes: int
     disk_bytes: int
@@ -90,10 +85,8 @@ class Decision:
 
 
 def decide(
-    task: Task,
-    metric: str,
+    metric: Metric,
     candidates: Sequence[Candidate],
-    labels: NDArray[np.generic],
     *,
     groups: Sequence[str] | None = None,
     limits: Limits | None = None,
@@ -109,10 +102,8 @@ def decide(
     of the difference, at 95 % for all comparisons together, contains zero.
 
     Args:
-        task: what was predicted.
         metric: the metric that decides.
         candidates: at least one, with different labels.
-        labels: of the validation split.
         groups: of the validation examples; those of one group are drawn together.
         limits: what the chosen one may cost.
         prefer: `cheap` takes the cheapest that cannot be told from the best; `balanced` only where it is not further
@@ -123,21 +114,21 @@ def decide(
         beyond: labels of those that were over a limit on fewer examples already.
         seed: of the resampling.
     """
-    sign = 1.0 if higher_is_better(metric) else -1.0
-    means = [float(np.mean([score(task, metric, run, labels) for run in c.logits])) for c in candidates]
+    sign = metric.sign
+    means = [metric.mean_score(c.statistics) for c in candidates]
     limits = limits or Limits()
     within = [c for c in candidates if limits.excess(c) <= 1] or [min(candidates, key=limits.excess)]
     mean = dict(zip((c.label for c in candidates), means, strict=True))
     best = max(within, key=lambda c: (sign * mean[c.label], -c.seconds))
     ranked = [best, *(c for c in candidates if c is not best)]
-    bootstrap = Bootstrap(task, metric, [c.logits for c in ranked], labels, groups=groups, seed=seed)
+    bootstrap = Bootstrap(metric, [c.statistics for c in ranked], groups, seed)
     scores = {c.label: bootstrap.interval(index) for index, c in enumerate(ranked)}
     gaps = bootstrap.differences()
     behind = {other.label: _behind(gap, sign) for other, gap in zip(ranked[1:], gaps, strict=True)}
     alike = [best, *(c for c in within if c is not best and _is_alike(behind[c.label], prefer))]
     chosen = best if prefer == "best" else min(alike, key=lambda c: (c.seconds, c.disk_bytes))
     verdict = Decision(
-        metric,
+        metric.name,
         chosen.label,
         best.label,
         {c.label: scores[c.label] for c in candidates},
@@ -145,11 +136,10 @@ def decide(
         _front(candidates, scores, sign),
         (),
     )
-    seeds = {c.label: [score(task, metric, run, labels) for run in c.logits] for c in candidates}
+    seeds = {c.label: [metric.score(run) for run in c.statistics] for c in candidates}
     shaky = [c.label for index, c in enumerate(ranked) if bootstrap.shaky[index]]
-    reasons = _reasons(
-        verdict, candidates, limits, prefer, seeds, shaky, len(labels), alone=not (stopped or unmeasured or beyond)
-    )
+    alone = not (stopped or unmeasured or beyond)
+    reasons = _reasons(verdict, metric, candidates, limits, prefer, seeds, shaky, alone=alone)
     if stopped:
         reasons.append(Reason("others_stopped", {"told": list(stopped)}))
     if beyond:
@@ -166,12 +156,7 @@ def _behind(gap: Difference, sign: float) -> Difference:
 
 
 def _is_alike(gap: Difference, prefer: Prefer) -> bool:
-    return gap.low <= 0 and (prefer != "balanced" or gap.point <= standard_error(gap))
-
-
-def standard_error(gap: Interval) -> float:
-    """Of a score or a difference, from its interval: half its width in units of the normal quantile at its level."""
-    return (gap.high - gap.low) / 2 / NormalDist().inv_cdf((1 + gap.level) / 2)
+    return gap.low <= 0 and (prefer != "balanced" or gap.point <= gap.standard_error)
 
 
 def _front(candidates: Sequence[Candidate], scores: dict[str, Interval], sign: float) -> tuple[str, ...]:
@@ -193,29 +178,28 @@ def _front(candidates: Sequence[Candidate], scores: dict[str, Interval], sign: f
 
 def _reasons(
     verdict: Decision,
+    metric: Metric,
     candidates: Sequence[Candidate],
     limits: Limits,
     prefer: Prefer,
     seeds: dict[str, list[float]],
     shaky: Sequence[str],
-    examples: int,
     *,
     alone: bool,
 ) -> list[Reason]:
-    metric, by_label = verdict.metric, {c.label: c for c in candidates}
+    by_label, examples = {c.label: c for c in candidates}, candidates[0].statistics.shape[1]
     chosen, best = by_label[verdict.chosen], by_label[verdict.best]
     mine = verdict.scores[chosen.label]
     told = {
         "chosen": chosen.label,
-        "metric": metric,
+        "metric": metric.name,
         "score": f"{mine.point:.3f}",
         "examples": f"{examples:,}",
-        "low": f"{mine.low:.3f}",
-        "high": f"{mine.high:.3f}",
+        "interval": _interval(mine, f"{mine.low:.3f}", f"{mine.high:.3f}"),
         "seconds": f"{chosen.seconds:.1f}",
     }
     over = [c for c in candidates if limits.excess(c) > 1]
-    breaks = _limits_broken(verdict, over, limits, every=len(over) == len(candidates))
+    breaks = _limits_broken(verdict, metric, over, limits, every=len(over) == len(candidates))
     if len(candidates) == 1:
         single = [Reason("alone", told), Reason("nothing_compared")] if alone else [Reason("take", told)]
         return [*single, *breaks]
@@ -227,7 +211,7 @@ def _reasons(
         elif len(over) < len(candidates):
             found.append(Reason("preferred_within" if prefer == "best" else "best_within"))
     elif verdict.behind[chosen.label].low <= 0:
-        found += _cheaper(verdict, chosen, best, examples, prefer, outdone=outdone)
+        found += _cheaper(verdict, metric, chosen, best, examples, prefer, outdone=outdone)
     found += breaks
     behind = verdict.behind
     worse = [c for c in candidates if c.label in behind and behind[c.label].low > 0 and c is not chosen]
@@ -240,7 +224,7 @@ def _reasons(
         found.append(Reason("cut_short", {"told": [c.label for c in candidates if not c.complete]}))
     if chosen is best and prefer != "best":
         cheaper = [c for c in candidates if c.label in behind and c.seconds < chosen.seconds and c.complete]
-        found += _flips(verdict, [c.label for c in cheaper if c not in over], prefer)
+        found += _flips(verdict, metric, [c.label for c in cheaper if c not in over], prefer)
     found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, verdict.resolution)}))
     if min(len(scores) for scores in seeds.values()) < 2:
         found.append(Reason("one_seed" if max(map(len, seeds.values())) < 2 else "some_one_seed"))
@@ -250,15 +234,15 @@ def _reasons(
     return [*found, Reason("seeds_vary", {"told": spread})] if spread else found
 
 
-def _limits_broken(verdict: Decision, over: Sequence[Candidate], limits: Limits, *, every: bool) -> list[Reason]:
+def _limits_broken(
+    verdict: Decision, metric: Metric, over: Sequence[Candidate], limits: Limits, *, every: bool
+) -> list[Reason]:
     """What is over the limits, by how much, and what keeping to them costs."""
     if not over:
         return []
     taken = verdict.behind[verdict.chosen].point if verdict.chosen in verdict.behind else 0.0
     gains = {c.label: taken - verdict.behind[c.label].point for c in over if c.label in verdict.behind}
-    gaps = [
-        Reason("by", {"label": label, "gap": _told(verdict.metric, gain)}) for label, gain in gains.items() if gain > 0
-    ]
+    gaps = [Reason("by", {"label": label, "gap": _told(metric, gain)}) for label, gain in gains.items() if gain > 0]
     cost = [Reason("limits_cost", {"told": gaps})] if gaps else []
     if every:
         [chosen] = [c for c in over if c.label == verdict.chosen]
@@ -267,13 +251,13 @@ def _limits_broken(verdict: Decision, over: Sequence[Candidate], limits: Limits,
     return [Reason("over_limit", {"told": told}), *cost]
 
 
-def _flips(verdict: Decision, cheaper: Sequence[str], prefer: Prefer) -> list[Reason]:
+def _flips(verdict: Decision, metric: Metric, cheaper: Sequence[str], prefer: Prefer) -> list[Reason]:
     """What would have a cheaper candidate taken in place of the best one."""
-    metric, behind = verdict.metric, verdict.behind
+    behind = verdict.behind
     if not cheaper:
         return []
     margins = {
-        label: max(behind[label].low, behind[label].point - standard_error(behind[label]))
+        label: max(behind[label].low, behind[label].point - behind[label].standard_error)
         if prefer == "balanced"
         else behind[label].low
         for label in cheaper
@@ -288,26 +272,32 @@ def _flips(verdict: Decision, cheaper: Sequence[str], prefer: Prefer) -> list[Re
 
 
 def _cheaper(
-    verdict: Decision, chosen: Candidate, best: Candidate, examples: int, prefer: Prefer, *, outdone: bool
+    verdict: Decision,
+    metric: Metric,
+    chosen: Candidate,
+    best: Candidate,
+    examples: int,
+    prefer: Prefer,
+    *,
+    outdone: bool,
 ) -> list[Reason]:
     """Why a candidate is taken that is not the best one, and how many examples would tell them apart.
 
     `outdone` says that something over the limits scored higher than either.
     """
-    metric, gap = verdict.metric, verdict.behind[chosen.label]
+    gap = verdict.behind[chosen.label]
     told = {
         "best": best.label,
-        "metric": metric,
+        "metric": metric.name,
         "score": f"{verdict.scores[best.label].point:.3f}",
         "gap": _told(metric, gap.point),
-        "low": _told(metric, gap.low),
-        "high": _told(metric, gap.high),
+        "interval": _interval(gap, _told(metric, gap.low), _told(metric, gap.high)),
         "ratio": f"{best.seconds / max(chosen.seconds, 1e-9):.1f}",
     }
     found = [Reason("cheaper_within" if outdone else "cheaper", told)]
     if gap.point > 0:
         # The width of an interval falls with the root of the number of examples.
-        width = standard_error(gap) if prefer == "balanced" else max(gap.point - gap.low, 0.0)
+        width = gap.standard_error if prefer == "balanced" else max(gap.point - gap.low, 0.0)
         needed = examples * (width / gap.point) ** 2
         if needed < 1000 * examples:
             rounded = float(f"{max(needed, examples):.2g}")
@@ -315,6 +305,11 @@ def _cheaper(
     return found
 
 
-def _told(metric: str, value: float) -> Reason | str:
+def _interval(found: Interval, low: Reason | str, high: Reason | str) -> Reason:
+    """Its ends, or that it has no width; in the words of `Interval.words`."""
+    return Reason("interval", {"low": low, "high": high}) if found.has_width else Reason("no_interval")
+
+
+def _told(metric: Metric, value: float) -> Reason | str:
     """A difference in words: in hundredths for metrics between 0 and 1, otherwise in the metric's own unit."""
-    return Reason("points", {"value": f"{100 * value:.1f}"}) if metric in IN_POINTS else f"{value:.3g}"
+    return Reason("points", {"value": f"{100 * value:.1f}"}) if metric.in_points else f"{value:.3g}"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve, Point, Prediction
 from alih.compare.decide import Decision
 from alih.compare.reasons import Reason
-from alih.compare.runfolder import RunFolder
-from alih.data.examples import Examples
-from alih.evaluate.bootstrap import Bootstrap
-from alih.evaluate.metrics import IN_POINTS, higher_is_better
-from alih.task import Task
+from alih.compare.trial import Trial
+from alih.metrics.base import Floats, Metric
+from alih.metrics.bootstrap import Bootstrap
 
 #: What is worth asking for: one point of metrics between 0 and 1, a tenth of the error of others.
 _POINT, _SHARE = 0.01, 0.1
@@ -23,21 +22,26 @@ _FAR = 100
 
 
 def learning_curve(
-    contender: Contender, folder: RunFolder, task: Task, metric: str, validation: Examples
+    contender: Contender, metric: Metric, statistics: Callable[[Trial], Floats], groups: Sequence[str] | None = None
 ) -> LearningCurve | None:
-    """A variant's learning curve, from its trials of one seed; None where fewer than two sizes were measured."""
+    """A variant's learning curve, from its trials of one seed; None where fewer than two sizes were measured.
+
+    Args:
+        contender: the variant, with its trials.
+        metric: the metric that decides.
+        statistics: the table (n, k) of a trial's validation examples.
+        groups: of the validation examples.
+    """
     trials = contender.curve
     if len(trials) < 2:
         return None
     points = []
     for trial in trials:
-        bootstrap = Bootstrap(
-            task, metric, [folder.predictions(trial)], validation.known_labels, groups=validation.groups
-        )
+        bootstrap = Bootstrap(metric, [statistics(trial)], groups)
         sure = bootstrap.interval(level=0.6827)
         whole = bootstrap.interval()
         deviation = (sure.high - sure.low) / 2
-        points.append(Point(trial.examples, trial.metrics[metric], deviation, (whole.low, whole.high)))
+        points.append(Point(trial.examples, whole.point, deviation, (whole.low, whole.high)))
     return LearningCurve(metric, points)
 
 
@@ -61,14 +65,14 @@ def outlook(decision: Decision, curves: dict[str, LearningCurve | None], example
 
 
 def _gain(decision: Decision, curve: LearningCurve, examples: int) -> list[Reason]:
-    metric, score = decision.metric, decision.scores[decision.chosen].point
-    error = 1.0 - score if higher_is_better(metric) else score
-    gain = _POINT if metric in IN_POINTS else _SHARE * error
+    metric, score = curve.metric, decision.scores[decision.chosen].point
+    error = 1.0 - score if metric.higher_is_better else score
+    gain = _POINT if metric.in_points else _SHARE * error
     if gain <= 0 or error <= gain:
         return []
     low, point, high = curve.examples_for(gain)
     told: dict[str, str | Reason] = {"chosen": decision.chosen}
-    told["gain"] = Reason("points", {"value": "1.0"}) if metric in IN_POINTS else f"{gain:.3g}"
+    told["gain"] = Reason("points", {"value": "1.0"}) if metric.in_points else f"{gain:.3g}"
     if not point < _FAR * examples:
         return [Reason("no_gain", told)]
     told["examples"], told["low"] = _rounded(point), _rounded(low)
@@ -77,9 +81,9 @@ def _gain(decision: Decision, curve: LearningCurve, examples: int) -> list[Reaso
 
 def _change(decision: Decision, curves: dict[str, LearningCurve | None], examples: int) -> list[Reason]:
     """The smallest multiple of the examples at which another variant would probably be distinguishably better."""
-    sign = 1.0 if higher_is_better(decision.metric) else -1.0
     chosen = curves[decision.chosen]
     assert chosen is not None
+    sign = chosen.metric.sign
     others = {label: curve for label, curve in curves.items() if label != decision.chosen and curve is not None}
     for times in _TIMES:
         mine = sign * chosen.predict(times * examples).point

@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.curve import LearningCurve, Point
-from alih.compare.decide import Prefer, standard_error
-from alih.evaluate.bootstrap import Bootstrap, Difference
-from alih.evaluate.metrics import IN_POINTS, higher_is_better, score
-from alih.task import Task
+from alih.compare.decide import Prefer
+from alih.metrics.base import Floats, Metric
+from alih.metrics.bootstrap import Bootstrap, Difference, difference
 
 #: A variant goes on while its learning curve (after one size: what curves are like in general) leaves it at least this
 #: chance of being chosen.
@@ -47,12 +46,12 @@ class Standing:
     Args:
         label: the variant in words.
         rank: its place in the order of costs; the cheapest is 0.
-        logits: validation logits (n, outputs) by number of training examples, all of one seed.
+        statistics: on the validation examples, (n, k) by number of training examples, all of one seed.
     """
 
     label: str
     rank: int
-    logits: dict[int, NDArray[np.float32]]
+    statistics: dict[int, Floats]
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,8 @@ class Stop:
 
 
 def stops(
-    task: Task,
-    metric: str,
+    metric: Metric,
     standings: Sequence[Standing],
-    labels: NDArray[np.generic],
     full_size: int,
     *,
     prefer: Prefer = "balanced",
@@ -108,18 +105,15 @@ def stops(
     Rivals that stop themselves stop nobody.
 
     Args:
-        task: what was predicted.
         metric: the metric that decides.
         standings: the variants in the running, each with at least one size.
-        labels: of the validation split.
         full_size: how many training examples there are in all.
         prefer: how it is decided; see `alih.compare.decide`.
         groups: of the validation examples.
         seed: of the draws.
     """
-    sign = 1.0 if higher_is_better(metric) else -1.0
     ahead = {
-        standing.label: sign * _curve(task, metric, standing, labels, seed + index).scores_at(full_size)
+        standing.label: metric.sign * _curve(metric, standing, seed + index).scores_at(full_size)
         for index, standing in enumerate(standings)
     }
     generator = np.random.default_rng((seed, 2))
@@ -129,30 +123,28 @@ def stops(
     for rival in order:
         if rival.label in found:
             continue
-        room = _room_above(task, metric, rival, labels, full_size)
+        room = _room_above(metric, rival, full_size)
         for standing in order:
             if standing is rival or standing.label in found:
                 continue
-            error = _paired_error(task, metric, standing, rival, labels, groups, seed)
+            error = _paired_error(metric, standing, rival, groups, seed)
             noise = error * generator.standard_normal(len(ahead[rival.label]))
             gap = np.minimum(ahead[standing.label] - ahead[rival.label] + noise, room)
             dearer = rival.rank < standing.rank
             needed = _APART_TO_PREFER[prefer] * error * (1 if dearer else -1)
             chance, gain = float((gap > needed).mean()), float((gap * (gap > max(needed, 0))).mean())
-            largest = max(standing.logits)
+            largest = max(standing.statistics)
             if chance < _CHANCE:
                 perfect = dearer and room == 0
                 found[standing.label] = Stop(standing.label, rival.label, largest, chance, perfect=perfect)
-            elif dearer and len(standing.logits) > 1 and gain < _worth(metric, prefer, error):
+            elif dearer and len(standing.statistics) > 1 and gain < _worth(metric, prefer, error):
                 found[standing.label] = Stop(standing.label, rival.label, largest, chance, _said(metric, gain))
     return [found[s.label] for s in standings if s.label in found]
 
 
 def contested(
-    task: Task,
-    metric: str,
-    finalists: dict[str, NDArray[np.float32]],
-    labels: NDArray[np.generic],
+    metric: Metric,
+    finalists: dict[str, Floats],
     *,
     seeds: int,
     prefer: Prefer = "balanced",
@@ -166,53 +158,50 @@ def contested(
     that are too few, is left alone.
 
     Args:
-        task: what was predicted.
         metric: the metric that decides.
-        finalists: validation logits (seeds, n, outputs) on all examples, by label, the cheapest first.
-        labels: of the validation split.
+        finalists: statistics (seeds, n, k) of what trained on all examples, by label, the cheapest first.
         seeds: how many there may be in all.
         prefer: how it is decided; see `alih.compare.decide`.
         groups: of the validation examples.
         seed: of the resampling.
     """
-    sign = 1.0 if higher_is_better(metric) else -1.0
     names = list(finalists)
-    scores = [np.array([sign * score(task, metric, run, labels) for run in finalists[name]]) for name in names]
+    scores = [np.array([metric.sign * metric.score(run) for run in finalists[name]]) for name in names]
     means = np.array([found.mean() for found in scores])
     best = int(means.argmax())
     order = [best, *(index for index in range(len(names)) if index != best)]
-    bootstrap = Bootstrap(task, metric, [finalists[names[index]] for index in order], labels, groups=groups, seed=seed)
+    bootstrap = Bootstrap(metric, [finalists[names[index]] for index in order], groups, seed)
     gaps = bootstrap.differences()
     needed = np.zeros(len(names))
     needed[order[1:]] = [_needed(gap, prefer) for gap in gaps]
-    spread = _seed_spread(scores, standard_error(bootstrap.interval()))
+    spread = _seed_spread(scores, bootstrap.interval().standard_error)
     ran = np.array([len(found) for found in scores])
     moves = spread * np.sqrt(np.maximum(1 / ran - 1 / seeds, 0))
     generator = np.random.default_rng((seed, 3))
     drawn = means + moves * generator.standard_normal((_DRAWS, len(names)))
     chosen, now = _chosen(drawn, needed), int(_chosen(means[None], needed)[0])
     ahead = np.take_along_axis(drawn, chosen[:, None], axis=1)[:, 0] - drawn[:, now]
-    matters = np.abs(ahead).mean() >= _worth(metric, prefer, standard_error(bootstrap.interval()))
+    matters = np.abs(ahead).mean() >= _worth(metric, prefer, bootstrap.interval().standard_error)
     if (chosen != now).mean() < _CHANCE_TO_FLIP or not matters:
         return set()
     others = {index for index in range(len(names)) if (chosen == index).mean() >= _CHANCE_TO_FLIP}
     return {names[index] for index in {best, now} | others}
 
 
-def _worth(metric: str, prefer: Prefer, error: float) -> float:
+def _worth(metric: Metric, prefer: Prefer, error: float) -> float:
     """The least difference worth training for; any, where the best is wanted."""
     if prefer == "best":
         return 0.0
-    return _WORTH_POINTS if metric in IN_POINTS else _WORTH_ERRORS * error
+    return _WORTH_POINTS if metric.in_points else _WORTH_ERRORS * error
 
 
-def _said(metric: str, gain: float) -> str:
-    return f"{100 * gain:.2f} points" if metric in IN_POINTS else f"{gain:.2g}"
+def _said(metric: Metric, gain: float) -> str:
+    return f"{100 * gain:.2f} points" if metric.in_points else f"{gain:.2g}"
 
 
 def _needed(gap: Difference, prefer: Prefer) -> float:
     """How far behind the best one a cheaper variant may be to be chosen; as in `decide`."""
-    return {"cheap": (gap.high - gap.low) / 2, "balanced": standard_error(gap), "best": 0.0}[prefer]
+    return {"cheap": (gap.high - gap.low) / 2, "balanced": gap.standard_error, "best": 0.0}[prefer]
 
 
 def _chosen(scores: NDArray[np.float64], needed: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -230,30 +219,21 @@ def _seed_spread(scores: Sequence[NDArray[np.float64]], error: float) -> float:
     return float(np.sqrt((prior + squares) / (1 + freedom)))
 
 
-def _curve(task: Task, metric: str, standing: Standing, labels: NDArray[np.generic], seed: int) -> LearningCurve:
+def _curve(metric: Metric, standing: Standing, seed: int) -> LearningCurve:
     """Its learning curve; what the choice of validation examples adds is in the paired error, once for both."""
-    points = [Point(size, score(task, metric, found, labels), 0.0) for size, found in standing.logits.items()]
+    points = [Point(size, metric.score(table), 0.0) for size, table in standing.statistics.items()]
     return LearningCurve(metric, points, seed=seed)
 
 
-def _room_above(task: Task, metric: str, rival: Standing, labels: NDArray[np.generic], full_size: int) -> float:
+def _room_above(metric: Metric, rival: Standing, full_size: int) -> float:
     """How far ahead of a variant another one can be on all examples at most."""
-    if metric not in IN_POINTS or not higher_is_better(metric) or full_size not in rival.logits:
+    if not metric.in_points or not metric.higher_is_better or full_size not in rival.statistics:
         return np.inf
-    return 1.0 - score(task, metric, rival.logits[full_size], labels)
+    return 1.0 - metric.score(rival.statistics[full_size])
 
 
-def _paired_error(
-    task: Task,
-    metric: str,
-    one: Standing,
-    other: Standing,
-    labels: NDArray[np.generic],
-    groups: Sequence[str] | None,
-    seed: int,
-) -> float:
+def _paired_error(metric: Metric, one: Standing, other: Standing, groups: Sequence[str] | None, seed: int) -> float:
     """Standard error of the difference of two variants at the largest size that both were measured at."""
-    size = max(one.logits.keys() & other.logits.keys())
-    systems = [one.logits[size], other.logits[size]]
-    gap = Bootstrap(task, metric, systems, labels, groups=groups, seed=seed).differences()[0]
+    size = max(one.statistics.keys() & other.statistics.keys())
+    gap = difference(metric, one.statistics[size], other.statistics[size], groups, seed)
     return (gap.high - gap.low) / 2 / _APART

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from alih.data.examples import Damage, Examples, Input
 from alih.data.spill import is_spilled
 from alih.errors import OptionError
-from alih.evaluate.metrics import THRESHOLD, check_finite, probabilities
+from alih.metrics.classification import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
 
 
@@ -46,7 +46,7 @@ def predictions(task: Task, logits: NDArray[np.float32]) -> list[Prediction]:
     if task.kind is Kind.REGRESSION:
         return [Prediction(float(value), None, {}) for value in logits[:, 0]]
     found = []
-    for row in probabilities(task, logits):
+    for row in probabilities(task.kind, logits):
         by_class = {name: float(value) for name, value in zip(task.classes, row, strict=True)}
         if task.kind is Kind.MULTI:
             chosen = tuple(name for name, value in by_class.items() if value >= THRESHOLD)

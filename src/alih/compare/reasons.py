@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from alih.metrics.bootstrap import INTERVAL_WORDS
+
 Language = Literal["en", "id"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 _SENTENCES: dict[Language, dict[str, str]] = {
     "en": {
-        "take": "Take {chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
+        "take": "Take {chosen}: {metric} {score} on {examples} validation examples (95 % interval {interval}), "
         "adapted in {seconds} s.",
-        "alone": "{chosen}: {metric} {score} on {examples} validation examples (95 % interval {low} to {high}), "
+        "alone": "{chosen}: {metric} {score} on {examples} validation examples (95 % interval {interval}), "
         "adapted in {seconds} s.",
         "nothing_compared": "Nothing was compared: it is the only variant that was measured.",
         "others_stopped": "Stopped early, out of the running by their learning curves: {told}.",
@@ -22,9 +24,9 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "best_within": "Its score is the best one within your limits, and nothing as good was cheaper.",
         "preferred_within": "Its score is the best one within your limits, which is what was asked for.",
         "cheaper": "The best score is that of {best}, {metric} {score}: {gap} better, which these examples cannot tell "
-        "from chance ({low} to {high}), for {ratio} times the time.",
+        "from chance ({interval}), for {ratio} times the time.",
         "cheaper_within": "Within your limits, the best score is that of {best}, {metric} {score}: {gap} better, "
-        "which these examples cannot tell from chance ({low} to {high}), for {ratio} times the time.",
+        "which these examples cannot tell from chance ({interval}), for {ratio} times the time.",
         "worse": "Worse beyond chance: {told}.",
         "cut_short": "Cut short by the time limit, and perhaps better than measured: {told}.",
         "over_limit": "Not to be chosen, being over your limits: {told}.",
@@ -75,13 +77,15 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "which {examples} validation examples can hardly tell from the last one ({last}).",
         "depth_last": "A linear probe scores best, {score}, on the output of the last of {depths} blocks: each block "
         "adds to what this task needs.",
+        "interval": INTERVAL_WORDS["en"][0],
+        "no_interval": INTERVAL_WORDS["en"][1],
         "points": "{value} points",
         "by": "{label} by {gap}",
     },
     "id": {
-        "take": "Pilih {chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
+        "take": "Pilih {chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {interval}), "
         "diadaptasi dalam {seconds} detik.",
-        "alone": "{chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {low} sampai {high}), "
+        "alone": "{chosen}: {metric} {score} pada {examples} contoh validasi (interval 95 % {interval}), "
         "diadaptasi dalam {seconds} detik.",
         "nothing_compared": "Tidak ada yang dibandingkan: hanya varian ini yang diukur.",
         "others_stopped": "Dihentikan lebih awal karena menurut kurva belajarnya tidak akan terpilih: {told}.",
@@ -91,9 +95,9 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "best_within": "Skornya yang terbaik dalam batas Anda, dan tidak ada yang sebaik itu dengan biaya lebih murah.",
         "preferred_within": "Skornya yang terbaik dalam batas Anda, sesuai permintaan.",
         "cheaper": "Skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, tetapi dengan contoh sebanyak ini "
-        "selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), dengan waktu {ratio} kali lipat.",
+        "selisih itu tidak dapat dibedakan dari kebetulan ({interval}), dengan waktu {ratio} kali lipat.",
         "cheaper_within": "Dalam batas Anda, skor terbaik dicapai {best}, {metric} {score}: {gap} lebih baik, "
-        "tetapi dengan contoh sebanyak ini selisih itu tidak dapat dibedakan dari kebetulan ({low} sampai {high}), "
+        "tetapi dengan contoh sebanyak ini selisih itu tidak dapat dibedakan dari kebetulan ({interval}), "
         "dengan waktu {ratio} kali lipat.",
         "worse": "Lebih buruk, bukan karena kebetulan: {told}.",
         "cut_short": "Terpotong oleh batas waktu, dan mungkin lebih baik daripada yang terukur: {told}.",
@@ -151,6 +155,8 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "dengan {examples} contoh validasi hampir tidak dapat dibedakan dari blok terakhir ({last}).",
         "depth_last": "Probe linear mencapai skor terbaik, {score}, pada keluaran blok terakhir dari {depths}: setiap "
         "blok menambah hal yang dibutuhkan tugas ini.",
+        "interval": INTERVAL_WORDS["id"][0],
+        "no_interval": INTERVAL_WORDS["id"][1],
         "points": "{value} poin",
         "by": "{label} sebesar {gap}",
     },

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve
-from alih.compare.runfolder import RunFolder
-from alih.data.examples import Examples
-from alih.evaluate.bootstrap import differences
-from alih.evaluate.metrics import higher_is_better
-from alih.task import Task
+from alih.compare.trial import Trial
+from alih.metrics.base import Floats, Metric
+from alih.metrics.bootstrap import Bootstrap
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,9 @@ class Requirement:
 
 def enough_examples(
     contender: Contender,
-    folder: RunFolder,
-    task: Task,
-    metric: str,
-    validation: Examples,
+    metric: Metric,
+    statistics: Callable[[Trial], Floats],
+    groups: Sequence[str] | None = None,
     curve: LearningCurve | None = None,
 ) -> Requirement | None:
     """The smallest size from which on no score can be told from that on all examples; None where no curve was measured.
@@ -43,27 +41,19 @@ def enough_examples(
 
     Args:
         contender: the variant, with its trials.
-        folder: where their predictions are.
-        task: what was predicted.
         metric: the metric that decides.
-        validation: the validation split.
+        statistics: the table (n, k) of a trial's validation examples.
+        groups: of the validation examples.
         curve: its learning curve; without one the interval is the measured size alone.
     """
     if not contender.full or len(contender.curve) < 2:
         return None
     *smaller, whole = contender.curve
     smaller.reverse()
-    gaps = differences(
-        task,
-        metric,
-        folder.predictions(whole),
-        [folder.predictions(trial) for trial in smaller],
-        validation.known_labels,
-        groups=validation.groups,
-    )
+    gaps = Bootstrap(metric, [statistics(trial) for trial in (whole, *smaller)], groups).differences()
     enough, refuted = whole.examples, 0
     for trial, gap in zip(smaller, gaps, strict=True):
-        worse = gap.low > 0 if higher_is_better(metric) else gap.high < 0
+        worse = gap.low > 0 if metric.higher_is_better else gap.high < 0
         if worse:
             refuted = trial.examples
             break

@@ -15,7 +15,8 @@ from alih.compare.closer import look_closer
 from alih.compare.runfolder import Prediction, RunFolder
 from alih.compare.state import Kept, is_whole, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
-from alih.evaluate.metrics import higher_is_better, metrics
+from alih.metrics.classification import scores
+from alih.metrics.names import named
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 from alih.routes.adapters import lora_layers, merge, round_to_nf4
 from alih.routes.base import Adaptation, AdapterForm, Variant
@@ -104,7 +105,7 @@ class Runner:
             return True
         if known.purpose != "full":
             return False
-        sign = 1 if higher_is_better(self.metric) else -1
+        sign = named(self.metric).sign
         score = sign * known.metrics[self.metric]
         full = [trial for trial in self._known.values() if trial.label == known.label and trial.purpose == "full"]
         kept = [self.folder.weights_of(trial) for trial in full if sign * trial.metrics[self.metric] >= score]
@@ -225,7 +226,8 @@ class Runner:
         self, name: PartName, found: NDArray[np.float32], rows: NDArray[np.int64] | None = None
     ) -> dict[str, float]:
         labels = self.bench.parts[name].examples.known_labels
-        return metrics(self.bench.task, self._finite(found), labels if rows is None else labels[rows])
+        task = self.bench.task
+        return scores(task.kind, task.classes, self._finite(found), labels if rows is None else labels[rows])
 
     def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64], variant: Variant) -> float:
         """Operations of the training steps, and of the one pass through the frozen part where there was one."""

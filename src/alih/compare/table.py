@@ -13,7 +13,7 @@ from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
 from alih.compare.quantities import count, duration, size_of
 from alih.compare.requirement import Requirement
-from alih.evaluate.metrics import higher_is_better
+from alih.metrics.names import named
 
 #: Group → its lines; every cell is text, made from the data in `table_data`.
 Lines = dict[str, list[tuple[str, list[str]]]]
@@ -96,7 +96,7 @@ def _record(
     label = contender.label
     full = contender.full or curve[-1:]  # stopped on fewer examples: what is known is known of those
     first = full[0]
-    sign = 1 if higher_is_better(metric) else -1
+    sign = named(metric).sign
     gaps = [sign * (trial.train_metrics[metric] - trial.metrics[metric]) for trial in full]
     return {
         "label": label,
@@ -192,7 +192,7 @@ def _lines(records: Sequence[dict[str, Any]], metric: str, every: Sequence[dict[
         ],
         f"adaptability ({metric})": [
             ("validation, mean of seeds", each(lambda r: _sure(r, lambda s: f"{s['point']:.3f}"))),
-            ("95 % interval", each(lambda r: _sure(r, lambda s: f"{s['low']:.3f}–{s['high']:.3f}"))),
+            ("95 % interval", each(lambda r: _sure(r, _ends))),
             *(
                 [
                     (
@@ -248,6 +248,11 @@ def _enough(record: dict[str, Any]) -> str:
     if found is None:
         return "–"
     return f"{found:,}" if between is None else f"{found:,} ({between[0]:,}–{between[1]:,})"
+
+
+def _ends(score: dict[str, float]) -> str:
+    """An interval; nothing where it has no width, which is no finding."""
+    return f"{score['low']:.3f}–{score['high']:.3f}" if score["low"] < score["high"] else "–"
 
 
 def _merged(record: dict[str, Any], say: Callable[[dict[str, Any]], str]) -> str:

@@ -25,8 +25,9 @@ from alih.instruct.options import COMPARED, PROMPTED, GenerationOptions
 from alih.instruct.result import Adaptation
 from alih.instruct.scores import Scores
 from alih.instruct.training import forget
-from alih.instruct.trial import TEXT_TASK, Measured, latency, measured, read, write
+from alih.instruct.trial import Measured, latency, measured, read, write
 from alih.instruct.writer import Writer, write_model
+from alih.metrics.names import named
 from alih.progress import Progress
 from alih.training.cost import measure
 from alih.training.precision import device
@@ -256,10 +257,8 @@ class _Comparing:
             for label, runs in found.items()
         ]
         return decide(
-            TEXT_TASK,
-            metric,
+            named(metric),
             candidates,
-            np.zeros(len(self.job.judged)),
             limits=Limits(self.options.max_memory, self.options.max_latency),
             prefer=self.options.prefer,
             unmeasured=[one.partition(":")[0] for one in self.skipped],

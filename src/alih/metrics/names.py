@@ -23,7 +23,15 @@ def named(name: str) -> Metric:
     Raises:
         KeyError: there is none.
     """
+    metric = find(name)
+    if metric is None:
+        raise KeyError(name)
+    return metric
+
+
+def find(name: str) -> Metric | None:
+    """The same; None for a name that this version does not know, as a report of another one may hold."""
     kind, _, places = name.partition("@")
     if kind in _RANKING and places.isdecimal():
         return _RANKING[kind](int(places))
-    return _KNOWN.get(name) or _TRANSLATION[name]
+    return _KNOWN.get(name) or _TRANSLATION.get(name)

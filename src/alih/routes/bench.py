@@ -16,7 +16,8 @@ from alih.data.batch import Encoded, encode, length_batches
 from alih.data.examples import Dataset, Examples
 from alih.data.shift import KINDS, shifted
 from alih.errors import DataError, ModelError, OptionError
-from alih.evaluate.metrics import higher_is_better, primary, score
+from alih.metrics.classification import primary, table
+from alih.metrics.names import named
 from alih.pretrained.families import head_modules
 from alih.pretrained.source import Pretrained, load
 from alih.progress import Progress
@@ -118,7 +119,7 @@ class Bench:
     _not_resumable: set[Boundary] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.metric = self.metric or primary(self.task)
+        self.metric = self.metric or primary(self.task.kind).name
         self.pretrained = self.fresh(self.seed)
         longest = self.pretrained.max_length
         if self.max_length is not None and longest is not None and self.max_length > longest:
@@ -362,8 +363,8 @@ class Stage:
     def _badness(self, found: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
         bench = self.bench
         labels = bench.parts["validation"].examples.known_labels[rows]
-        value = score(bench.task, bench.metric, bench.target.unscale(found), labels)
-        return -value if higher_is_better(bench.metric) else value
+        metric, task = named(bench.metric), bench.task
+        return -metric.sign * metric.score(table(metric, task.kind, task.classes, bench.target.unscale(found), labels))
 
     def held_out(self, result: FitResult) -> NDArray[np.float32]:
         """Validation logits by which a route is judged, in the unit of the labels; see `FitResult.held_out`."""

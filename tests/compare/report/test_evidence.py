@@ -19,7 +19,7 @@ from alih.compare.report.evidence import calibration, confident_errors, confusio
 from alih.compare.report.reading import read
 from alih.data.examples import Examples
 from alih.errors import ModelError
-from alih.evaluate.metrics import probabilities, score
+from alih.metrics.classification import CALIBRATION_ERROR, probabilities, table
 from alih.task import Kind, Modality, Task
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -52,7 +52,7 @@ def test_confusions_are_those_of_scikit_learn(seed: int) -> None:
 @given(SEEDS)
 def test_calibration_is_that_of_scikit_learn(seed: int) -> None:
     logits, labels = drawn(seed)
-    chances = probabilities(task(4), logits)
+    chances = probabilities(Kind.SINGLE, logits)
     right = chances.argmax(axis=1) == labels
     share, confidence = calibration_curve(right, chances.max(axis=1), n_bins=15, strategy="uniform")
     found = calibration(chances, labels)
@@ -64,14 +64,15 @@ def test_calibration_is_that_of_scikit_learn(seed: int) -> None:
 @given(SEEDS)
 def test_the_calibration_error_is_the_metric_of_that_name(seed: int) -> None:
     logits, labels = drawn(seed)
-    found = calibration(probabilities(task(4), logits), labels)
-    assert found.error == pytest.approx(score(task(4), "calibration_error", logits, labels))
+    error = table(CALIBRATION_ERROR, Kind.SINGLE, task(4).classes, logits, labels)
+    found = calibration(probabilities(Kind.SINGLE, logits), labels)
+    assert found.error == pytest.approx(CALIBRATION_ERROR.score(error))
 
 
 @given(SEEDS, st.integers(1, 20))
 def test_errors_come_by_falling_confidence_and_are_errors(seed: int, limit: int) -> None:
     logits, labels = drawn(seed, n=40)
-    chances = probabilities(task(4), logits)
+    chances = probabilities(Kind.SINGLE, logits)
     found = confident_errors(chances, labels, task(4), texts(labels), limit)
     wrong = np.flatnonzero(chances.argmax(axis=1) != labels)
     assert len(found) == min(limit, len(wrong))

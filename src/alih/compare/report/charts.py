@@ -9,7 +9,7 @@ from alih.compare.report.data import Calibration, Candidate, Choice, Curve, Hist
 from alih.compare.report.frame import Frame
 from alih.compare.report.svg import SERIES, Markup, apart, line, linear, logarithmic, marker, swatch, tag, text, ticks
 from alih.compare.report.words import Words
-from alih.evaluate.metrics import IN_POINTS
+from alih.metrics.names import find
 
 #: Least pixels between two labels of a horizontal axis.
 _APART = 44
@@ -198,7 +198,8 @@ def _front(candidates: Sequence[Candidate], higher_is_better: bool) -> list[Cand
 
 
 def _within(metric: str) -> tuple[float, float] | None:
-    return (0.0, 1.0) if metric in IN_POINTS else None
+    known = find(metric)
+    return (0.0, 1.0) if known is not None and known.in_points else None
 
 
 def _score(value: float) -> str:

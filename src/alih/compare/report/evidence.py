@@ -16,7 +16,7 @@ from PIL import Image
 from alih.compare.report.data import Bin, Calibration, Confusion, Mistake
 from alih.data.examples import Examples, Input
 from alih.data.images import decode
-from alih.evaluate.metrics import THRESHOLD, check_finite, probabilities
+from alih.metrics.classification import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
 
 _BINS = 15
@@ -41,7 +41,7 @@ def evidence(task: Task, logits: NDArray[np.floating], examples: Examples) -> di
     if task.kind is Kind.REGRESSION or len(examples) == 0:
         return {}
     check_finite(logits)
-    chances, labels = probabilities(task, logits), examples.known_labels
+    chances, labels = probabilities(task.kind, logits), examples.known_labels
     mistakes = (multi_label_errors if task.kind is Kind.MULTI else confident_errors)(chances, labels, task, examples)
     found: dict[str, Any] = {"mistakes": [asdict(one) for one in mistakes]}
     if task.kind is Kind.SINGLE:

@@ -48,7 +48,7 @@ from alih.compare.runfolder import COPY_BACK, RunFolder
 from alih.compare.table import forgotten
 from alih.compare.trial import Trial
 from alih.errors import RunError
-from alih.evaluate.metrics import higher_is_better
+from alih.metrics.names import find
 
 #: Keys under "evidence", with what stands under them.
 EVIDENCE = ("confusion", "calibration", "mistakes", "curves", "diagnosis", "costs", "shifted")
@@ -158,7 +158,7 @@ def _choice(told: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> Ch
         metric=metric,
         chosen=decision["chosen"],
         best=decision["best"],
-        higher_is_better=higher_is_better(metric),
+        higher_is_better=(known := find(metric)) is None or known.higher_is_better,
         words=_words(decision),
         candidates=tuple(candidates),
         test=Sure(test["metrics"][test["primary"]], *test["interval"]) if test else None,

@@ -13,6 +13,7 @@ from alih.compare.report.route_table import route_table
 from alih.compare.report.style import STYLE
 from alih.compare.report.svg import Markup, tag, text
 from alih.compare.report.words import Words, words
+from alih.metrics.bootstrap import Interval
 from alih.version import VERSION
 
 
@@ -137,7 +138,7 @@ def _fact(name: str, value: str, *more: str) -> Markup:
 def _sure(score: Sure, say: Words) -> str:
     if score.low is None or score.high is None:
         return ""
-    return say("interval", low=f"{score.low:.3f}", high=f"{score.high:.3f}")
+    return say("interval", interval=Interval(score.low, score.point, score.high).words(language=say.language))
 
 
 def _table(data: ReportData, say: Words) -> Markup:

@@ -11,6 +11,7 @@ from alih.compare.report.data import SCHEMA_VERSION, Choice, ReportData, Row, Su
 from alih.compare.report.from_run import report_data, run_date
 from alih.compare.runfolder import LAST, RunFolder
 from alih.errors import RunError
+from alih.metrics.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,9 @@ def _score(choice: Choice) -> Sure | None:
 def _told(score: Sure | None) -> str:
     if score is None:
         return ""
-    known = score.low is not None and score.high is not None
-    return f"{score.point:.3f} ({score.low:.3f} to {score.high:.3f})" if known else f"{score.point:.3f}"
+    if score.low is None or score.high is None:
+        return f"{score.point:.3f}"
+    return f"{score.point:.3f} ({Interval(score.low, score.point, score.high).words()})"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

@@ -185,8 +185,10 @@ def _overfitting(rows: Sequence[Row], words: Words) -> list[_Line]:
 
 
 def span(sure: Sure) -> str | None:
-    """An interval as people write it; None where it is not known."""
-    return None if sure.low is None or sure.high is None else f"{sure.low:.3f}–{sure.high:.3f}"
+    """An interval as people write it; None where it is not known, also for having no width."""
+    if sure.low is None or sure.high is None or sure.low == sure.high:
+        return None
+    return f"{sure.low:.3f}–{sure.high:.3f}"
 
 
 def _each(rows: Sequence[Row], value: Callable[[Row], _T | None], say: Callable[[_T], str]) -> list[str | None]:

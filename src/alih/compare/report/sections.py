@@ -236,7 +236,7 @@ def _pareto_numbers(data: ReportData, words: Words) -> Markup:
 
 
 def _span(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{low:.3f}–{high:.3f}"
+    return "–" if low is None or high is None or low == high else f"{low:.3f}–{high:.3f}"
 
 
 def _details(heads: list[str], body: list[list[str]], words: Words) -> Markup:
