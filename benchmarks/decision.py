@@ -168,7 +168,9 @@ def _case(
     [taken] = [c for c in adaptive.contenders if c.label == found.decision.chosen]
     regret = {rule: means[best] - means[label] for rule, label in rules.items()}
     regret["Alih"] = means[best] - float(np.mean([tested[trial.id] for trial in taken.full]))
-    validation = {c.label: float(np.mean([t.metrics[campaign.metric] for t in c.full])) for c in campaign.contenders}
+    validation = {
+        c.label: float(np.mean([t.metrics[campaign.metric.name] for t in c.full])) for c in campaign.contenders
+    }
     covered = [
         {
             "label": record["label"],

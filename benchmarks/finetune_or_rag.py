@@ -130,15 +130,15 @@ class Passages:
 
 def score(facts: Facts, answers: Sequence[Answered]) -> dict[str, Any]:
     """Shares of answers that hold the fact, that are it and nothing else, that hold it and cite a passage with it."""
-    from alih.rag.evaluate.intervals import interval
     from alih.rag.evaluate.matching import exact, holds
+    from alih.rag.evaluate.measure import METRICS, interval
 
     right = np.array([float(holds(text, [value])) for (text, _), value in zip(answers, facts.values(), strict=True)])
     cited = [
         any(one.place.document.endswith(f"/{key[0]}.md") and holds(one.quote, [value]) for one in citations)
         for (_, citations), (key, value) in zip(answers, facts.items(), strict=True)
     ]
-    found = interval(right)
+    found = interval(METRICS["holds"], right)
     kinds = np.array([kind for _, kind in facts])
     return {
         "holds": found.point,

@@ -55,7 +55,7 @@ def _references(library: Any, questions: Sequence[Any]) -> dict[str, Any]:
     """The same nDCG@10 from bm25s' scores and from a comparison with every vector."""
     import bm25s
 
-    from alih.rag.evaluate.ranking import ndcg
+    from alih.metrics.ranking import ndcg
     from alih.rag.store.base import Filter
 
     rows = list(library.catalogue.lexical_rows())
@@ -173,8 +173,7 @@ def _point(cut: float, sure: Any, right: Any, has: Any) -> dict[str, float]:
 def fusion(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
     """nDCG@10 of mixtures of both searches: the default is chosen on the first two sets and checked on the third."""
     from alih.rag.evaluate.evaluation import checked
-    from alih.rag.evaluate.intervals import difference
-    from alih.rag.evaluate.measure import measure
+    from alih.rag.evaluate.measure import METRICS, difference, measure
     from alih.rag.evaluate.questions import Question
     from alih.rag.evaluate.remember import Remembering
     from alih.rag.library import Library
@@ -204,11 +203,12 @@ def fusion(work: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
         again = Remembering(library)
         found = {label: measure(again, label, one, questions).values["ndcg@10"] for label, one in options.items()}
         better = max(("bm25", "dense"), key=lambda one: float(np.nanmean(found[one])))
+        default = found[f"scores, vectors {Retrieval().dense_weight}"]
         told[name] = {
             "ndcg@10": {label: float(np.nanmean(values)) for label, values in found.items()},
             "default_minus_better_part": {
                 "part": better,
-                **vars(difference(found[f"scores, vectors {Retrieval().dense_weight}"], found[better])),
+                **vars(difference(METRICS["ndcg@10"], default, found[better])),
             },
         }
         print(name, told[name], file=sys.stderr, flush=True)

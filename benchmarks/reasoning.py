@@ -33,8 +33,10 @@ def main() -> None:
     arguments = parser.parse_args()
     sys.path.append(str(Path(__file__).resolve().parents[1]))  # the recipes lie beside the package
     from alih.instruct.conversation import USER, Turn
-    from alih.instruct.scores import final_match
     from alih.instruct.writer import Writer
+    from alih.metrics.base import means
+    from alih.metrics.bootstrap import interval
+    from alih.metrics.text import FINAL_ANSWER, final_match
     from recipes.lm_small.instructions import held_out
 
     asked = [one for one in held_out(arguments.each) if one.kind in KINDS]
@@ -46,7 +48,6 @@ def main() -> None:
         f"reasoning, {arguments.samples} votes": replace(plain, samples=arguments.samples),
     }
     prompts = [[Turn(USER, one.prompt)] for one in asked]
-    drawn = np.random.default_rng(0)
     found = []
     for name, told in ways.items():
         writer.told = told
@@ -54,12 +55,12 @@ def main() -> None:
         answers = writer.answer(prompts)
         seconds = time.perf_counter() - start
         right = np.array([final_match(text, one.answer) for text, one in zip(answers, asked, strict=True)])
-        means = right[drawn.integers(0, len(right), (2000, len(right)))].mean(axis=1)
+        sure = interval(FINAL_ANSWER, means(right))
         found.append(
             {
                 "way": name,
-                "score": float(right.mean()),
-                "interval": np.percentile(means, [2.5, 97.5]).tolist(),
+                "score": sure.point,
+                "interval": [sure.low, sure.high],
                 "by_kind": {kind: float(right[[one.kind == kind for one in asked]].mean()) for kind in KINDS},
                 "tokens": float(np.mean([len(writer.opened.tokenizer(text)["input_ids"]) for text in answers]))
                 * told.samples,

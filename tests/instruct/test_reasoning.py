@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from alih.cli.main import main
 from alih.instruct.conversation import USER, Turn
 from alih.instruct.options import GenerationOptions
-from alih.instruct.reasoning import BEGINNINGS, final_answer, vote
-from alih.instruct.scores import exact_match, final_match
+from alih.instruct.reasoning import BEGINNINGS, vote
 from alih.instruct.write import Sampling
 from alih.instruct.writer import Writer
+from alih.metrics.text import exact_match, final_answer, final_match
 
 
 @pytest.mark.parametrize(

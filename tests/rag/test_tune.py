@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alih.errors import DataError, OptionError
-from alih.evaluate.bootstrap import Difference
+from alih.metrics.bootstrap import Difference
 from alih.rag.chunk import ChunkOptions
 from alih.rag.evaluate.questions import Question
 from alih.rag.library import Library

@@ -86,13 +86,13 @@ def evaluate_embedding(arguments: argparse.Namespace) -> int:
     from alih.compare.adapted import model_folder
     from alih.embedding.adapt import evaluate
 
-    found = evaluate(model_folder(Path(arguments.adapted)), arguments.data).as_dict()
+    found = evaluate(model_folder(Path(arguments.adapted)), arguments.data)
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found.as_dict(), indent=2))
         return 0
-    print(f"{found.pop('questions'):,} questions, {found.pop('passages'):,} passages")
-    for name, sure in found.items():
-        print(f"{name:<10} {sure['point']:.3f}   95 % interval {sure['low']:.3f} to {sure['high']:.3f}")
+    print(f"{found.questions:,} questions, {found.passages:,} passages")
+    for name, score in found.intervals().items():
+        print(f"{name:<10} {score.point:.3f}   95 % interval {score.words()}")
     return 0
 
 

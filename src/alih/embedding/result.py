@@ -8,9 +8,8 @@ from typing import Any
 
 from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted
-from alih.embedding.retrieval import MEASURES, Found
+from alih.embedding.retrieval import METRICS, Found
 from alih.embedding.training import Outcome
-from alih.rag.evaluate.intervals import difference
 
 _DECIDES = "mrr@10"
 _ENDS = {
@@ -74,7 +73,6 @@ class Adaptation:
         score = told[_DECIDES]
         best = next(point for point in self.outcome.curve if point.step == self.outcome.best_step)
         validation = {"point": best.score, "low": best.score, "high": best.score}
-        gaps = {name: difference(self.after.values[name], self.before.values[name]) for name in MEASURES}
         return {
             "interrupted": self.interrupted,
             "seconds": self.seconds,
@@ -108,7 +106,7 @@ class Adaptation:
             "handed_over": {
                 "test": {
                     "examples": self.after.questions,
-                    "metrics": {name: told[name]["point"] for name in MEASURES},
+                    "metrics": {name: told[name]["point"] for name in METRICS},
                     "primary": _DECIDES,
                     "interval": [score["low"], score["high"]],
                 },
@@ -118,7 +116,8 @@ class Adaptation:
                 "before": self.before.as_dict(),
                 "after": told,
                 "difference": {
-                    name: {"point": gap.point, "low": gap.low, "high": gap.high} for name, gap in gaps.items()
+                    name: {"point": gap.point, "low": gap.low, "high": gap.high}
+                    for name, gap in self.after.gains(self.before).items()
                 },
                 "curve": [asdict(point) for point in self.outcome.curve],
                 "best_step": self.outcome.best_step,
@@ -131,11 +130,10 @@ class Adaptation:
 
     def __str__(self) -> str:
         lines = [*self._words(), "", f"{'Test':<10} {'before':>8} {'after':>8}   difference, 95 % interval"]
-        for name in MEASURES:
-            gap = difference(self.after.values[name], self.before.values[name])
+        for name, gap in self.after.gains(self.before).items():
             lines.append(
                 f"{name:<10} {self.before.mean(name):>8.3f} {self.after.mean(name):>8.3f}   "
-                f"{gap.point:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+                f"{gap.point:+.3f} ({gap.words('+.3f')})"
             )
         lines += ["", *self.notes, f"Model: {self.folder / 'model'}"]
         lines.append(f"Use it: alih rag index DOCUMENTS --library NAME --model {self.folder / 'model'}")

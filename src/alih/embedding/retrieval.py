@@ -7,42 +7,55 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alih.embedding.pairs import Pair
+from alih.metrics import ranking
+from alih.metrics.base import Floats
+from alih.metrics.bootstrap import Difference, Interval, difference, interval
 from alih.rag.embed import Embedder
-from alih.rag.evaluate.intervals import interval
-from alih.rag.evaluate.ranking import ndcg, recall, reciprocal_rank
 
-MEASURES = ("recall@1", "recall@10", "mrr@10", "ndcg@10")
-Values = NDArray[np.float64]
+METRICS = {
+    metric.name: metric
+    for metric in (ranking.recall_at(1), ranking.recall_at(10), ranking.mrr_at(10), ranking.ndcg_at(10))
+}
+_PLACES = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Measures of each question.
+    """What was found for each question.
 
     Args:
         questions: how many there are.
         passages: among how many passages theirs were looked for.
-        values: (questions,) of each measure.
+        statistics: the table (questions, 2) of each metric, by name.
     """
 
     questions: int
     passages: int
-    values: dict[str, Values]
+    statistics: dict[str, Floats]
 
-    def mean(self, measure: str) -> float:
+    def mean(self, metric: str) -> float:
         """Mean over the questions."""
-        return float(self.values[measure].mean())
+        return METRICS[metric].score(self.statistics[metric])
+
+    def intervals(self) -> dict[str, Interval]:
+        """Each metric with its interval."""
+        return {name: interval(METRICS[name], table) for name, table in self.statistics.items()}
+
+    def gains(self, before: Found) -> dict[str, Difference]:
+        """By how much it is better than another, over the same questions."""
+        return {
+            name: difference(METRICS[name], table, before.statistics[name]) for name, table in self.statistics.items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Means and 95 % intervals as JSON-able data."""
-        told: dict[str, Any] = {"questions": self.questions, "passages": self.passages}
-        for name, values in self.values.items():
-            sure = interval(values)
-            told[name] = {"point": sure.point, "low": sure.low, "high": sure.high}
-        return told
+        ends = {
+            name: {"point": found.point, "low": found.low, "high": found.high}
+            for name, found in self.intervals().items()
+        }
+        return {"questions": self.questions, "passages": self.passages, **ends}
 
 
 def measure(embedder: Embedder, pairs: Sequence[Pair], passages: Sequence[str]) -> Found:
@@ -58,15 +71,10 @@ def measure(embedder: Embedder, pairs: Sequence[Pair], passages: Sequence[str]) 
         right.setdefault(pair.question, set()).add(pair.passage)
     vectors = embedder.passages(passages).vectors
     place = {text: number for number, text in enumerate(passages)}
-    scores: dict[str, list[float]] = {name: [] for name in MEASURES}
-    asked = embedder.queries(list(right))
-    for vector, texts in zip(asked, right.values(), strict=True):
+    rankings: list[list[float]] = []
+    for vector, texts in zip(embedder.queries(list(right)), right.values(), strict=True):
         relevant = {place[text] for text in texts}
-        ranking = np.argsort(-(vectors @ vector), kind="stable")[:10].tolist()
-        grades = [1.0 if number in relevant else 0.0 for number in ranking]
-        every = [1.0] * len(relevant)
-        scores["recall@1"].append(recall(grades, every, 1))
-        scores["recall@10"].append(recall(grades, every, 10))
-        scores["mrr@10"].append(reciprocal_rank(grades))
-        scores["ndcg@10"].append(ndcg(grades, every, 10))
-    return Found(len(right), len(passages), {name: np.asarray(values) for name, values in scores.items()})
+        first = np.argsort(-(vectors @ vector), kind="stable")[:_PLACES].tolist()
+        rankings.append([float(number in relevant) for number in first])
+    relevance = [[1.0] * len(texts) for texts in right.values()]
+    return Found(len(right), len(passages), ranking.statistics(rankings, relevance, list(METRICS.values())))

@@ -121,7 +121,7 @@ def _before(job: Job, folder: RunFolder) -> dict[str, Any]:
     if path.is_file():
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return {name: kept[name] for name in ("answers", "loss", "general")}
+            return {name: kept[name] for name in ("answers", "losses", "general")}
         except (ValueError, KeyError, TypeError):
             pass  # cut off by a crash: asked again
     job.progress.say("Scoring the model as it is, to compare with.")
@@ -158,8 +158,8 @@ def _result(job: Job, folder: RunFolder, trained: Trained, before: dict[str, Any
         rate=trained.settings.rate,
         trainable=trained.trainable,
         parameters=trained.parameters,
-        before=score(count, before["answers"], references, before["loss"]) if before else None,
-        test=score(count, after["answers"], references, after["loss"]),
+        before=score(count, before["answers"], references, before["losses"]) if before else None,
+        test=score(count, after["answers"], references, after["losses"]),
         unmerged_loss=trained.unmerged,
         merged_loss=trained.merged,
         general_before=before["general"] if before else None,

@@ -18,9 +18,9 @@ from alih.compare.report.from_run import report_data
 from alih.compare.report.html import render_html
 from alih.compare.table import render
 from alih.data.messages import excerpt
-from alih.evaluate.metrics import from_means, higher_is_better
 from alih.instruct.scores import Scores
 from alih.instruct.trial import Measured
+from alih.metrics.names import named
 
 if TYPE_CHECKING:
     from alih.instruct.writer import Writer
@@ -74,7 +74,7 @@ class Comparison:
     def report(self) -> dict[str, Any]:
         """The comparison as JSON-able data, as in `report.json`; see docs/REPORT.md."""
         metric = self.decision.metric
-        low, high = self.test.intervals.get(metric, (self.test.value(metric),) * 2)
+        test = self.test.intervals[metric]
         return {
             "schema": REPORT_SCHEMA,
             "interrupted": False,
@@ -86,9 +86,9 @@ class Comparison:
             "handed_over": {
                 "test": {
                     "examples": self.test.examples,
-                    "metrics": {**self.test.means, "perplexity": self.test.perplexity},
+                    "metrics": self.test.values,
                     "primary": metric,
-                    "interval": [low, high],
+                    "interval": [test.low, test.high],
                 },
             },
             "evidence": {
@@ -109,10 +109,10 @@ class Comparison:
         front = ", ".join(self.decision.front)
         said.append(f"On the Pareto front of score, time, memory, bytes and forgetting: {front}.")
         said += [f"Not measured: {one}" for one in self.skipped]
-        low, high = self.test.intervals.get(metric, (self.test.value(metric),) * 2)
+        test = self.test.intervals[metric]
         said.append(
-            f"The model on disk scores {metric} {self.test.value(metric):.3f} on {self.test.examples:,} test examples "
-            f"({low:.3f} to {high:.3f}), looked at this once."
+            f"The model on disk scores {metric} {test.point:.3f} on {self.test.examples:,} test examples "
+            f"({test.words()}), looked at this once."
         )
         parts += [textwrap.fill(one, width) for one in said]
         for one in self.examples[:2]:
@@ -126,9 +126,8 @@ class Comparison:
 def record(runs: Sequence[Measured], decision: Decision, examples: int, general_before: float | None) -> dict[str, Any]:
     """One route as the table and the report show it, in the form that routes to classify have."""
     first, metric = runs[0], decision.metric
-    sign = 1 if higher_is_better(metric) else -1
-    gaps = [sign * (one.train[metric] - one.held[metric]) for one in runs]
-    points = [float(from_means(metric, one.values(metric).mean(axis=0, dtype=np.float64))) for one in runs]
+    gaps = [named(metric).sign * (one.train[metric] - one.held[metric]) for one in runs]
+    points = [named(metric).score(one.values(metric)) for one in runs]
     merged = first.unmerged is not None and first.merged is not None
     return {
         "label": first.label,
@@ -166,8 +165,7 @@ def record(runs: Sequence[Measured], decision: Decision, examples: int, general_
         "closer": None,
         "score": asdict(decision.scores[first.label]),
         "metrics": {
-            name: float(np.mean([from_means(name, one.values(name).mean(axis=0, dtype=np.float64)) for one in runs]))
-            for name in first.scores
+            name: float(np.mean([named(name).score(one.values(name)) for one in runs])) for name in first.scores
         },
         "unshifted": float(np.mean([one.unshifted[metric] for one in runs])) if first.unshifted else None,
         "shifted": float(np.mean([one.shifted[metric] for one in runs])) if first.shifted else None,

@@ -23,13 +23,14 @@ from alih.instruct.loss import Scorer
 from alih.instruct.opened import Found, Opened, find
 from alih.instruct.options import GenerationOptions
 from alih.instruct.read import IN_WORDS, Corpus, read_corpus
-from alih.instruct.scores import score
 from alih.instruct.search import Tried, chosen, search
 from alih.instruct.split import Split, split
 from alih.instruct.template import Template, choose_template
 from alih.instruct.training import Outcome, Settings, batches_of, fit
 from alih.instruct.trial import Measured
 from alih.instruct.writer import Told, Writer, write_model
+from alih.metrics import text
+from alih.metrics.names import named
 from alih.progress import Progress
 from alih.training.cost import measure
 from alih.training.precision import choose as precision_for
@@ -267,19 +268,17 @@ class Job:
         def write_scores() -> dict[str, float]:
             if not asked:
                 return {}
-            return dict(score(len(asked), writer.answer([one.prompt for one in asked]), references, 0.0).means)
+            tables = text.statistics(writer.answer([one.prompt for one in asked]), references)
+            return {name: named(name).score(table) for name, table in tables.items()}
 
         return write_scores
 
     def measured(self, writer: Writer) -> dict[str, Any]:
-        """Answers to the test prompts, loss of the test examples, loss on general text."""
-        opened = writer.opened
-        scorer = Scorer(opened.model, int(opened.tokenizer.pad_token_id or 0))
-        test = encode(opened.tokenizer, self.template, self.split.test, self.limit)
+        """Answers to the test prompts, losses of the test examples (nats, tokens), loss on general text."""
         asked = [one.prompt for one in self.split.test if one.form != "text"]
         return {
             "answers": writer.answer(asked) if asked else [],
-            "loss": scorer.mean(test.sequences),
+            "losses": writer.losses(self.split.test)[0],
             "general": self.general(writer),
         }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal
+
+from alih.metrics.text import final_answer
 
 Reasoning = Literal["auto", "think", "steps", "off"]
 
@@ -17,18 +18,6 @@ BEGINNINGS: Final[dict[Reasoning, str]] = {
     "steps": "Let's think step by step.",
     "off": "<think></think>",
 }
-#: Marks behind which the final answer stands: the end of the thinking; GSM8K's (Cobbe et al. 2021, arXiv 2110.14168);
-#: what models write of themselves.
-_MARKS = ("</think>", "####")
-_SAYS = re.compile(r"\b(?:the answer is|jawabannya(?: adalah)?|jadi,? jawabannya)\b[:\s]*", re.IGNORECASE)
-
-
-def final_answer(text: str) -> str:
-    """What a text comes to: what stands behind its reasoning, in lower case, without a full stop or quotes."""
-    for mark in _MARKS:
-        text = text.rpartition(mark)[2]
-    text = _SAYS.split(text)[-1]
-    return " ".join(text.casefold().split()).strip(" .\"'`*")
 
 
 def vote(answers: Sequence[str]) -> tuple[str, float]:

@@ -99,10 +99,9 @@ class Adaptation:
     def as_dict(self) -> dict[str, Any]:
         """`report.json`: in the form of a comparison of one variant, and what is text generation's own."""
         primary = self.metric
-        low, high = self.test.intervals.get(primary, (self.test.value(primary),) * 2)
-        best = self.outcome.best
-        value = best.scores[primary] if primary != "perplexity" else self.test.perplexity
-        score = {"point": value, "low": low, "high": high}
+        test, best = self.test.intervals[primary], self.outcome.best
+        value = best.scores[primary] if primary != "perplexity" else test.point
+        score = {"point": value, "low": test.low, "high": test.high}
         return {
             "interrupted": self.interrupted,
             "seconds": self.seconds,
@@ -137,9 +136,9 @@ class Adaptation:
                 "agrees": self.agrees,
                 "test": {
                     "examples": self.test.examples,
-                    "metrics": {**self.test.means, "perplexity": self.test.perplexity},
+                    "metrics": self.test.values,
                     "primary": primary,
-                    "interval": [low, high],
+                    "interval": [test.low, test.high],
                 },
             },
             "notes": list(self.notes),
@@ -165,10 +164,9 @@ class Adaptation:
 
     def __str__(self) -> str:
         lines = [*_words(self), "", f"{'Test':<14} {'before':>10} {'after':>10}"]
-        rows = [*((name, name) for name in self.test.means), ("perplexity", "perplexity")]
-        for name, metric in rows:
-            before = "–" if self.before is None else f"{self.before.value(metric):.4f}"
-            lines.append(f"{name:<14} {before:>10} {self.test.value(metric):>10.4f}")
+        for name, test in self.test.intervals.items():
+            before = "–" if self.before is None else f"{self.before.value(name):.4f}"
+            lines.append(f"{name:<14} {before:>10} {test.point:>10.4f}   95 % interval {test.words('.4f')}")
         lines.append("")
         for example in self.examples[:3]:
             lines += [

@@ -16,9 +16,11 @@ from alih.data.examples import Examples
 from alih.data.shift import shifted
 from alih.errors import RunError
 from alih.instruct.conversation import USER, Conversation, Turn
-from alih.instruct.scores import MEASURES
 from alih.instruct.write import Sampling
 from alih.instruct.writer import Writer
+from alih.metrics import text
+from alih.metrics.base import Floats
+from alih.metrics.names import named
 from alih.task import Kind, Modality, Task
 
 #: What the functions that take a task are given; metrics of written text do not look at it.
@@ -35,7 +37,7 @@ class Measured:
         label: the route in words.
         route: its name.
         seed: of training.
-        scores: (n, 1) of each metric of written answers; (n, 2) of perplexity: cross-entropy in nats, and tokens.
+        scores: statistics (n, 2) of each metric; see `alih.metrics.text`.
         shifted: mean of each metric of written answers to prompts with typing mistakes.
         unshifted: the same of the same prompts as they are.
         train: the metrics on some training examples.
@@ -83,9 +85,9 @@ class Measured:
     complete: bool
     answers: tuple[str, ...]
 
-    def values(self, metric: str) -> NDArray[np.float32]:
-        """Scores of the validation examples by one metric, as the bootstrap takes them."""
-        return np.asarray(self.scores[metric], dtype=np.float32)
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """The statistics of the validation examples by one metric, (n, 2)."""
+        return np.asarray(self.scores[metric], dtype=np.float64)
 
 
 def measured(writer: Writer, judged: Sequence[Conversation], train: Sequence[Conversation]) -> dict[str, Any]:
@@ -97,13 +99,13 @@ def measured(writer: Writer, judged: Sequence[Conversation], train: Sequence[Con
     told: dict[str, Any] = {"shifted": {}, "unshifted": {}, "answers": (), "tokens": None}
     if asked:
         written = writer.answer([one.prompt for one in asked])
-        scores |= {name: [[value] for value in each] for name, each in _each(written, asked).items()}
-        told["shifted"] = _means(_each(writer.answer(_mistyped(some)), some))
-        told["unshifted"] = _means(_each(written[: len(some)], some))
+        scores |= {name: table.tolist() for name, table in _tables(written, asked).items()}
+        told["shifted"] = _means(_tables(writer.answer(_mistyped(some)), some))
+        told["unshifted"] = _means(_tables(written[: len(some)], some))
         told["answers"] = tuple(written)
         told["tokens"] = (
             float(np.mean([len(writer.prompt(one.prompt)) for one in asked])),
-            float(np.mean([len(writer.opened.tokenizer(text, verbose=False)["input_ids"]) for text in written])),
+            float(np.mean([len(writer.opened.tokenizer(answer, verbose=False)["input_ids"]) for answer in written])),
         )
     taught = train[: len(some) or _SOME]
     told |= {
@@ -151,30 +153,26 @@ def read(path: Path) -> Measured | None:
     return replace(found, tokens=tokens, answers=tuple(found.answers))
 
 
-def _each(written: Sequence[str], asked: Sequence[Conversation]) -> dict[str, list[float]]:
-    return {
-        name: [measure(text, one.answer.strip()) for text, one in zip(written, asked, strict=True)]
-        for name, measure in MEASURES.items()
-    }
+def _tables(written: Sequence[str], asked: Sequence[Conversation]) -> dict[str, Floats]:
+    return text.statistics(written, [one.answer.strip() for one in asked])
 
 
-def _means(each: dict[str, list[float]]) -> dict[str, float]:
-    return {name: float(np.mean(values)) for name, values in each.items()}
+def _means(tables: dict[str, Floats]) -> dict[str, float]:
+    return {name: named(name).score(table) for name, table in tables.items()}
 
 
 def _scored(writer: Writer, conversations: Sequence[Conversation]) -> dict[str, float]:
     losses, _ = writer.losses(conversations)
-    loss = sum(total for total, _ in losses) / max(1, sum(count for _, count in losses))
-    found = {"perplexity": float(np.exp(min(loss, 700.0)))}
+    found = {"perplexity": text.PERPLEXITY.score(np.array(losses))}
     asked = [one for one in conversations if one.form != "text"]
-    return {**found, **_means(_each(writer.answer([one.prompt for one in asked]), asked))} if asked else found
+    return {**found, **_means(_tables(writer.answer([one.prompt for one in asked]), asked))} if asked else found
 
 
 def _mistyped(asked: Sequence[Conversation]) -> list[tuple[Turn, ...]]:
     """Prompts whose last turn was typed carelessly; the same for every route."""
     last = Examples([one.prompt[-1].content for one in asked], None, [one.origin for one in asked])
     changed = shifted(last, TEXT_TASK, 0, kinds=("typing mistakes",)).inputs
-    return [(*one.prompt[:-1], Turn(USER, str(text))) for one, text in zip(asked, changed, strict=True)]
+    return [(*one.prompt[:-1], Turn(USER, str(typed))) for one, typed in zip(asked, changed, strict=True)]
 
 
 def _latency(writer: Writer, asked: Sequence[Conversation]) -> float:

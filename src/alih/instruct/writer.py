@@ -228,10 +228,9 @@ class Writer:
                 )
         if not encoded.sequences:
             raise DataError(f"every example has more than {self.told.max_length:,} tokens; nothing can be scored.")
-        loss = sum(total for total, _ in losses) / max(1, sum(count for _, count in losses))
         asked = [one for one in conversations if one.form != "text"]
         written = self.answer([one.prompt for one in asked]) if asked else []
-        return score(len(conversations), written, [one.answer.strip() for one in asked], loss)
+        return score(len(conversations), written, [one.answer.strip() for one in asked], losses)
 
     def evaluate_file(self, data: str | Path) -> Scores:
         """Score a file of instruction data, in any of the forms of the training data.

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from alih.data.messages import counted
 from alih.errors import DataError
-from alih.evaluate.bootstrap import Difference
+from alih.metrics.base import mean_of
+from alih.metrics.bootstrap import Difference
 from alih.rag.answer import DEFAULT_THRESHOLD
 from alih.rag.confidence import Signals, confidence
 from alih.rag.evaluate.evaluation import checked
-from alih.rag.evaluate.intervals import difference
-from alih.rag.evaluate.measure import Measured, Reader, measure
+from alih.rag.evaluate.measure import Measured, Reader, difference, measure
 from alih.rag.evaluate.questions import Question
 from alih.rag.evaluate.remember import Remembering
 from alih.rag.generator import Generator
@@ -31,6 +31,8 @@ Values = NDArray[np.float64]
 #: Questions of each kind that are needed at least.
 LEAST = 10
 _PRIOR = 0.5
+#: Questions treated rightly: answered where there is an answer, and not where there is none.
+_RIGHT = mean_of("right", is_share=True, in_points=True)
 _STEPS = 50
 
 
@@ -97,7 +99,7 @@ class Calibration:
         ):
             rows.append(f"{told:<34}{getattr(self.before, name):>6.3f}  {getattr(self.after, name):>6.3f}")
         gap = self.gain
-        rows.append(f"treated rightly: {gap.point:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}, paired, 95 %)")
+        rows.append(f"treated rightly: {gap.point:+.3f} ({gap.words('+.3f')}, paired, 95 %)")
         kept = f"kept: no answer below a confidence of {self.threshold:.2f}"
         rows.append(kept if self.better else "not kept: the library stays as it was")
         return "\n".join(rows)
@@ -211,7 +213,7 @@ def learn(
     rest = ~first
     before = _outcome(_sure(found.signals, weights)[rest], old, answered[rest], silent[rest])
     after = _outcome(_sure(found.signals, fresh)[rest], cut, answered[rest], silent[rest])
-    gain = difference(after[1], before[1])
+    gain = difference(_RIGHT, after[1], before[1])
     return Calibration(fresh, cut, before[0], after[0], gain, int(rest.sum()), gain.point >= 0)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,12 @@ from numpy.typing import NDArray
 
 from alih.data.messages import counted
 from alih.errors import DataError
-from alih.evaluate.bootstrap import Difference, Interval
+from alih.metrics.base import mean_of
+from alih.metrics.bootstrap import Difference, Interval
 from alih.rag.calibrate import halves
 from alih.rag.chunk import ChunkOptions
 from alih.rag.evaluate.evaluation import checked
-from alih.rag.evaluate.intervals import difference, interval
-from alih.rag.evaluate.measure import Reader, measure
+from alih.rag.evaluate.measure import METRICS, Reader, difference, interval, measure
 from alih.rag.evaluate.questions import Question
 from alih.rag.evaluate.remember import Remembering
 from alih.rag.library import Library
@@ -44,6 +43,9 @@ _MIXTURES: tuple[tuple[Fusion, float], ...] = (
     *(("rrf", 0.3), ("rrf", 0.5), ("rrf", 0.7)),
 )
 _COUNTS = (3, 5, 10)
+#: What is maximised; see `Candidate.values`.
+_BOTH = mean_of("mean of nDCG@10 and holds", in_points=True)
+_NDCG, _HOLDS = METRICS["ndcg@10"], METRICS["holds"]
 _TEMPORARY = ".tune-"
 _LEGEND = (
     "From 0 to 1, more is better; in brackets 95 % intervals. nDCG@10: right sources, the higher up the better;\n"
@@ -114,11 +116,11 @@ class Tuning:
 
     def score(self, one: Candidate) -> Interval:
         """Of a candidate on the second half."""
-        return interval(one.values[self.held])
+        return interval(_BOTH, one.values[self.held])
 
     def gain(self) -> Difference:
         """What is chosen against what the library has now, on the second half, paired."""
-        return difference(self.chosen.values[self.held], self.now.values[self.held])
+        return difference(_BOTH, self.chosen.values[self.held], self.now.values[self.held])
 
     @property
     def changes(self) -> bool:
@@ -140,8 +142,8 @@ class Tuning:
                     "best": one is self.best,
                     "chosen": one is self.chosen,
                     "score": vars(self.score(one)),
-                    "ndcg@10": vars(interval(one.ndcg[self.held])),
-                    "holds": vars(interval(one.holds[self.held])),
+                    "ndcg@10": vars(interval(_NDCG, one.ndcg[self.held])),
+                    "holds": vars(interval(_HOLDS, one.holds[self.held])),
                     "behind_best": vars(behind(self.best, one, self.held)),
                 }
                 for one in self.standing
@@ -160,10 +162,10 @@ class Tuning:
             rows.append(
                 [
                     one.label,
-                    _shown(float(interval(one.ndcg[self.held]).point)),
-                    _shown(float(interval(one.holds[self.held]).point)),
-                    f"{_shown(score.point)} ({_shown(score.low)}–{_shown(score.high)})",
-                    "" if one is self.best else f"{gap.point:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})",
+                    _shown(interval(_NDCG, one.ndcg[self.held]).point),
+                    _shown(interval(_HOLDS, one.holds[self.held]).point),
+                    f"{_shown(score.point)}{_ends(score)}",
+                    "" if one is self.best else f"{gap.point:+.3f} ({gap.words('+.3f')})",
                     ", ".join(marks),
                 ]
             )
@@ -179,7 +181,7 @@ class Tuning:
         lines.append(
             f"kept: {self.chosen.label}"
             + (
-                f"; against now {gap.point:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}, paired, 95 %)"
+                f"; against now {gap.point:+.3f} ({gap.words('+.3f')}, paired, 95 %)"
                 if self.changes
                 else ", as it is now"
             )
@@ -232,13 +234,12 @@ def apply(library: Library, tuning: Tuning) -> None:
 
 def behind(best: Candidate, one: Candidate, held: NDArray[np.bool_]) -> Difference:
     """How far a candidate is behind the best one on the second half, paired."""
-    return difference(best.values[held], one.values[held])
+    return difference(_BOTH, best.values[held], one.values[held])
 
 
 def not_worse(gap: Difference) -> bool:
     """Whether a candidate that is so far behind counts as no worse."""
-    error = (gap.high - gap.low) / 2 / NormalDist().inv_cdf((1 + gap.level) / 2)
-    return gap.low <= 0 and gap.point <= error
+    return gap.low <= 0 and gap.point <= gap.standard_error
 
 
 class _Search:
@@ -367,6 +368,11 @@ def _cut(library: Library, chunks: ChunkOptions) -> Iterator[Library]:
 def _is_plain(one: Retrieval) -> bool:
     """Mixed as libraries are unless told otherwise."""
     return (one.dense_weight, one.fusion) == (_PLAIN.dense_weight, _PLAIN.fusion)
+
+
+def _ends(found: Interval) -> str:
+    """The interval in brackets; nothing where it has no width."""
+    return f" ({_shown(found.low)}–{_shown(found.high)})" if found.has_width else ""
 
 
 def _shown(value: float) -> str:

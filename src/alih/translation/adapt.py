@@ -233,12 +233,14 @@ def _scored(
 ) -> Translation:
     """Translate validation and test pairs with the model from disk."""
     some = corpus.validation.take(range(min(len(corpus.validation), _MOST_TRANSLATED)))
-    validation = score(translator.translate_lines(some.sources, what="validation pair")[0], some.targets)
+    language = translator.direction.target
+    said = translator.translate_lines(some.sources, what="validation pair")[0]
+    validation = score(said, some.targets, language=language)
     said, told = translator.translate_lines(corpus.test.sources, what="test pair")
     for note in told:
         progress.say(f"  {note}")
     others, than = (before, "the model as it was") if before is not None else (corpus.test.sources, "the source itself")
-    test = score(said, corpus.test.targets, others, than)
+    test = score(said, corpus.test.targets, others, than, language=language)
     rows = range(0, len(said), max(1, len(said) // _EXAMPLES))
     examples = tuple(Example(corpus.test.sources[row], corpus.test.targets[row], said[row]) for row in rows)
     return Translation(

@@ -166,7 +166,7 @@ class Translator:
         said, notes = self.translate_lines(pairs.sources, beam=beam, what="pair")
         for note in notes:
             self.progress.say(note)
-        return score(said, pairs.targets)
+        return score(said, pairs.targets, language=self.direction.target)
 
     def read(self, data: str | Path, source: str | None = None, target: str | None = None) -> Pairs:
         """Read pairs to score on, by the training data's columns where nothing else is said."""

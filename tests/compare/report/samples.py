@@ -149,7 +149,7 @@ def told(score: float = 0.9, **changes: Any) -> dict[str, Any]:
     """A report.json as a comparison writes it."""
     sure = {"low": score - 0.1, "point": score, "high": score + 0.05, "level": 0.95}
     take = {"chosen": "transfer", "metric": "accuracy", "score": "0.900", "examples": "20"}
-    take |= {"low": "0.800", "high": "0.950", "seconds": "2.5"}
+    take |= {"interval": {"key": "interval", "values": {"low": "0.800", "high": "0.950"}}, "seconds": "2.5"}
     return {
         "schema": 1,
         "decision": {

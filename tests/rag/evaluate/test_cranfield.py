@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alih.metrics.ranking import ndcg
 from alih.rag.analyse import Analyser
-from alih.rag.evaluate.ranking import ndcg
 from alih.rag.lexical import Lexical
 from alih.rag.store.base import Filter
 

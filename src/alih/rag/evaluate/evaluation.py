@@ -10,13 +10,22 @@ import numpy as np
 
 from alih.data.messages import counted
 from alih.errors import DataError
-from alih.evaluate.bootstrap import Difference
+from alih.metrics.bootstrap import Difference, Interval
 from alih.progress import Progress
 from alih.rag.evaluate.grounding import GroundingError, grounding_error, texts_of
-from alih.rag.evaluate.intervals import difference
 from alih.rag.evaluate.judge import JUDGED, Judge
 from alih.rag.evaluate.matching import holds
-from alih.rag.evaluate.measure import ABSTENTION, ANSWERS, RANKING, Measured, Reader, latency, measure
+from alih.rag.evaluate.measure import (
+    ABSTENTION,
+    ANSWERS,
+    METRICS,
+    RANKING,
+    Measured,
+    Reader,
+    difference,
+    latency,
+    measure,
+)
 from alih.rag.evaluate.questions import Question, resolve
 from alih.rag.evaluate.remember import Remembering
 from alih.rag.generator import Generator
@@ -81,7 +90,8 @@ class Evaluation:
     def difference(self, measure_name: str, first: str, second: str) -> Difference:
         """First − second in one measure, over the same questions."""
         by_name = {one.name: one for one in self.measured}
-        return difference(by_name[first].values[measure_name], by_name[second].values[measure_name])
+        first_values, second_values = (by_name[name].values[measure_name] for name in (first, second))
+        return difference(METRICS[measure_name], first_values, second_values)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -134,8 +144,7 @@ class Evaluation:
             gap = self.difference("ndcg@10", "hybrid", better)
             verdict = "worse than" if gap.high < 0 else "better than" if gap.low > 0 else "not to be told from"
             lines.append(
-                f"hybrid is {verdict} {better} in nDCG@10: {gap.point:+.3f} "
-                f"({gap.low:+.3f} to {gap.high:+.3f}, paired, 95 %)"
+                f"hybrid is {verdict} {better} in nDCG@10: {gap.point:+.3f} ({gap.words('+.3f')}, paired, 95 %)"
             )
         return lines
 
@@ -238,7 +247,7 @@ def _table(title: str, measures: Sequence[str], measured: Sequence[Measured]) ->
     rows = [[title, *(one.name for one in measured)]]
     for name in measures:
         found = [one.interval(name) for one in measured]
-        rows.append([_SHOWN[name], *(_cell(each.point, each.low, each.high) for each in found)])
+        rows.append([_SHOWN[name], *(_cell(each) for each in found)])
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return [
         "  ".join(f"{c:>{w}}" if at else f"{c:<{w}}" for at, (c, w) in enumerate(zip(row, widths, strict=True)))
@@ -246,5 +255,8 @@ def _table(title: str, measures: Sequence[str], measured: Sequence[Measured]) ->
     ]
 
 
-def _cell(point: float, low: float, high: float) -> str:
-    return "–" if np.isnan(point) else f"{point:.3f} ({low:.2f}–{high:.2f})"
+def _cell(found: Interval) -> str:
+    if np.isnan(found.point):
+        return "–"
+    ends = f" ({found.low:.2f}–{found.high:.2f})" if found.has_width else ""
+    return f"{found.point:.3f}{ends}"

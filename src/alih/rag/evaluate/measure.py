@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from alih.evaluate.bootstrap import Interval
+from alih.metrics import bootstrap
+from alih.metrics.base import Metric, mean_of, means
+from alih.metrics.bootstrap import Difference, Interval
+from alih.metrics.ranking import ndcg, recall, reciprocal_rank
 from alih.progress import Advance
 from alih.rag.answer import Answer, answer
 from alih.rag.confidence import Signals
-from alih.rag.evaluate.intervals import Values, interval
 from alih.rag.evaluate.judge import JUDGED, Judge
 from alih.rag.evaluate.matching import exact, f1, holds
 from alih.rag.evaluate.questions import Question, grades
-from alih.rag.evaluate.ranking import ndcg, recall, reciprocal_rank
 from alih.rag.generator import Generator
 from alih.rag.opened import Opened
 from alih.rag.settings import Retrieval
@@ -28,6 +30,13 @@ RANKING = ("recall@5", "recall@10", "recall@100", "mrr", "ndcg@10")
 #: Measures of what is answered; see `Measured`.
 ANSWERS = ("exact", "f1", "holds", "score", "citation_precision", "citation_recall", "grounded")
 ABSTENTION = ("abstention_precision", "abstention_recall")
+#: Every measure is a mean over the questions that it says something about; all but these count what is right or wrong.
+_IN_BETWEEN = ("mrr", "ndcg@10", "f1", "score")
+METRICS: dict[str, Metric] = {
+    name: mean_of(name, is_share=name not in _IN_BETWEEN, in_points=True)
+    for name in (*RANKING, *ANSWERS, *ABSTENTION, *JUDGED)
+}
+Values = NDArray[np.float64]
 _MISSING = float("nan")
 _PASSAGES = 3
 
@@ -78,7 +87,7 @@ class Measured:
 
     def interval(self, measure: str) -> Interval:
         """Mean and 95 % interval of a measure."""
-        return interval(self.values[measure])
+        return interval(METRICS[measure], self.values[measure])
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -89,6 +98,22 @@ class Measured:
                 found = self.interval(measure)
                 told[measure] = {"mean": found.point, "low": found.low, "high": found.high, "questions": count}
         return {"name": self.name, "options": vars(self.options), "measures": told, "seconds": dict(self.seconds)}
+
+
+def interval(metric: Metric, values: Values, seed: int = 0) -> Interval:
+    """Mean of values, one a question (n,), and where it lies; values that are not there (NaN) do not count."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return Interval(_MISSING, _MISSING, _MISSING)
+    return bootstrap.interval(metric, means(known), seed=seed)
+
+
+def difference(metric: Metric, first: Values, second: Values) -> Difference:
+    """Mean of first − second over the same questions, and where it lies; questions that one lacks do not count."""
+    known = ~np.isnan(first - second)
+    if not known.any():
+        return Difference(_MISSING, _MISSING, _MISSING)
+    return bootstrap.difference(metric, means(first[known]), means(second[known]))
 
 
 def measure(
@@ -148,8 +173,7 @@ def measure(
         rows.append(row)
         if advance is not None:
             advance(1)
-    names = (*RANKING, *ANSWERS, *ABSTENTION, *JUDGED)
-    values = {each: np.array([row.get(each, _MISSING) for row in rows]) for each in names}
+    values = {each: np.array([row.get(each, _MISSING) for row in rows]) for each in METRICS}
     return Measured(name, options, values, confidence, signals)
 
 

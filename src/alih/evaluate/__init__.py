@@ -1,1 +1,0 @@
-"""Metrics, and how sure one can be of them."""
