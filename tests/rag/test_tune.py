@@ -13,7 +13,7 @@ from alih.rag.chunk import ChunkOptions
 from alih.rag.evaluate.questions import Question
 from alih.rag.library import Library
 from alih.rag.settings import Retrieval
-from alih.rag.tune import Candidate, apply, behind, not_worse, tune
+from alih.rag.tune import Candidate, Tuning, apply, behind, not_worse, tune
 
 
 @pytest.fixture
@@ -48,7 +48,8 @@ def test_words_are_chosen_where_vectors_say_nothing(library: Library) -> None:
     assert "kept: bm25" in shown
     assert "now" in shown
     best = found.score(found.best)
-    assert f"{best.point:.3f} ({best.low:.3f}–{best.high:.3f})" in shown
+    assert (best.low, best.point, best.high) == (1, 1, 1)
+    assert "1.000–1.000" not in shown, "an interval of no width is no finding"
     for term in ("nDCG@10:", "holds it:", "behind the best:", "k:"):
         assert term in shown, "every column is explained"
     apply(library, found)
@@ -87,6 +88,15 @@ def test_stopped_between_cutting_and_embedding_the_next_sync_goes_on(
         with pytest.raises(KeyboardInterrupt):
             library.rechunk(ChunkOptions(16))
     assert len(library.sync().changed) == 12
+
+
+def test_the_score_is_shown_with_its_interval() -> None:
+    best, now = candidate([1.0, 0.5, 1.0, 0.3] * 6, k=3), candidate([0.2, 0.5, 0.7, 0.3] * 6)
+    tuning = Tuning(now, best, best, (best, now), 2, np.ones(24, dtype=bool))
+    score = tuning.score(best)
+    assert score.point == pytest.approx(0.7)
+    assert f"{score.point:.3f} ({score.low:.3f}–{score.high:.3f})" in str(tuning)
+    assert f"{tuning.gain().words('+.3f')}, paired" in str(tuning)
 
 
 def candidate(values: list[float], **options: object) -> Candidate:

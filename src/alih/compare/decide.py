@@ -225,7 +225,8 @@ def _reasons(
     if chosen is best and prefer != "best":
         cheaper = [c for c in candidates if c.label in behind and c.seconds < chosen.seconds and c.complete]
         found += _flips(verdict, metric, [c.label for c in cheaper if c not in over], prefer)
-    found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, verdict.resolution)}))
+    if verdict.resolution > 0:
+        found.append(Reason("resolution", {"examples": f"{examples:,}", "smallest": _told(metric, verdict.resolution)}))
     if min(len(scores) for scores in seeds.values()) < 2:
         found.append(Reason("one_seed" if max(map(len, seeds.values())) < 2 else "some_one_seed"))
     spread = [

@@ -72,7 +72,7 @@ class Adaptation:
         told = self.after.as_dict()
         score = told[_DECIDES]
         best = next(point for point in self.outcome.curve if point.step == self.outcome.best_step)
-        validation = {"point": best.score, "low": best.score, "high": best.score}
+        validation = {"point": best.score}  # a few questions, looked at to choose the step: no interval is reckoned
         return {
             "interrupted": self.interrupted,
             "seconds": self.seconds,

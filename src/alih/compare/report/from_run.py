@@ -234,7 +234,7 @@ def _curves(records: Sequence[Mapping[str, Any]], known: Sequence[Curve]) -> tup
         points = [CurvePoint(p["examples"], p["score"]) for p in record["curve"] if p["score"] is not None]
         score = record.get("score")
         if points and score and points[-1].examples == record.get("measured_on", points[-1].examples):
-            points[-1] = CurvePoint(points[-1].examples, score["point"], score["low"], score["high"])
+            points[-1] = CurvePoint(points[-1].examples, score["point"], score.get("low"), score.get("high"))
         if points:
             found.append(Curve(record["label"], tuple(points)))
     return tuple(found)
