@@ -20,6 +20,7 @@ from alih.compare.runfolder import RunFolder
 from alih.data.batch import encode
 from alih.data.columns import names_of
 from alih.data.examples import Columns, Damage, Examples, Input
+from alih.data.inputs import at_levels
 from alih.data.messages import worst
 from alih.data.overlap import overlap, read_fingerprints
 from alih.data.predict_on import read_inputs, read_labelled
@@ -163,6 +164,9 @@ class Adapted:
             raise OptionError(f"--batch-size: must be at least 1, not {batch_size}.")
         if len(examples) == 0:
             return np.zeros((0, self.task.outputs), dtype=np.float32)
+        if self.columns.levels:
+            scaled = at_levels(examples.inputs, examples.origins, self.columns.levels, Progress(quiet=True))
+            examples = replace(examples, inputs=scaled)
         longest = self.max_length or self.pretrained.max_length
         encoded = encode(self.pretrained.processor, examples, longest, progress=self.progress)
         self._module.to(device())

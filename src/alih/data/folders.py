@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -118,6 +119,15 @@ def _classes(folder: Path, shown: str) -> Table:
     origins: list[str] = []
     damaged: list[Damage] = []
     empty = [path.name for path in entries(folder) if path.is_dir() and path not in classes]
+    for name in empty:
+        _, others = pictures_below(folder / name)
+        if others:
+            endings = Counter(other.suffix.lower() or "no ending" for other in others).most_common(3)
+            told = ", ".join(f"{ending} ({count:,})" for ending, count in endings)
+            raise DataError(
+                f"{shown}/{name}: {counted(len(others), 'file')}, none of them a picture that is known: {told}. "
+                "Save them as PNG or JPEG, or move the folder away if it is no class."
+            )
     for path in classes:
         pictures, others = pictures_below(path)
         for picture in pictures:

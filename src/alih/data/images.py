@@ -32,8 +32,8 @@ _DECODED = 1_000_000
 #: Sides of what comes back of a picture of more than 16 million pixels: no encoder here looks closer.
 _LARGE, LARGEST_SIDE = 16_000_000, 4096
 _READABLE = (
-    ".png .apng .jpg .jpeg .jpe .jfif .mpo .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .jp2 "
-    ".j2k .jpx .pcx .psd .dds .sgi .avif .avifs .heic .heics .heif .heifs .hif"
+    ".png .apng .jpg .jpeg .jpe .jfif .mpo .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .pfm .tga .ico .icns "
+    ".jp2 .j2k .jpx .pcx .psd .dds .sgi .avif .avifs .heic .heics .heif .heifs .hif"
 )
 #: What cameras write before any development, whose preview would be taken for the picture.
 _RAW = frozenset((".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"))
@@ -140,6 +140,15 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     """
     with _opened(data) as picture:
         return np.asarray(_scaled(picture, None))
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a picture file has values of more than 8 bits; False where it cannot be read."""
+    try:
+        with path.open("rb") as file, Image.open(file, formats=_formats()[0]) as picture:
+            return _is_deep(picture)
+    except Exception:  # as in `_opened`; whoever loads it is told
+        return False
 
 
 def digest(pixels: NDArray[np.generic]) -> bytes:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from alih.data.examples import Input
-from alih.data.images import PictureError, check, digest
+from alih.data.images import Checked, PictureError, check, digest, is_deep, load
+from alih.data.spill import spill
 from alih.data.table import MAX_CELL, Cell, Table, is_missing
 from alih.errors import DataError
 from alih.progress import Progress
@@ -30,11 +34,15 @@ class Taken:
         inputs: the input, or None where the row cannot be used.
         faults: why not, or None.
         keys: a digest that duplicates share: of the text without regard to case and white space, or of the pixels.
+        remarks: what is done so that pictures are what a viewer shows, and with how many of them.
+        spans: smallest and largest value of each picture of more than 8 bits.
     """
 
     inputs: list[Input | None]
     faults: list[str | None]
     keys: list[bytes]
+    remarks: Counter[str] = field(default_factory=Counter)
+    spans: list[tuple[float, float]] = field(default_factory=list)
 
 
 def take_inputs(table: Table, columns: Sequence[str], modality: Modality, progress: Progress) -> Taken:
@@ -61,10 +69,11 @@ def take_inputs(table: Table, columns: Sequence[str], modality: Modality, progre
                 faults.append(None)
                 keys.append(text_key(texts))
         return Taken(inputs, faults, keys)
+    taken = Taken(inputs, faults, keys)
     with progress.step(f"Checking the pictures of {table.name}", len(table), "picture") as advance:
         for cell, origin in zip(table.columns[columns[0]], table.origins, strict=True):
             try:
-                picture, key = _picture(cell, origin, table.folder)
+                picture, checked = _picture(cell, origin, table.folder)
             except (CellError, PictureError) as fault:
                 inputs.append(None)
                 faults.append(str(fault))
@@ -72,9 +81,36 @@ def take_inputs(table: Table, columns: Sequence[str], modality: Modality, progre
             else:
                 inputs.append(picture)
                 faults.append(None)
-                keys.append(key)
+                keys.append(checked.digest)
+                taken.remarks.update(checked.remarks)
+                if checked.span:
+                    taken.spans.append(checked.span)
             advance(1)
-    return Taken(inputs, faults, keys)
+    return taken
+
+
+def at_levels(
+    inputs: Sequence[Input], origins: Sequence[str], levels: tuple[float, float], progress: Progress
+) -> list[Input]:
+    """Return inputs with each picture of more than 8 bits as a file of 8 bits, black and white at `levels`.
+
+    Raises:
+        DataError: a picture cannot be read any more, or there is no room in the temporary folder.
+    """
+    found: list[Input] = []
+    with progress.step("Scaling pictures to 8 bits", len(inputs), "picture") as advance:
+        for value, origin in zip(inputs, origins, strict=True):
+            advance(1)
+            if not isinstance(value, Path) or not is_deep(value):
+                found.append(value)
+                continue
+            buffer = io.BytesIO()
+            try:
+                load(value, levels).save(buffer, "PNG")
+            except PictureError as error:
+                raise DataError(f"{origin}: {error}. Put the picture back, or remove it.") from error
+            found.append(spill(buffer.getvalue(), origin))
+    return found
 
 
 def text_key(texts: Sequence[str]) -> bytes:
@@ -103,9 +139,9 @@ def _text(cell: Cell, column: str) -> str:
     return text
 
 
-def _picture(cell: Cell, origin: str, folder: Path | None) -> tuple[Input, bytes]:
+def _picture(cell: Cell, origin: str, folder: Path | None) -> tuple[Input, Checked]:
     if isinstance(cell, np.ndarray):
-        return cell, digest(cell)
+        return cell, Checked(digest(cell))
     if isinstance(cell, Path):
         return cell, check(cell)
     if isinstance(cell, dict):  # as `datasets` stores a picture that is not embedded
@@ -138,4 +174,11 @@ def located(name: str, origin: str, folder: Path | None) -> Path:
             f'{origin}: the picture "{name}" lies outside the table\'s folder. '
             "Move the table above the pictures, or write absolute paths."
         )
-    return (folder or Path()) / path
+    found = (folder or Path()) / path
+    if not name.isascii() and not found.exists():
+        # Systems write accents composed or apart: the table of one need not match the files of another.
+        for form in ("NFC", "NFD"):
+            other = (folder or Path()) / unicodedata.normalize(form, str(path))
+            if other.exists():
+                return other
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alih.data.columns import Chosen
 from alih.data.examples import Damage, Examples, Input
@@ -13,7 +14,7 @@ from alih.data.messages import counted, worst
 from alih.data.table import Cell, Table, is_missing
 from alih.errors import DataError
 from alih.progress import Progress
-from alih.task import Task
+from alih.task import Modality, Task
 
 #: Above this share of damaged rows, something is wrong with the file or with how it is read.
 MOST_DAMAGED = 0.2
@@ -28,6 +29,8 @@ class Part:
         inputs, labels, origins: one each for every row.
         groups: groups, or None.
         keys: digests that duplicates share.
+        remarks: what is done so that pictures are what a viewer shows, and with how many of them.
+        spans: smallest and largest value of each picture of more than 8 bits.
     """
 
     inputs: list[Input]
@@ -35,6 +38,8 @@ class Part:
     origins: list[str]
     groups: list[str] | None
     keys: list[bytes]
+    remarks: Counter[str] = field(default_factory=Counter)
+    spans: list[tuple[float, float]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -71,13 +76,16 @@ def take_part(table: Table, chosen: Chosen, scheme: LabelScheme, progress: Progr
     cells = label_cells(table, chosen.labels)
     groups = table.columns[chosen.group] if chosen.group else None
     damaged = list(table.damaged)
-    part = Part([], [], [], None if groups is None else [], [])
+    part = Part([], [], [], None if groups is None else [], [], taken.remarks, taken.spans)
+    lost: dict[str, list[Damage]] = {}
     for row, origin in enumerate(table.origins):
         value, fault = taken.inputs[row], taken.faults[row]
         try:
-            if value is None:
-                raise CellError(fault or "unusable")
             label = scheme.parse(cells[row])
+            if value is None:
+                for name in (label,) if isinstance(label, str) else ():
+                    lost.setdefault(name, []).append(Damage(origin, fault or "unusable"))
+                raise CellError(fault or "unusable")
             if groups is not None and is_missing(groups[row]):
                 raise CellError(f'column "{chosen.group}": the group is empty')
         except CellError as reason:
@@ -89,7 +97,38 @@ def take_part(table: Table, chosen: Chosen, scheme: LabelScheme, progress: Progr
         part.keys.append(taken.keys[row])
         if groups is not None and part.groups is not None:
             part.groups.append(str(groups[row]))
+    if chosen.modality is Modality.IMAGE and len(part):
+        _refuse_vanished(part, lost)
     return part, damaged
+
+
+def _refuse_vanished(part: Part, lost: dict[str, list[Damage]]) -> None:
+    """Refuse a class none of whose pictures can be read: without it, another task would be learnt than was asked for.
+
+    Raises:
+        DataError: there is one.
+    """
+    kept = set(part.labels)
+    for name, damaged in lost.items():
+        if name not in kept:
+            raise DataError(
+                f'none of the {counted(len(damaged), "picture")} of class "{name}" can be read. {worst(damaged)}. '
+                "Mend them, or remove the class."
+            )
+
+
+def picture_notes(parts: Sequence[Part], levels: tuple[float, float] | None) -> list[str]:
+    """Say what is done so that pictures are what a viewer shows."""
+    remarks: Counter[str] = Counter()
+    for part in parts:
+        remarks += part.remarks
+    notes = [f"{counted(count, 'picture')} {remark}" for remark, count in sorted(remarks.items())]
+    if levels:
+        deep = sum(len(part.spans) for part in parts)
+        notes.append(
+            f"{counted(deep, 'picture')} of more than 8 bits: {levels[0]:g} is shown as black, {levels[1]:g} as white"
+        )
+    return notes
 
 
 def refuse_damage(shown: str, usable: int, damaged: Sequence[Damage], *, pictures: bool = False) -> None:

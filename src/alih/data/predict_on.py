@@ -11,13 +11,13 @@ from alih.data.columns import Chosen, choose_inputs, choose_label, names_of
 from alih.data.decoding import read_text
 from alih.data.examples import Columns, Damage, Examples
 from alih.data.folders import pictures_below
-from alih.data.images import is_image_name
-from alih.data.inputs import take_inputs
+from alih.data.images import is_image_name, levels_of
+from alih.data.inputs import at_levels, take_inputs
 from alih.data.labels import LabelScheme, decide
 from alih.data.lists import bit_of
 from alih.data.messages import counted, did_you_mean, listed, quoted, worst
 from alih.data.numbers import find_format
-from alih.data.parts import Part, label_cells, refuse_damage, take_part
+from alih.data.parts import Part, label_cells, picture_notes, refuse_damage, take_part
 from alih.data.profile import profile
 from alih.data.sources import Source, open_source
 from alih.data.table import Table
@@ -71,7 +71,11 @@ def read_inputs(
     ]
     _settle(table.name, len(rows), lost, damaged)
     inputs = [value for value in taken.inputs if value is not None]
-    return Examples(inputs, None, [table.origins[row] for row in rows])
+    origins = [table.origins[row] for row in rows]
+    levels = columns.levels or levels_of(taken.spans)
+    if levels and taken.spans:
+        inputs = at_levels(inputs, origins, levels, quiet)
+    return Examples(inputs, None, origins)
 
 
 def read_labelled(
@@ -110,6 +114,11 @@ def read_labelled(
     chosen = Chosen(task.modality, inputs, labels)
     part, lost = take_part(table, chosen, _scheme(table, task, labels, columns.decimal), quiet)
     _refuse_unknown(part, task)
+    levels = columns.levels or levels_of(part.spans)
+    if levels and part.spans:
+        part = replace(part, inputs=at_levels(part.inputs, part.origins, levels, quiet))
+    if notes is not None:
+        notes += picture_notes([part], levels if part.spans else None)
     _settle(table.name, len(part), lost, damaged)
     return part.examples(task)
 

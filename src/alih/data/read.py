@@ -9,9 +9,11 @@ from pathlib import Path
 from alih.data.assemble import Named, assemble
 from alih.data.columns import Chosen, ColumnNames, choose, names_of
 from alih.data.examples import Columns, Damage, Dataset
+from alih.data.images import levels_of
+from alih.data.inputs import at_levels
 from alih.data.labels import LabelScheme, class_name, decide, is_unlabelled
 from alih.data.messages import listed, quoted
-from alih.data.parts import Part, label_cells, refuse_damage, take_part
+from alih.data.parts import Part, label_cells, picture_notes, refuse_damage, take_part
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.data.sources import Source, open_source
 from alih.data.split_options import SplitOptions
@@ -82,6 +84,13 @@ def read(
     if chosen.split:
         damaged = [*main.damaged, *damaged]
     refuse_damage(opened.shown, sum(map(len, parts.values())), damaged, pictures=main.pictures)
+    levels = levels_of(span for part in parts.values() for span in part.spans)
+    if levels:
+        parts = {
+            side: replace(part, inputs=at_levels(part.inputs, part.origins, levels, progress))
+            for side, part in parts.items()
+        }
+    shown_as = picture_notes(list(parts.values()), levels)
     table_notes = dict.fromkeys(note for table in opened.tables.values() for note in table.notes)
     return assemble(
         Named(opened.name, opened.shown, str(source)),
@@ -93,8 +102,15 @@ def read(
         columns=replace(
             Columns(group=chosen.group) if main.pictures else chosen.columns,
             decimal=scheme.numbers.decimal if scheme.numbers.example else None,
+            levels=levels,
         ),
-        notes=[*(note for note in (chosen.note, scheme.note) if note), *opened.notes, *table_notes, *left_aside],
+        notes=[
+            *(note for note in (chosen.note, scheme.note) if note),
+            *opened.notes,
+            *table_notes,
+            *shown_as,
+            *left_aside,
+        ],
         damaged=damaged,
     )
 

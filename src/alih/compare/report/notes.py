@@ -78,6 +78,19 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         'column "{name}": {a} different numbers in {b} rows are taken as measured (regression)',
         'kolom "{name}": {a} angka berbeda dalam {b} baris dianggap hasil ukur (regresi)',
     ),
+    ("{count} turned upright, as the file says", "{count} ditegakkan, sesuai berkasnya"),
+    (
+        "{count} with transparent parts, laid on a background",
+        "{count} dengan bagian tembus pandang, diletakkan di atas latar",
+    ),
+    (
+        "{count} of several frames or pages: the first is taken",
+        "{count} berisi beberapa bingkai atau halaman: yang pertama dipakai",
+    ),
+    (
+        "{count} of more than 8 bits: {black} is shown as black, {white} as white",
+        "{count} lebih dari 8 bit: {black} ditampilkan hitam, {white} putih",
+    ),
     ('column "{name}": "{cell}" is read as {value}', 'kolom "{name}": "{cell}" dibaca {value}'),
     (
         'column "{name}": vectors of {n} zeros and ones: each position is a class, {places}',
@@ -196,6 +209,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ("{n} example", "{n} contoh"),
     ("{n} classes", "{n} kelas"),
     ("{n} class", "{n} kelas"),
+    ("{n} pictures", "{n} gambar"),
+    ("{n} picture", "{n} gambar"),
     ("{n} duplicates", "{n} duplikat"),
     ("{n} duplicate", "{n} duplikat"),
     ("{n} rows or files", "{n} baris atau berkas"),
