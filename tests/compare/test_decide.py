@@ -287,3 +287,25 @@ def test_what_stopped_and_what_there_was_no_time_for_are_told_apart() -> None:
     assert found.words[0].startswith("Take good")
     assert any("out of the running by their learning curves: slow." in words for words in found.words)
     assert any("Not measured on all examples" in words and words.endswith("late.") for words in found.words)
+
+
+def test_where_every_example_scores_alike_no_interval_and_no_resolution_is_said() -> None:
+    flat = means(np.full(40, 0.5))[None]
+    candidates = [Candidate("cheap", flat, 1, 1, 1), Candidate("dear", flat, 9, 1, 1)]
+    found = decide(named("rouge_l"), candidates)
+    assert found.chosen == "cheap"
+    assert "95 % interval not known: every resample scores the same" in found.words[0]
+    assert "interval 95 % tidak diketahui" in found.reasons[0].say("id")
+    assert not {"resolution", "worse"} & {reason.key for reason in found.reasons}
+
+
+def test_answers_that_are_better_by_a_little_on_every_prompt_are_taken_over_the_untrained_model() -> None:
+    generator = np.random.default_rng(3)
+    before = generator.uniform(0.1, 0.7, 30)
+    after = np.clip(before + generator.normal(0.06, 0.08, 30), 0, 1)
+    candidates = [
+        Candidate(name, means(values)[None], 1, 1, 1) for name, values in (("as it is", before), ("lora", after))
+    ]
+    found = decide(named("rouge_l"), [candidates[0], replace(candidates[1], seconds=100.0)], prefer="cheap")
+    assert found.chosen == "lora"
+    assert found.behind["as it is"].low > 0.02

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alih.compare.report.data import Confusion, Mistake, ReportData, Run
+from alih.compare.report.data import Confusion, Mistake, ReportData, Run, Sure
 from alih.compare.report.html import render_html
 from alih.compare.report.words import TEXTS
 from alih.errors import OptionError
@@ -197,3 +197,16 @@ def test_reasons_without_a_translation_are_told_in_english() -> None:
 def test_single_points_are_no_learning_curve() -> None:
     curves = tuple(replace(curve, points=curve.points[-1:]) for curve in full().curves)
     assert TEXTS["en"]["curves"] not in Page(render_html(replace(full(), curves=curves))).words
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "95 % interval not known"), ("id", "interval 95 % tidak diketahui")]
+)
+def test_an_interval_of_no_width_is_told_as_unknown(language: Language, words: str) -> None:
+    data = full("word")
+    assert data.choice is not None
+    flat = tuple(replace(one, score=Sure(1.0, 1.0, 1.0)) for one in data.choice.candidates)
+    page = render_html(replace(data, choice=replace(data.choice, candidates=flat)), language)
+    assert words in page
+    assert "1.000 to 1.000" not in page
+    assert "1.000–1.000" not in page
