@@ -135,7 +135,7 @@ def run_trainer(case: Case, count: int, grouped: bool) -> dict[str, float]:
     """Their side: the same model class and weights, frozen by requires_grad, trained by Trainer."""
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
-    from alih.pretrained.source import load
+    from alih.pretrained.open import load
     from alih.training.boundary import freeze_below
     from alih.training.precision import choose
 

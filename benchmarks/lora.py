@@ -70,7 +70,7 @@ def run_trainer(count: int) -> dict[str, float]:
     from peft import LoraConfig, get_peft_model
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
-    from alih.pretrained.source import load
+    from alih.pretrained.open import load
     from alih.routes.adapters import adapted_layers
     from alih.routes.base import AdapterForm, Variant
     from alih.training.precision import choose

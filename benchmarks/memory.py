@@ -61,7 +61,7 @@ def make(name: str, folder: Path) -> str:
         LlamaModel,
     )
 
-    from alih.pretrained.source import resolve
+    from alih.pretrained.resolve import resolve
 
     path = folder / name
     if path.is_dir():
@@ -132,7 +132,7 @@ def measure(case: tuple[str, str, int | None, int, int], folder: Path) -> dict[s
     """Predict, then run, in this process."""
     import torch
 
-    from alih.pretrained.source import load
+    from alih.pretrained.open import load
     from alih.routes.needs import needs
     from alih.routes.registry import route
     from alih.task import Kind, Modality, Task

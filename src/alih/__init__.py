@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from alih.instruct.comparison import Comparison as WriterComparison
     from alih.instruct.result import Adaptation
     from alih.instruct.writer import Writer
-    from alih.pretrained.source import Pretrained
+    from alih.pretrained.open import Pretrained
     from alih.rag.embed import Embedder
     from alih.rag.library import Library
     from alih.task import Task
@@ -203,38 +203,38 @@ def resume(
 ) -> Comparison | Translation | Adaptation | WriterComparison | EmbeddingAdaptation:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
-    from alih.compare.runfolder import RunFolder
-    from alih.embedding.adapt import is_embedding_run
     from alih.embedding.adapt import resume as embed
-    from alih.instruct.adapt import is_generation
     from alih.instruct.compare import resume_any as write
-    from alih.translation.adapt import is_translation
+    from alih.pretrained.open import task_named
     from alih.translation.adapt import resume as translate
 
-    spec = RunFolder.open(path).spec
-    if is_translation(spec):
+    task = task_named(path)
+    if task == "translation":
         return translate(path, data)
-    if is_generation(spec):
+    if task == "generation":
         return write(path, data)
-    if is_embedding_run(spec):
-        return embed(path, data)
-    return run(path, data)
+    return embed(path, data) if task == "embedding" else run(path, data)
 
 
-def open(path: str | Path) -> Adapted | Translator | Writer:
-    """Open an adapted model, a translator or a writer: a run folder ("runs/last") or the model's own folder."""
-    from alih.compare.adapted import Adapted
-    from alih.instruct.opened import is_writer
-    from alih.translation.opened import is_translator
+def open(path: str | Path) -> Adapted | Translator | Writer | Embedder:
+    """Open an adapted model by its run folder ("runs/last") or its own: classifier, translator, writer or embedder."""
+    from alih.pretrained.open import find, task_named
 
-    if is_translator(path):
+    task = task_named(path)
+    if task == "translation":
         from alih.translation.translator import Translator
 
         return Translator.open(path)
-    if is_writer(path):
+    if task == "generation":
         from alih.instruct.writer import Writer
 
         return Writer.open(path)
+    if task == "embedding":
+        from alih.rag.embed import Embedder
+
+        return Embedder(find(path).name)
+    from alih.compare.adapted import Adapted
+
     return Adapted.open(path)
 
 
@@ -246,8 +246,8 @@ def read(data: str | Path, **options: Any) -> Dataset:
 
 
 def load(name: str, task: Task | None = None, **options: Any) -> Pretrained:
-    """Load a pre-trained model with its processor and anatomy; keyword arguments of `alih.pretrained.source.load`."""
-    from alih.pretrained.source import load as run
+    """Load a pre-trained model with its processor and anatomy; keyword arguments of `alih.pretrained.open.load`."""
+    from alih.pretrained.open import load as run
 
     return run(name, task, **options)
 

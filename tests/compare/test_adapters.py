@@ -13,7 +13,7 @@ from alih.compare.options import Options
 from alih.compare.report.again import command_again
 from alih.compare.runfolder import RunFolder
 from alih.errors import ModelError, OptionError
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from small_tasks import pictures
 

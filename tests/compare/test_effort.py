@@ -12,7 +12,7 @@ import pytest
 from alih.compare.effort import FAR, SEARCH_EXAMPLES, WORTH_ANOTHER, Efforts
 from alih.compare.options import Options
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.routes.base import Variant
 from alih.task import Kind, Modality, Task
 

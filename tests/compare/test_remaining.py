@@ -16,7 +16,7 @@ from alih.compare.forecast import Forecast
 from alih.compare.options import Options
 from alih.compare.remaining import Remaining
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes.base import Variant
 from alih.task import Kind, Modality, Task

@@ -10,10 +10,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alih.errors import ModelError, OptionError
 from alih.instruct.conversation import USER, Turn
-from alih.instruct.opened import find
 from alih.instruct.template import Template
 from alih.instruct.write import Sampling, answers, fitting
 from alih.instruct.writer import Told, Writer
+from alih.pretrained.open import find, load
 
 from .tiny import folder
 
@@ -25,7 +25,7 @@ _GOLDEN = (
 
 def test_stories260k_writes_its_golden_text(shared_data: Path) -> None:
     found = find(shared_data / "stories260K")
-    model = found.load().model
+    model = found.load("causal").model
     text = answers(model, found.tokenizer, [[1]], [2], found.context, Sampling(120))[0]
     assert text.startswith(_GOLDEN)
 
@@ -77,7 +77,7 @@ def test_sampling_that_means_nothing_is_refused(options: dict[str, float]) -> No
 
 def test_an_encoder_is_refused_as_a_writer() -> None:
     with pytest.raises(ModelError, match="writes no text"):
-        find("alih/minilm")
+        load("alih/minilm", form="causal")
 
 
 def test_a_raw_prompt_skips_the_template(tmp_path: Path) -> None:

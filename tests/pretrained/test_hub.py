@@ -13,9 +13,9 @@ from transformers import BertModel
 from alih.errors import ModelError
 from alih.pretrained import hub
 from alih.pretrained.inspect import describe, render
+from alih.pretrained.open import load
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, commit_of, resolve
-from alih.pretrained.source import load
 
 from .tiny import bert, save
 

@@ -12,8 +12,8 @@ from alih.pretrained.builtin import BUILT_IN
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.footprint import flops_per_example, footprint_of
 from alih.pretrained.inspect import describe, render
+from alih.pretrained.open import load
 from alih.pretrained.registration import register_all
-from alih.pretrained.source import load
 from alih.task import Kind, Modality, Task
 from alih.training.modules import freeze_below
 

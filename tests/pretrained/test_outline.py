@@ -11,8 +11,8 @@ import pytest
 from alih.errors import ModelError
 from alih.pretrained.footprint import footprint_of
 from alih.pretrained.inspect import describe
+from alih.pretrained.open import load
 from alih.pretrained.outline import has_weights, outline
-from alih.pretrained.source import load
 
 LLAMA_70B = {
     "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 8192, "intermediate_size": 28672,

@@ -17,8 +17,8 @@ from transformers import (
     Qwen2Tokenizer,
 )
 
+from alih.pretrained.open import load
 from alih.pretrained.pairs import Layout, layout, set_apart
-from alih.pretrained.source import load
 from alih.task import Kind, Modality, Task
 
 PAIRS = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"), pair=True)

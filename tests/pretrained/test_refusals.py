@@ -16,9 +16,9 @@ from transformers.utils import logging
 from alih.errors import ModelError
 from alih.pretrained import builtin
 from alih.pretrained.builtin import BUILT_IN, digest_of, verify
+from alih.pretrained.open import load
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import resolve
-from alih.pretrained.source import load
 from alih.task import Kind, Modality, Task
 
 from .tiny import IMAGE, bert, build, save, tokenizer

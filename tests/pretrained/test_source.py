@@ -20,9 +20,9 @@ from transformers import (
 )
 
 from alih.errors import ModelError
+from alih.pretrained.open import default_model, load
 from alih.pretrained.pooled import AlihPooledForSequenceClassification, mean_pool
 from alih.pretrained.registration import register_all
-from alih.pretrained.source import default_model, load
 from alih.task import Kind, Modality, Task
 
 from .tiny import IMAGE, TEXT, VOCABULARY, batch, bert, build, save, tokenizer

@@ -14,7 +14,7 @@ import torch
 
 from alih.data.read import read
 from alih.errors import ModelError, OptionError
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes import adapters, nf4
 from alih.routes.adapters import adapted_layers, attach, lora_layers, merge, save_adapter, unsuited

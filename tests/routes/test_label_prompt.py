@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from alih.errors import DataError, OptionError
 from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, PAIR_TEMPLATES, TEXT_TEMPLATES
+from alih.pretrained.open import load
 from alih.pretrained.pairs import set_apart
-from alih.pretrained.source import load
 from alih.routes.label_prompt import LEAST_ROOM, PromptMaker
 
 TEMPLATE = "Text: {{ text }}\nCategory: {{ label }}"

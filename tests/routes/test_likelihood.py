@@ -16,7 +16,7 @@ from alih.cli.main import main
 from alih.compare.adapted import Adapted
 from alih.data.read import read
 from alih.errors import AlihError, OptionError
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes import likelihood
 from alih.routes.base import Adaptation, PromptForm, Variant

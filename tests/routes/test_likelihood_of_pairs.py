@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import alih
 from alih.cli.main import main
 from alih.data.read import read
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes import likelihood
 from alih.routes.base import PromptForm, Variant

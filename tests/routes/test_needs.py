@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from alih.errors import AlihError
 from alih.pretrained.live import LiveMemory
+from alih.pretrained.open import Pretrained, load
 from alih.pretrained.outline import outline
-from alih.pretrained.source import Pretrained, load
 from alih.routes.adapters import attach
 from alih.routes.base import Variant
 from alih.routes.needs import largest_batch, needs, variants_of

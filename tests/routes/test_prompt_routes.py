@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alih.data.read import read
 from alih.pretrained.families import head_modules
-from alih.pretrained.source import load
+from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes import class_vectors
 from alih.routes.base import PromptForm, Variant

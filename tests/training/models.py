@@ -13,8 +13,8 @@ from torch import Tensor
 
 from alih.data.batch import EncodedImages, EncodedTexts
 from alih.pretrained.families import anatomy_of
+from alih.pretrained.open import Pretrained
 from alih.pretrained.pooled import AlihPooledConfig, AlihPooledForSequenceClassification
-from alih.pretrained.source import Pretrained
 from alih.vision.configuration import AlihResNetConfig, AlihVggConfig
 from alih.vision.resnet import AlihResNetForImageClassification
 from alih.vision.vgg import AlihVggForImageClassification

@@ -11,9 +11,9 @@ import pytest
 from transformers import AutoModelForSeq2SeqLM, MarianTokenizer
 
 from alih.errors import ModelError
+from alih.pretrained.open import load, task_named
 from alih.progress import Progress
 from alih.translation.encode import encode_pairs
-from alih.translation.opened import is_translator, open_seq2seq
 from alih.translation.pairs import read_pairs
 from alih.translation.translator import Translator
 
@@ -70,9 +70,9 @@ def test_marians_sides_have_a_vocabulary_each(tmp_path: Path) -> None:
 
 
 def test_what_translates_is_told_from_what_does_not(marian: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    assert is_translator(marian)
+    assert task_named(marian) == "translation"
     for name in (tiny_bert, tmp_path, tmp_path / "nothing", "alih/minilm", "some/model"):
-        assert not is_translator(name)
+        assert task_named(name) != "translation"
 
 
 def damaged(name: str, content: str | None) -> Callable[[Path], None]:
@@ -98,7 +98,7 @@ def test_damage_is_said_in_words(marian: Path, tmp_path: Path, change: Callable[
     folder = Path(shutil.copytree(marian, tmp_path / "copy"))
     change(folder)
     with pytest.raises(ModelError, match=message):
-        open_seq2seq(folder)
+        load(folder, form="seq2seq")
 
 
 def test_weights_that_are_missing_are_not_made_up(marian: Path, tmp_path: Path) -> None:
@@ -109,10 +109,10 @@ def test_weights_that_are_missing_are_not_made_up(marian: Path, tmp_path: Path) 
     del weights["model.decoder.layers.0.fc1.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"1 weights are missing .*model\.decoder\.layers\.0\.fc1\.weight"):
-        open_seq2seq(folder)
+        load(folder, form="seq2seq")
 
 
 def test_the_decoders_blocks_are_found_in_every_family(marian: Path, tmp_path: Path) -> None:
-    assert open_seq2seq(marian).decoder_blocks == ["model.decoder.layers.0", "model.decoder.layers.1"]
+    assert load(marian, form="seq2seq").block_names == ["model.decoder.layers.0", "model.decoder.layers.1"]
     t5 = tiny.save(tmp_path / "t5", tiny.t5())
-    assert open_seq2seq(t5).decoder_blocks == ["decoder.block.0", "decoder.block.1"]
+    assert load(t5, form="seq2seq").block_names == ["decoder.block.0", "decoder.block.1"]

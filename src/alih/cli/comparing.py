@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from alih.cli.embedding import (
     adapt_embedding,
     add_embedding_options,
-    is_embedding,
     refuse_embedding_options,
     resume_embedding,
 )
@@ -17,14 +16,12 @@ from alih.cli.generating import (
     adapt_generation,
     add_generation_options,
     compare_generation,
-    is_generation,
     refuse_generation_options,
     resume_generation,
 )
 from alih.cli.translating import (
     adapt_translation,
     add_translation_options,
-    is_translation,
     refuse_translation_options,
     resume_translation,
 )
@@ -144,15 +141,16 @@ def run_resume(arguments: argparse.Namespace) -> int:
     """Run `alih resume`."""
     from alih.compare.compare import resume
     from alih.compare.runfolder import newest_unfinished
+    from alih.pretrained.open import task_named
 
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
-    if is_translation(folder):
-        return resume_translation(folder, arguments.data)
-    if is_embedding(folder):
-        return resume_embedding(folder, arguments.data)
-    if is_generation(folder):
-        return resume_generation(folder, arguments.data)
-    return _show(resume(folder, arguments.data))
+    others = {
+        "translation": resume_translation,
+        "embedding": resume_embedding,
+        "generation": resume_generation,
+    }
+    task = task_named(folder)
+    return others[task](folder, arguments.data) if task in others else _show(resume(folder, arguments.data))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

@@ -76,7 +76,8 @@ def _torchvision() -> Iterator[Finding]:
 
 def _builtins() -> Iterator[Finding]:
     from alih.errors import ModelError
-    from alih.pretrained.source import BUILT_IN, resolve
+    from alih.pretrained.builtin import BUILT_IN
+    from alih.pretrained.resolve import resolve
 
     for name in BUILT_IN:
         try:

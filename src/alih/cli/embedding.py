@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from alih.cli.flags import add_options, given
 from alih.compare.options import Options
 from alih.embedding.options import EmbeddingOptions
-from alih.errors import AlihError, OptionError
+from alih.errors import OptionError
 from alih.instruct.options import GenerationOptions
 from alih.translation.options import TranslationOptions
 
@@ -57,36 +57,14 @@ def resume_embedding(folder: str | Path, data: str | None) -> int:
     return _show(resume(folder, data))
 
 
-def is_embedding(name: str | Path) -> bool:
-    """Whether a run, finished or not, or a model folder is an embedding model that Alih adapted."""
-    from alih.compare.runfolder import RunFolder
-    from alih.embedding.folder import is_embedding as is_folder
-
-    try:
-        return bool((RunFolder.open(name).spec.get("task") or {}).get("modality") == "embedding")
-    except AlihError:
-        return is_folder(Path(name).expanduser())
-
-
-def refuse_embedder(name: str) -> None:
-    """Send who wants to predict with an embedding model to the libraries.
-
-    Raises:
-        OptionError: the model makes vectors.
-    """
-    if is_embedding(name):
-        raise OptionError(f"{name} makes vectors; it predicts no labels. Use: alih rag index DOCUMENTS --model …/model")
-
-
 def evaluate_embedding(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate` on an embedding model."""
     for name in ("text", "label", "metric", "source", "target", "beam"):
         if getattr(arguments, name) is not None:
             raise OptionError(f"--{name}: an embedding model finds its columns and gives every measure; leave it out.")
-    from alih.compare.adapted import model_folder
     from alih.embedding.adapt import evaluate
 
-    found = evaluate(model_folder(Path(arguments.adapted)), arguments.data)
+    found = evaluate(arguments.adapted, arguments.data)
     if arguments.json:
         print(json.dumps(found.as_dict(), indent=2))
         return 0

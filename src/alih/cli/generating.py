@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands, add_options, given
 from alih.compare.options import Options
-from alih.errors import AlihError, DataError, OptionError
+from alih.errors import DataError, OptionError
 from alih.instruct.options import COMPARED, GenerationOptions
 from alih.translation.options import TranslationOptions
 
@@ -125,29 +125,6 @@ def resume_generation(folder: str | Path, data: str | None) -> int:
         return _show(found)
     print(found)
     return 0
-
-
-def is_generation(name: str | Path) -> bool:
-    """Whether a run, finished or not, or a model is text generation's."""
-    from alih.compare.runfolder import RunFolder
-
-    try:
-        return bool((RunFolder.open(name).spec.get("task") or {}).get("modality") == "generation")
-    except AlihError:
-        pass
-    from alih.instruct.opened import is_writer
-
-    return is_writer(name)
-
-
-def refuse_writer(name: str) -> None:
-    """Send who wants to predict with a writer to `alih generate`.
-
-    Raises:
-        OptionError: the model writes text.
-    """
-    if is_generation(name):
-        raise OptionError(f'{name} writes text; it predicts no labels. Use: alih generate {name} "a prompt"')
 
 
 def evaluate_generation(arguments: argparse.Namespace) -> int:

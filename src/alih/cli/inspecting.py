@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from alih.errors import AlihError, OptionError
 
 if TYPE_CHECKING:
-    from alih.pretrained.source import Pretrained
+    from alih.pretrained.open import Pretrained
 
 _LENGTH = 128
 _PARTS = ("weights", "gradients", "optimiser", "activations")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from alih.cli.flags import Commands
-from alih.cli.translating import inspect_translator, is_translation
+from alih.cli.translating import inspect_translator
 
 
 def add_commands(commands: Commands) -> None:
@@ -40,13 +39,12 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     from alih.cli.inspecting import check, needs_of, render_needs
     from alih.errors import OptionError
     from alih.pretrained.inspect import describe, render
+    from alih.pretrained.open import load, task_named
     from alih.pretrained.outline import has_weights, outline
-    from alih.pretrained.source import load
 
     check(arguments.batch_size, arguments.length, arguments.memory)
-    if not arguments.config_only and is_translation(arguments.model):
+    if not arguments.config_only and task_named(arguments.model) == "translation":
         return inspect_translator(arguments)
-    arguments.model = _of_run(arguments.model)
     if arguments.config_only or not has_weights(arguments.model):
         if arguments.allow_pickle:
             raise OptionError("--allow-pickle: no weights are opened here; leave it out.")
@@ -60,16 +58,6 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     else:
         print(f"{render(description)}\n\n{render_needs(told)}")
     return 0
-
-
-def _of_run(name: str) -> str:
-    """The model's folder, where a run folder was named."""
-    given = Path(name).expanduser()
-    if not (given / "spec.json").is_file() and not (given.name == "last" and given.is_file()):
-        return name
-    from alih.compare.adapted import model_folder
-
-    return str(model_folder(given))
 
 
 def run_cache(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alih.cli.flags import Commands, add_options, given
 from alih.compare.options import Options
-from alih.errors import AlihError, DataError, OptionError
+from alih.errors import DataError, OptionError
 from alih.translation.options import TranslationOptions
 
 if TYPE_CHECKING:
@@ -103,29 +103,6 @@ def resume_translation(folder: str | Path, data: str | None) -> int:
     return _show(resume(folder, data))
 
 
-def is_translation(name: str | Path) -> bool:
-    """Whether a run, finished or not, or a model is a translation's."""
-    from alih.compare.runfolder import RunFolder
-
-    try:
-        return bool((RunFolder.open(name).spec.get("task") or {}).get("modality") == "translation")
-    except AlihError:
-        pass
-    from alih.translation.opened import is_translator
-
-    return is_translator(name)
-
-
-def refuse_translator(name: str) -> None:
-    """Send who wants to predict with a translator to `alih translate`.
-
-    Raises:
-        OptionError: the model translates.
-    """
-    if is_translation(name):
-        raise OptionError(f'{name} translates; it predicts no labels. Use: alih translate {name} "a sentence"')
-
-
 def inspect_translator(arguments: argparse.Namespace) -> int:
     """Run `alih inspect` on a translator.
 
@@ -184,10 +161,10 @@ def evaluate_translation(arguments: argparse.Namespace) -> int:
         raise OptionError("--metric: a translator is scored by BLEU and chrF, both; leave it out.")
     if arguments.beam is not None and arguments.beam < 1:
         raise OptionError(f"--beam: must be at least 1, not {arguments.beam}.")
-    from alih.translation.opened import seq2seq_config
+    from alih.pretrained.open import find
     from alih.translation.translator import Translator, read_pairs_like, read_told
 
-    told = read_told(seq2seq_config(arguments.adapted).path)
+    told = read_told(find(arguments.adapted).path)
     pairs = read_pairs_like(arguments.data, told, arguments.source, arguments.target)
     for note in pairs.notes:
         print(note, file=sys.stderr)

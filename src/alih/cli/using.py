@@ -7,10 +7,18 @@ import json
 import sys
 from pathlib import Path
 
-from alih.cli.embedding import evaluate_embedding, is_embedding, refuse_embedder
+from alih.cli.embedding import evaluate_embedding
 from alih.cli.flags import Commands
-from alih.cli.generating import evaluate_generation, is_generation, refuse_writer
-from alih.cli.translating import add_evaluation_options, evaluate_translation, is_translation, refuse_translator
+from alih.cli.generating import evaluate_generation
+from alih.cli.translating import add_evaluation_options, evaluate_translation
+from alih.errors import OptionError
+
+#: What a model that predicts no labels does instead, and the command for it.
+_INSTEAD = {
+    "translation": 'translates; it predicts no labels. Use: alih translate {} "a sentence"',
+    "generation": 'writes text; it predicts no labels. Use: alih generate {} "a prompt"',
+    "embedding": "makes vectors; it predicts no labels. Use: alih rag index DOCUMENTS --model …/model",
+}
 
 
 def add_commands(commands: Commands) -> None:
@@ -38,14 +46,15 @@ def add_commands(commands: Commands) -> None:
 
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
-    refuse_translator(arguments.adapted)
-    refuse_writer(arguments.adapted)
-    refuse_embedder(arguments.adapted)
     from alih.compare.adapted import Adapted
     from alih.compare.predictions import check_output, render, rows, write
     from alih.data.examples import Damage
     from alih.data.messages import counted, worst
+    from alih.pretrained.open import task_named
 
+    instead = _INSTEAD.get(task_named(arguments.adapted))
+    if instead is not None:
+        raise OptionError(f"{arguments.adapted} {instead.format(arguments.adapted)}")
     if arguments.output is not None:
         check_output(arguments.output, arguments.inputs)
     adapted = Adapted.open(arguments.adapted)
@@ -65,13 +74,17 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
-    if is_translation(arguments.adapted):
-        return evaluate_translation(arguments)
-    if is_embedding(arguments.adapted):
-        return evaluate_embedding(arguments)
-    if is_generation(arguments.adapted):
-        return evaluate_generation(arguments)
     from alih.compare.adapted import Adapted
+    from alih.pretrained.open import task_named
+
+    others = {
+        "translation": evaluate_translation,
+        "embedding": evaluate_embedding,
+        "generation": evaluate_generation,
+    }
+    task = task_named(arguments.adapted)
+    if task in others:
+        return others[task](arguments)
 
     scores = Adapted.open(arguments.adapted).evaluate(
         arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric

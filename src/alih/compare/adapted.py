@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.compare.predictions import Prediction, predictions
-from alih.compare.runfolder import RunFolder
 from alih.data.batch import encode
 from alih.data.columns import names_of
 from alih.data.examples import Columns, Damage, Examples, Input
@@ -27,7 +26,8 @@ from alih.data.predict_on import read_inputs, read_labelled
 from alih.errors import DataError, OptionError, RunError
 from alih.metrics.bootstrap import Interval, interval
 from alih.metrics.classification import primary, scores, table
-from alih.pretrained.source import Pretrained, load
+from alih.pretrained.open import Pretrained, load
+from alih.pretrained.runs import model_of
 from alih.progress import Progress
 from alih.task import Kind, Modality, Task
 from alih.training.boundary import FullModel
@@ -126,7 +126,8 @@ class Adapted:
         Raises:
             RunError: there is no adapted model in it.
         """
-        folder = model_folder(path)
+        folder = Path(path).expanduser()
+        folder = folder if (folder / "config.json").is_file() else model_of(path)
         told = _read_sidecar(folder)
         pretrained = load(str(folder), None)
         if told is None:
@@ -287,25 +288,6 @@ def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int |
     pretrained.save(folder)
     told = {"schema": _SCHEMA, "task": asdict(task), "columns": asdict(columns), "max_length": max_length}
     (folder / _SIDECAR).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def model_folder(path: str | Path) -> Path:
-    """The folder of the adapted model in a run folder, or the folder itself where it holds a model.
-
-    Raises:
-        RunError: there is none.
-    """
-    folder = Path(path)
-    if (folder / "config.json").is_file():
-        return folder
-    run = RunFolder.open(folder)
-    if not (run.model / "config.json").is_file():
-        if run.is_finished:
-            raise RunError(f"{path}: the adapted model of this run is gone. Make it again with: alih resume {run.path}")
-        raise RunError(
-            f"{path}: this run holds no adapted model (it was stopped early). Go on with: alih resume {run.path}"
-        )
-    return run.model
 
 
 @dataclass(frozen=True)

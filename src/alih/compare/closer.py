@@ -10,7 +10,7 @@ from alih.compare.trial import Closer
 from alih.data.shift import KINDS
 from alih.metrics.classification import table
 from alih.metrics.names import named
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.routes.base import Adaptation
 from alih.routes.bench import SHIFTED_ALONE, Bench

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alih import interrupt
-from alih.compare.adapted import model_folder
 from alih.compare.budget import Budget
 from alih.compare.campaign import Campaign
 from alih.compare.comparison import Comparison
@@ -15,7 +14,7 @@ from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, forecast, render
 from alih.compare.forgetting import check_general
 from alih.compare.options import ALL_BLOCKS, Options
-from alih.compare.runfolder import LAST, RunFolder
+from alih.compare.runfolder import RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes, nested_order
 from alih.compare.spec import check_data, check_versions, check_whole, spec
@@ -27,7 +26,8 @@ from alih.data.read import read
 from alih.errors import OptionError, RunError
 from alih.metrics.classification import primary
 from alih.metrics.names import named
-from alih.pretrained.source import BUILT_IN, default_model
+from alih.pretrained.open import BUILT_IN, default_model
+from alih.pretrained.resolve import resolve
 from alih.progress import Progress
 from alih.routes.base import Variant
 from alih.routes.bench import Bench, ModelChoice
@@ -341,6 +341,4 @@ def _settled(model: str) -> str:
     """A model that is a folder now, by its full path: "runs/last/model" means another folder once this run starts."""
     if model in BUILT_IN or not Path(model).expanduser().exists():
         return model
-    path = Path(model).expanduser()
-    is_run = path.name == LAST or (path / "spec.json").is_file()
-    return str((model_folder(path) if is_run else path).resolve())
+    return str((resolve(model).path or Path(model)).resolve())

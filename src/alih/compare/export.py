@@ -17,7 +17,7 @@ from alih.compare.state import Kept, prompt_of, put_back
 from alih.data.overlap import write_fingerprints
 from alih.errors import ModelError, RunError
 from alih.pretrained.families import head_modules
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.routes import likelihood
 from alih.routes.adapters import attach, merge, save_adapter
 from alih.routes.base import Variant

@@ -6,7 +6,6 @@ Both are measured with the adapted backbone under the pre-trained model's own he
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,18 +13,15 @@ from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
-    AutoModelForCausalLM,
-    AutoModelForMaskedLM,
     PreTrainedModel,
 )
 
 from alih.errors import AlihError
 from alih.generate.general import general_passages
 from alih.pretrained.families import head_modules
-from alih.pretrained.hub import fetch
+from alih.pretrained.kinds import Form
+from alih.pretrained.open import Pretrained, load
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
-from alih.pretrained.quiet import quiet
-from alih.pretrained.source import Pretrained, load
 from alih.training.precision import device
 
 #: Built-in models whose source task Alih can draw any number of fresh examples of.
@@ -80,31 +76,17 @@ def text_forgotten(adapted: Pretrained, general: str | None = None) -> float | N
 
 def _language_model(adapted: Pretrained) -> PreTrainedModel | None:
     """The pre-trained model with its language-model head; None where it has none."""
-    config = adapted.model.config
-    prefix = adapted.model.base_model_prefix
-    path = adapted.source.path or fetch(adapted.source)
-    for auto, kinds in (
-        (AutoModelForCausalLM, MODEL_FOR_CAUSAL_LM_MAPPING),
-        (AutoModelForMaskedLM, MODEL_FOR_MASKED_LM_MAPPING),
-    ):
-        causal = auto is AutoModelForCausalLM
-        if type(config) not in kinds or (causal and type(config) in MODEL_FOR_MASKED_LM_MAPPING):
-            continue
-        opener: Any = auto
-        with quiet():
-            try:
-                model, report = opener.from_pretrained(
-                    Path(path), output_loading_info=True, dtype=torch.float32, local_files_only=True,
-                    trust_remote_code=False,
-                )  # fmt: skip
-            except (OSError, ValueError, RuntimeError):
-                return None
-        if report["missing_keys"] or model.base_model_prefix != prefix or model.base_model is model:
-            return None
-        model.to(device()).eval()
-        found: PreTrainedModel = model
-        return found
-    return None
+    kind: Any = type(adapted.model.config)
+    masked, causal = kind in MODEL_FOR_MASKED_LM_MAPPING, kind in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not (masked or causal):
+        return None
+    form: Form = "masked" if masked else "causal"
+    # Where there are pickled weights alone, whoever adapted the model allowed them.
+    model = load(adapted.name, form=form, allow_pickle=True, revision=adapted.source.revision).model
+    if model.base_model_prefix != adapted.model.base_model_prefix or model.base_model is model:
+        return None
+    model.to(device())  # type: ignore[arg-type]
+    return model
 
 
 @torch.no_grad()

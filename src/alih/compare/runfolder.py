@@ -30,8 +30,8 @@ from safetensors.numpy import load_file, save_file
 
 from alih.compare.trial import DELETE_LINE, Trial, finite, from_json, to_json
 from alih.errors import RunError
+from alih.pretrained.runs import LAST, run_folder
 
-LAST = "last"
 Prediction = Literal["held_out", "logits"]
 _KEPT = "Every trial is kept:"
 #: What to do about a damaged specification: nothing else says what was run.
@@ -81,12 +81,7 @@ class RunFolder:
         Raises:
             RunError: there is none.
         """
-        folder = Path(path)
-        if folder.name == LAST and folder.is_file():
-            folder = folder.parent / folder.read_text(encoding="utf-8", errors="replace").strip()
-        if not (folder / "spec.json").is_file():
-            raise RunError(f"{path}: {_what_instead(folder)}")
-        return cls(folder)
+        return cls(run_folder(path))
 
     def __enter__(self) -> RunFolder:
         try:
@@ -369,15 +364,3 @@ def _is_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _what_instead(folder: Path) -> str:
-    """Why a folder is no run, and what to give in its place."""
-    around = next((parent for parent in folder.absolute().parents if (parent / "spec.json").is_file()), None)
-    if around is not None and not folder.exists():
-        return f"there is no such folder in the run {around}. Give the run's own folder."
-    if around is not None:
-        return f"no run folder. It is a part of the run {around}: give that folder."
-    near = sorted(entry.name for entry in folder.parent.glob("*") if (entry / "spec.json").is_file())
-    instead = f"Runs there: {', '.join(near[-5:])}." if near else "Make one with: alih compare DATA"
-    return f"no run folder. {instead}"

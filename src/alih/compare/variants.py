@@ -7,7 +7,7 @@ from dataclasses import replace
 from alih.compare.options import Options
 from alih.errors import OptionError
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.routes.base import AdapterForm, PromptForm, Variant
 from alih.routes.registry import ADAPTERS, PROMPTED, ROUTES, route
 

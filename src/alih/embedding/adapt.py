@@ -101,11 +101,6 @@ def _check_path(data: Any) -> None:
         raise OptionError(f"task='embedding': give the data as a path, not as {type(data).__name__}.")
 
 
-def is_embedding_run(spec: Mapping[str, Any]) -> bool:
-    """Whether a run folder's specification is an embedding model's."""
-    return (spec.get("task") or {}).get("modality") == "embedding"
-
-
 def evaluate(model: str | Path, data: str | Path) -> Found:
     """Rank the passages of a file for each of its questions.
 

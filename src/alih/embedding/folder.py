@@ -39,7 +39,10 @@ def write(embedder: Embedder, path: Path, told: dict[str, Any]) -> None:
         for module in modules[1:]:
             (path / module["path"]).mkdir(exist_ok=True)
         _json(path / "modules.json", modules)
-        _json(path / "1_Pooling" / "config.json", {"word_embedding_dimension": embedder.dimension, **pooling})
+        _json(
+            path / "1_Pooling" / "config.json",
+            {"word_embedding_dimension": embedder.dimension, **pooling, "include_prompt": recipe.include_prompt},
+        )
         _json(path / "sentence_bert_config.json", {"max_seq_length": embedder.max_length, "do_lower_case": False})
         _json(
             path / "config_sentence_transformers.json",
@@ -48,15 +51,6 @@ def write(embedder: Embedder, path: Path, told: dict[str, Any]) -> None:
         _json(path / _SIDECAR, {"schema": 1, "task": {"modality": "embedding"}, **told})
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
-
-
-def is_embedding(path: Path) -> bool:
-    """Whether a folder is what `write` wrote."""
-    try:
-        told = json.loads((path / _SIDECAR).read_text(encoding="utf-8"))
-        return bool(told["task"]["modality"] == "embedding")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _module(number: int, path: str, kind: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
         ModelError: the model has no ordered blocks, or nothing that adapters could go on.
     """
     model = embedder.model
-    blocks = _blocks(model, embedder.name)
+    blocks = _blocks(embedder)
     if options.blocks is not None and options.blocks > len(blocks):
         raise OptionError(
             f"--blocks: {options.blocks} asked for, but the model has {len(blocks)}. Use 1 to {len(blocks)}, or 'all'."
@@ -64,7 +64,7 @@ def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
 def label(embedder: Embedder, options: EmbeddingOptions) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 blocks"."""
     if options.blocks is not None:
-        return f"{options.route} top {options.blocks} of {len(_blocks(embedder.model, embedder.name))} blocks"
+        return f"{options.route} top {options.blocks} of {len(_blocks(embedder))} blocks"
     return f"{options.route} all" if options.route == "finetune" else options.route
 
 
@@ -84,10 +84,10 @@ def merged(adapters: Any, embedder: Embedder, folder: Path) -> None:
         embedder.model._hf_peft_config_loaded = False
 
 
-def _blocks(model: nn.Module, name: str) -> list[str]:
-    """Names of the blocks: the longest list of modules."""
-    lists = {path: module for path, module in model.named_modules() if isinstance(module, nn.ModuleList)}
-    if not lists:
-        raise ModelError(f"{name}: has no ordered list of blocks, so nobody can say what trains. Take another model.")
-    path = max(lists, key=lambda one: len(lists[one]))
-    return [f"{path}.{number}" for number in range(len(lists[path]))]
+def _blocks(embedder: Embedder) -> list[str]:
+    """Names of the blocks, bottom to top."""
+    if not embedder.anatomy.blocks:
+        raise ModelError(
+            f"{embedder.name}: has no ordered list of blocks, so nobody can say what trains. Take another model."
+        )
+    return [block.name for block in embedder.anatomy.blocks]

@@ -261,8 +261,8 @@ class Trainer:
         questions = [pair.question for pair in pairs]
         hard = list(dict.fromkeys(text for some in negatives for text in some))
         passages = [*(pair.passage for pair in pairs), *hard]
-        asked = self.embedder.pooled([recipe.query_prompt + text for text in questions])
-        told = self.embedder.pooled([recipe.passage_prompt + text for text in passages])
+        asked = self.embedder.pooled(questions, recipe.query_prompt)
+        told = self.embedder.pooled(passages, recipe.passage_prompt)
         return ranking_loss(asked, told, false_negatives(questions, passages, answers).to(asked.device))
 
     def _look(self) -> None:

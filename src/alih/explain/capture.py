@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from alih.errors import ModelError
-from alih.explain.loading import FAMILIES
 from alih.transformer.attention import MultiHeadAttention, visible
 from alih.transformer.positions import rotate
+
+#: Said where attention cannot be captured.
+FAMILIES = "BERT, DistilBERT, RoBERTa, ELECTRA, GPT-2, Llama, Mistral, Qwen, Marian, BART, T5 and alih-transformer"
 
 Role = Literal["encoder", "decoder", "cross"]
 #: Names of the projections to Q, K and V in transformers' models; the last is GPT-2's, all three in one.

@@ -9,19 +9,39 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from alih.errors import DataError, ModelError, OptionError
 from alih.explain.capture import Attention, Role, collect, is_causal, watch
 from alih.explain.embedding import Embedded, embedded, watch_positions
-from alih.explain.loading import Kind, Opened, kind_of, open_model
 from alih.explain.steps import Step, filled_masks, next_tokens, write_on
 from alih.explain.tokens import Token, describe
+from alih.pretrained.kinds import trained_as
+from alih.pretrained.open import find
 
+#: What the model does with a text: turns it into vectors, fills masks, goes on writing, or writes another text.
+Kind = Literal["encoder", "masked", "causal", "translator"]
 #: Most tokens of a text: attention takes memory with their square.
 MOST_TOKENS = 512
 #: Tokens written where the text is to be gone on with, and in a translation.
 WRITTEN = {"causal": 8, "translator": 48}
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A text model to look into; `max_length` is None where nothing limits a text."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    kind: Kind
+    max_length: int | None
 
 
 @dataclass(frozen=True)
@@ -137,9 +157,7 @@ def explain(
     """
     if not text.strip():
         raise DataError('the text is empty; write one, for example: alih explain alih/minilm "a fine day"')
-    opened = (
-        _opened(model) if isinstance(model, tuple) else open_model(model, revision=revision, allow_pickle=allow_pickle)
-    )
+    opened = _given(*model) if isinstance(model, tuple) else _open(model, revision=revision, allow_pickle=allow_pickle)
     _check_places(opened.model, layer, head, opened.name)
     if to is not None and opened.kind not in ("causal", "translator"):
         raise OptionError(f"--to: {opened.name} writes no text, it only reads. Leave --to out.")
@@ -157,11 +175,32 @@ def explain(
             network.set_attn_implementation(before[1])
 
 
-def _opened(given: tuple[PreTrainedModel, PreTrainedTokenizerBase]) -> Opened:
-    model, tokenizer = given
+def _open(name: str | Path, *, revision: str | None, allow_pickle: bool) -> _Opened:
+    """Open a model as it was trained, a language model's output layer kept."""
+    checkpoint = find(name, revision, allow_pickle=allow_pickle)
+    if checkpoint.kind == "image":
+        raise ModelError(
+            f"{checkpoint.name} reads pictures, and alih explain shows how a model reads a text. Name a text model, "
+            f"for example alih/minilm; what is inside this one says: alih inspect {checkpoint.name}"
+        )
+    form = trained_as(checkpoint.config)
+    opened = checkpoint.load(form)
+    kind: Kind = "translator" if form == "seq2seq" else form
+    return _Opened(opened.name, opened.model, opened.tokenizer, kind, opened.max_length)
+
+
+def _given(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> _Opened:
+    """A model that is there already; what it does with a text says the mapping its class is in."""
     most = getattr(model.config, "max_position_embeddings", None)
-    told = [one for one in (most, tokenizer.model_max_length) if isinstance(one, int) and 0 < one < 10**6]
-    return Opened(type(model).__name__, model, tokenizer, kind_of(model), min(told, default=None))
+    stated = [one for one in (most, tokenizer.model_max_length) if isinstance(one, int) and 0 < one < 10**6]
+    config: Any = type(model.config)
+    mappings: tuple[tuple[Kind, Any], ...] = (
+        ("translator", MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING),
+        ("causal", MODEL_FOR_CAUSAL_LM_MAPPING),
+        ("masked", MODEL_FOR_MASKED_LM_MAPPING),
+    )
+    kinds = [kind for kind, mapping in mappings if config in mapping and mapping[config] is type(model)]
+    return _Opened(type(model).__name__, model, tokenizer, (*kinds, "encoder")[0], min(stated, default=None))
 
 
 def _check_places(model: PreTrainedModel, layer: int, head: int, name: str) -> None:
@@ -181,7 +220,7 @@ def _told(config: Any, *names: str) -> list[int]:
     return [int(getattr(config, name)) for name in names if isinstance(getattr(config, name, None), int)]
 
 
-def _run(opened: Opened, text: str, layer: int, head: int, to: str | None) -> Explanation:
+def _run(opened: _Opened, text: str, layer: int, head: int, to: str | None) -> Explanation:
     model, tokenizer, kind = opened.model, opened.tokenizer, opened.kind
     most = min(opened.max_length or MOST_TOKENS, MOST_TOKENS)
     every: list[int] = tokenizer(text, truncation=False, verbose=False).input_ids

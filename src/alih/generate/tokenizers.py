@@ -10,12 +10,10 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from alih.errors import ModelError
-from alih.pretrained.build import read_config
-from alih.pretrained.folder import examine
 from alih.pretrained.hub import fetch
-from alih.pretrained.processor import load_tokenizer, longest_text
+from alih.pretrained.open import find
+from alih.pretrained.processor import longest_text
 from alih.pretrained.quiet import quiet
-from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, resolve
 
 
@@ -52,7 +50,6 @@ def open_tokenizer(name: str | Path, *, revision: str | None = None) -> Opened:
     Raises:
         ModelError: there is none, or it cannot be opened.
     """
-    register_all()
     source = resolve(name, revision)
     if source.kind == "file":
         raise ModelError(f"{name}: is a file. Name the folder that holds the tokenizer.")
@@ -60,10 +57,8 @@ def open_tokenizer(name: str | Path, *, revision: str | None = None) -> Opened:
         path = source.path or fetch(source)
         if not (path / "config.json").is_file():
             return _alone(source, path)
-        folder = examine(path, source.name, allow_pickle=False, weights_needed=False)
-        config = read_config(folder, source.name)
-        tokenizer = load_tokenizer(folder, config, source.name)
-        return Opened(source.name, tokenizer, longest_text(tokenizer, config, folder), path)
+    model = find(name, revision, weights_needed=False)
+    return Opened(model.name, model.tokenizer, longest_text(model.tokenizer, model.config, model.folder), path)
 
 
 def byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -96,11 +96,6 @@ def check_path(data: Any) -> None:
         raise OptionError(f"task='generation': give the data as a path, not as {type(data).__name__}.")
 
 
-def is_generation(spec: Mapping[str, Any]) -> bool:
-    """Whether a run folder's specification is text generation's."""
-    return (spec.get("task") or {}).get("modality") == "generation"
-
-
 def _run(job: Job, folder: RunFolder) -> Adaptation:
     """Train, score what came of it from disk, and write the report."""
     start, options = time.monotonic(), job.options
@@ -125,7 +120,7 @@ def _before(job: Job, folder: RunFolder) -> dict[str, Any]:
         except (ValueError, KeyError, TypeError):
             pass  # cut off by a crash: asked again
     job.progress.say("Scoring the model as it is, to compare with.")
-    opened = job.found.load()
+    opened = job.found.load("causal")
     opened.model.to(device())  # type: ignore[arg-type]
     told = job.measured(Writer(opened, job.template, job.told))
     path.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")

@@ -20,7 +20,6 @@ from alih.instruct.conversation import Conversation
 from alih.instruct.encode import Encoded, encode
 from alih.instruct.general import encode_passages
 from alih.instruct.loss import Scorer
-from alih.instruct.opened import Found, Opened, find
 from alih.instruct.options import GenerationOptions
 from alih.instruct.read import IN_WORDS, Corpus, read_corpus
 from alih.instruct.search import Tried, chosen, search
@@ -31,6 +30,7 @@ from alih.instruct.trial import Measured
 from alih.instruct.writer import Told, Writer, write_model
 from alih.metrics import text
 from alih.metrics.names import named
+from alih.pretrained.open import Checkpoint, Pretrained, find
 from alih.progress import Progress
 from alih.training.cost import measure
 from alih.training.precision import choose as precision_for
@@ -105,13 +105,14 @@ class Job:
         if options.routes is not None:
             self._set_judges_apart()
         routes_run = options.routes or (options.route,)
-        self.found: Found = find(
+        self.found: Checkpoint = find(
             options.model,
             options.revision,
             allow_pickle=options.allow_pickle,
             weights_needed=set(routes_run) != {"scratch"},
             to_adapt=True,
         )
+        self.found.check("causal")
         self.template: Template = choose_template(self.found.tokenizer, self.corpus.form, options.chat_template)
         progress.say(f"Template: {self.template.name}.")
         self.limit = min(self.found.context, options.max_length or self.found.context)
@@ -182,7 +183,7 @@ class Job:
             deadline: `time.monotonic()` after which no further step is made.
         """
         start, progress, options = time.monotonic(), self.progress, self.options
-        opened = self.found.load(random_weights=options.route == "scratch", seed=options.seed)
+        opened = self.found.load("causal", random_weights=options.route == "scratch", seed=options.seed)
         label = routes.label(opened, options)
         opened.model.to(device())  # type: ignore[arg-type]
         parameters = sum(value.numel() for value in opened.model.parameters())
@@ -260,7 +261,7 @@ class Job:
         path.write_text(json.dumps([asdict(one) for one in tried]), encoding="utf-8")
         return tuple(tried)
 
-    def _write_scores(self, opened: Opened) -> Any:
+    def _write_scores(self, opened: Pretrained) -> Any:
         asked = [one for one in self.split.validation if one.form != "text"][:_MOST_WRITTEN]
         writer = Writer(opened, self.template, self.told, Progress(quiet=True))
         references = [one.answer.strip() for one in asked]

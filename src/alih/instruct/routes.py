@@ -14,8 +14,8 @@ from transformers.pytorch_utils import Conv1D
 
 from alih.errors import ModelError, OptionError
 from alih.instruct.encode import Tokens
-from alih.instruct.opened import Opened
 from alih.instruct.options import GenerationOptions
+from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
 from alih.quantize.adapter import save_adapter as save_qalora_adapter
 from alih.quantize.calibration import Batch
@@ -35,7 +35,7 @@ RATES = {
 }
 
 
-def prepare(opened: Opened, options: GenerationOptions, train: Sequence[Tokens]) -> Any:
+def prepare(opened: Pretrained, options: GenerationOptions, train: Sequence[Tokens]) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for its adapters, else None.
 
     Args:
@@ -58,7 +58,7 @@ def prepare(opened: Opened, options: GenerationOptions, train: Sequence[Tokens])
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
-        and any(name.startswith(f"{block}.") for block in (opened.blocks if blocks is None else blocks))
+        and any(name.startswith(f"{block}.") for block in (opened.block_names if blocks is None else blocks))
     ]
     if not names:
         raise ModelError(f"{opened.name}: it has no linear layers in its blocks; take the route finetune.")
@@ -97,14 +97,14 @@ def prepare(opened: Opened, options: GenerationOptions, train: Sequence[Tokens])
             del model.is_loaded_in_4bit
 
 
-def label(opened: Opened, options: GenerationOptions) -> str:
+def label(opened: Pretrained, options: GenerationOptions) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 blocks".
 
     Raises:
         OptionError: more blocks were asked for than there are.
     """
     if _blocks(opened, options) is not None:
-        return f"{options.route} top {options.blocks} of {len(opened.blocks)} blocks"
+        return f"{options.route} top {options.blocks} of {len(opened.block_names)} blocks"
     return f"{options.route} all" if options.route == "finetune" else options.route
 
 
@@ -136,11 +136,11 @@ def _inputs(train: Sequence[Tokens]) -> Iterator[Batch]:
         yield {"input_ids": torch.tensor([sequence.ids])}
 
 
-def _blocks(opened: Opened, options: GenerationOptions) -> list[str] | None:
+def _blocks(opened: Pretrained, options: GenerationOptions) -> list[str] | None:
     """Names of the blocks that train; None for everything."""
     if options.blocks is None:
         return None
-    there = opened.blocks
+    there = opened.block_names
     if options.blocks > len(there):
         raise OptionError(
             f"--blocks: {options.blocks} asked for, but the model has {len(there)}. Use 1 to {len(there)}, or 'all'."

@@ -14,12 +14,12 @@ from alih.errors import DataError, OptionError, RunError
 from alih.instruct.conversation import ASSISTANT, SYSTEM, USER, Conversation, Turn
 from alih.instruct.encode import Encoded, encode, prompt_ids
 from alih.instruct.loss import Scorer
-from alih.instruct.opened import Opened, find
 from alih.instruct.read import read_corpus
 from alih.instruct.reasoning import BEGINNINGS, Reasoning, vote
 from alih.instruct.scores import Scores, score
 from alih.instruct.template import Template, choose_template, render, stop_ids
 from alih.instruct.write import Sampling, answers
+from alih.pretrained.open import Pretrained, find
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
 from alih.quantize.model import quantized_layers
@@ -64,7 +64,7 @@ class Writer:
         progress: where long work reports to.
     """
 
-    def __init__(self, opened: Opened, template: Template, told: Told, progress: Progress | None = None) -> None:
+    def __init__(self, opened: Pretrained, template: Template, told: Told, progress: Progress | None = None) -> None:
         self.opened, self.template, self.told = opened, template, told
         self.progress = progress or Progress()
         self.stops = stop_ids(opened.tokenizer, template)
@@ -93,14 +93,15 @@ class Writer:
             RunError: a run folder without a model.
         """
         found = find(name, revision, allow_pickle=allow_pickle)
+        found.check("causal")
         own = found.tokenizer.chat_template
-        told = read_told(found.folder.path) or Told(bool(own), found.context)
+        told = read_told(found.path) or Told(bool(own), found.context)
         told = replace(told, max_length=min(told.max_length, found.context), shots=() if raw else told.shots)
         if told.chat and not raw and own:
             template = choose_template(found.tokenizer, "messages", None)
         else:
             template = Template(None, "none: prompts as they are")
-        opened = found.load()
+        opened = found.load("causal")
         opened.model.to(device())  # type: ignore[arg-type]
         return cls(opened, template, told, progress)
 

@@ -35,6 +35,9 @@ class Anatomy:
             "relu" stands for `torch.nn.ReLU` where a family applies it as a function.
         reads: which part of the tensor that reaches the first head module the head looks at: "whole" of it, the "first"
             position of axis 1 (CLS), or the "last" position that is not padding.
+        blocks_alone: training the top k blocks trains nothing else. So it is where the head was pre-trained, too (a
+            language model's output layer, which often is its embedding matrix); in a classifier the head is new, and
+            the neck trains with it.
     """
 
     family: str
@@ -44,3 +47,4 @@ class Anatomy:
     neck: tuple[str, ...]
     head: tuple[str, ...]
     reads: Literal["whole", "first", "last"] = "whole"
+    blocks_alone: bool = False

@@ -29,6 +29,7 @@ class ModelFolder:
         config: what config.json says.
         weights: the weight files; empty where only the configuration is wanted.
         pickled: the weights are torch pickles.
+        pools: it is a sentence-transformers model, which pools its tokens' vectors.
         mean_pooled: it is a sentence-transformers model that pools with the mean over the tokens.
         max_tokens: the longest text that sentence-transformers was told to read, where it says so.
         licence: as its model card states it.
@@ -38,6 +39,7 @@ class ModelFolder:
     config: dict[str, Any]
     weights: tuple[Path, ...]
     pickled: bool
+    pools: bool
     mean_pooled: bool
     max_tokens: int | None
     licence: str | None
@@ -81,6 +83,7 @@ def examine(
         config=config,
         weights=weights,
         pickled=pickled,
+        pools=_pooling(outer) is not None,
         mean_pooled=_pools_by_mean(outer),
         max_tokens=longest if isinstance(longest, int) and longest > 0 else None,
         licence=_licence(outer),
@@ -232,11 +235,16 @@ def _check_safetensors(file: Path, name: str) -> None:
         raise ModelError(f"{name}: {file.name} holds no weights at all. Save the model again.")
 
 
-def _pools_by_mean(path: Path) -> bool:
-    """Tell whether sentence-transformers pools with the mean alone (both of the forms that its config has had)."""
+def _pooling(path: Path) -> str | None:
+    """Where modules.json of sentence-transformers keeps the pooling; None where there is none."""
     modules = _json_or_empty(path / "modules.json", kind=list)
     places = [m.get("path") for m in modules if isinstance(m, dict) and str(m.get("type", "")).endswith("Pooling")]
-    place = places[0] if places and isinstance(places[0], str) else "1_Pooling"
+    return (places[0] if isinstance(places[0], str) else "1_Pooling") if places else None
+
+
+def _pools_by_mean(path: Path) -> bool:
+    """Tell whether sentence-transformers pools with the mean alone (both of the forms that its config has had)."""
+    place = _pooling(path) or "1_Pooling"
     config = _json_or_empty(path / place / "config.json")
     if "pooling_mode" in config:
         return bool(config["pooling_mode"] == "mean")

@@ -23,6 +23,7 @@ class Footprint:
         blocks: parameters of each block, from input to output.
         elsewhere: parameters that belong to no component (nothing trains them but fine-tuning everything).
         nbytes: bytes of all parameters in memory.
+        blocks_alone: as in `Anatomy`.
     """
 
     stem: int
@@ -31,6 +32,7 @@ class Footprint:
     head: int
     elsewhere: int
     nbytes: int
+    blocks_alone: bool = False
 
     @property
     def total(self) -> int:
@@ -38,7 +40,7 @@ class Footprint:
         return self.stem + sum(self.blocks) + self.neck + self.head + self.elsewhere
 
     def trainable(self, blocks: int) -> int:
-        """Parameters that train with the top `blocks` blocks: 0 = the head alone, all = everything.
+        """Parameters that train with the top `blocks` blocks: 0 = a new head alone, all = everything.
 
         Raises:
             ValueError: the model has fewer blocks.
@@ -47,6 +49,8 @@ class Footprint:
             raise ValueError(f"blocks must lie between 0 and {len(self.blocks)}, not {blocks}")
         if blocks == len(self.blocks):
             return self.total
+        if self.blocks_alone:
+            return sum(self.blocks[-blocks:]) if blocks else 0
         return self.head + (self.neck + sum(self.blocks[-blocks:]) if blocks else 0)
 
 
@@ -71,6 +75,7 @@ def footprint_of(model: PreTrainedModel, anatomy: Anatomy) -> Footprint:
         head=head,
         elsewhere=sum(p.numel() for p in parameters if id(p) not in seen),
         nbytes=sum(p.numel() * p.element_size() for p in parameters),
+        blocks_alone=anatomy.blocks_alone,
     )
 
 

@@ -13,8 +13,8 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from alih.pretrained.builtin import BUILT_IN
 from alih.pretrained.footprint import Footprint, flops_per_example, footprint_of
+from alih.pretrained.open import Pretrained, load
 from alih.pretrained.pooled import AlihPooledConfig
-from alih.pretrained.source import Pretrained, load
 from alih.pretrained.task_config import classes_of
 from alih.task import Modality
 

@@ -15,10 +15,10 @@ from alih.errors import ModelError
 from alih.pretrained.build import modality_of, read_config
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.folder import ModelFolder, examine
+from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
 from alih.pretrained.registration import register_all
 from alih.pretrained.resolve import Source, resolve
-from alih.pretrained.source import Pretrained
 from alih.task import Modality
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}

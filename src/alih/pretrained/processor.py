@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from PIL import Image
@@ -49,6 +50,8 @@ def load_tokenizer(folder: ModelFolder, config: PreTrainedConfig, name: str) -> 
     for file in _TOKENIZER_JSON:
         if (folder.path / file).is_file():
             json_object(folder.path / file, name)
+    if any(folder.path.glob("*.spm")) and importlib.util.find_spec("sentencepiece") is None:
+        raise ModelError(f"{name}: its tokenizer needs SentencePiece. Run: pip install 'alih[translation]'")
     only_pieces = not any((folder.path / file).is_file() for file in ("tokenizer.json", "vocab.txt", "vocab.json"))
     hint = "; a SentencePiece-only tokenizer needs: pip install sentencepiece tiktoken" if only_pieces else ""
     try:
@@ -96,7 +99,8 @@ def longest_text(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, f
         limits.append(config.longest)
     inner = encoder_config(config)
     positions = getattr(inner, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > 0:
+    computed = inner.model_type == "alih-transformer" and inner.positions != "learned"
+    if isinstance(positions, int) and positions > 0 and not computed:
         # create_position_ids_from_input_ids: the first token has position padding_idx + 1.
         lost = (inner.pad_token_id or 0) + 1 if inner.model_type in _OFFSET_POSITIONS else 0
         limits.append(positions - lost)

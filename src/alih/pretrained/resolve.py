@@ -11,8 +11,10 @@ from typing import Literal
 
 from alih.errors import ModelError
 from alih.pretrained.builtin import BUILT_IN
+from alih.pretrained.runs import is_run, model_of
 
-SourceKind = Literal["built-in", "folder", "file", "hub"]
+#: "new" names a recipe: random weights, which come from nowhere.
+SourceKind = Literal["built-in", "folder", "file", "hub", "new"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -23,7 +25,7 @@ class Source:
     """Where a pre-trained model comes from.
 
     Args:
-        name: what the user typed; for the Hub, the repository's id.
+        name: what the user typed; for the Hub, the repository's id; of a run, the folder of its adapted model.
         kind: built-in, a local folder, a single (legacy) checkpoint file, or the Hub.
         path: the folder or file; None for the Hub, where it is known only after the download.
         revision: branch, tag or commit on the Hub; None for its default branch, and for everything local.
@@ -47,13 +49,16 @@ def resolve(name: str | Path, revision: str | None = None) -> Source:
     """Find out what a model's name means; reaches for no network and reads no weights.
 
     Args:
-        name: a built-in name ("alih/minilm"), a path, or a Hub id ("org/name").
+        name: a built-in name ("alih/minilm"), a path of a model or a run ("runs/last"), or a Hub id ("org/name").
         revision: branch, tag or commit, for a Hub id only.
 
     Raises:
-        ModelError: nothing is there, or the name can be none of the three.
+        ModelError: nothing is there, or the name can be none of these.
+        RunError: a run that holds no model.
     """
     text = os.fspath(name)
+    if text not in BUILT_IN and is_run(text):
+        text = str(model_of(text))
     if text in BUILT_IN:
         source = Source(text, "built-in", BUILT_IN[text].locate())
     elif _is_path(text):

@@ -15,16 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel
 
 from alih.errors import ModelError
-from alih.pretrained.build import read_config
-from alih.pretrained.folder import examine
-from alih.pretrained.hub import fetch
-from alih.pretrained.processor import load_tokenizer, longest_text
+from alih.pretrained.open import find
 from alih.pretrained.quiet import quiet
-from alih.pretrained.registration import register_all
-from alih.pretrained.resolve import resolve
 from alih.progress import Progress
 from alih.rag.pooling import Recipe, pool, recipe_of
 from alih.training.precision import device
@@ -64,33 +58,21 @@ class Embedder:
     """
 
     def __init__(self, name: str = DEFAULT_MODEL, *, batch_size: int = 32) -> None:
-        register_all()
-        source = resolve(name)
-        with quiet():
-            path = source.path or fetch(source)
-            folder = examine(path, name)
-            config = read_config(folder, name)
-            self.recipe: Recipe = recipe_of(path, name)
-            self.tokenizer = load_tokenizer(folder, config, name)
-            self.max_length = min(longest_text(self.tokenizer, config, folder) or 512, 8192)
-            try:
-                model = AutoModel.from_pretrained(
-                    folder.path, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-                )
-            except (OSError, ValueError, RuntimeError) as error:
-                raise ModelError(f"{name}: cannot be opened as an encoder ({error}).") from error
-        if getattr(model.config, "is_encoder_decoder", False):
-            raise ModelError(f"{name}: has a decoder, so it is no embedding model. Take a sentence-transformers model.")
+        checkpoint = find(name)
+        self.recipe: Recipe = recipe_of(checkpoint.root, name)
+        opened = checkpoint.load("encoder")
+        model, self.tokenizer, self.anatomy = opened.model, opened.tokenizer, opened.anatomy
+        self.max_length = min(opened.max_length or 512, 8192)
         if not self.tokenizer.is_fast:
             raise ModelError(f"{name}: has no tokenizer.json, which tells where in a text each token stands.")
         self.name = name
         self._on = device()
-        self.model: Any = model.eval().to(self._on)
+        self.model: Any = model.to(self._on)  # type: ignore[arg-type]
         self._batch_size = batch_size
         #: What embeds single questions instead of the model; see `alih.rag.onnx`.
         self.session: Callable[[dict[str, NDArray[np.int64]]], Vectors] | None = None
         self.dimension = int(model.config.hidden_size)
-        self.fingerprint = _fingerprint([str(file) for file in folder.weights], self.recipe)
+        self.fingerprint = _fingerprint([str(file) for file in checkpoint.folder.weights], self.recipe)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens in each text, special tokens not counted."""
@@ -103,14 +85,13 @@ class Embedder:
     def query(self, text: str) -> Vectors:
         """Embed one question: (width,)."""
         if self.session is not None:
-            return self._by_session(self.recipe.query_prompt + text)
-        found: Vectors = self._plain([self.recipe.query_prompt + text])[0]
+            return self._by_session(text)
+        found: Vectors = self._plain([text])[0]
         return found
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Embed questions: (texts, width)."""
-        prompted = [self.recipe.query_prompt + text for text in texts]
-        return self._plain(prompted) if prompted else np.empty((0, self.dimension), np.float32)
+        return self._plain(list(texts)) if texts else np.empty((0, self.dimension), np.float32)
 
     def passages(
         self, texts: Sequence[str], spans: Sequence[Sequence[Span]] | None = None, progress: Progress | None = None
@@ -126,7 +107,7 @@ class Embedder:
         sentences: list[NDArray[np.float16]] = [np.empty((0, self.dimension), np.float16)] * len(texts)
         with (progress or Progress(quiet=True)).step("Embedding", len(texts), "passages") as advance:
             for rows, hidden, mask, offsets in self._batches(texts):
-                vectors[rows] = pool(hidden, mask, self.recipe).cpu().numpy()
+                vectors[rows] = self._pool(hidden, mask, self.recipe.passage_prompt).cpu().numpy()
                 if spans is not None:
                     states = hidden.float().cpu().numpy()
                     for place, row in enumerate(rows):
@@ -147,22 +128,41 @@ class Embedder:
 
     def _by_session(self, text: str) -> Vectors:
         assert self.session is not None
-        batch = self.tokenizer([text], truncation=True, max_length=self.max_length, return_tensors="np")
+        prompt = self.recipe.query_prompt
+        batch = self.tokenizer([prompt + text], truncation=True, max_length=self.max_length, return_tensors="np")
         hidden = torch.from_numpy(self.session(dict(batch)))
-        found: Vectors = pool(hidden, torch.from_numpy(batch["attention_mask"]), self.recipe)[0].numpy()
+        found: Vectors = self._pool(hidden, torch.from_numpy(batch["attention_mask"]), prompt)[0].numpy()
         return found
 
-    def pooled(self, texts: Sequence[str]) -> torch.Tensor:
-        """Embed texts as they are, without a prompt, in one batch, with gradients where they are on: (texts, width)."""
+    def pooled(self, texts: Sequence[str], prompt: str = "") -> torch.Tensor:
+        """Embed texts in one batch, with gradients where they are on: (texts, width).
+
+        Args:
+            texts: what is read.
+            prompt: what stands before each of them.
+        """
         batch = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+            [prompt + text for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
         ).to(self._on)
-        return pool(self.model(**batch).last_hidden_state, batch["attention_mask"], self.recipe)
+        return self._pool(self.model(**batch).last_hidden_state, batch["attention_mask"], prompt)
+
+    def _pool(self, hidden: torch.Tensor, mask: torch.Tensor, prompt: str) -> torch.Tensor:
+        skipped = 0 if self.recipe.include_prompt or not prompt else self._tokens_of(prompt)
+        return pool(hidden, mask, self.recipe, skipped)
+
+    def _tokens_of(self, prompt: str) -> int:
+        """Tokens of a prompt before a text, special ones included, as sentence-transformers counts them."""
+        ids = self.tokenizer(prompt, verbose=False)["input_ids"]
+        return len(ids) - (ids[-1] in self.tokenizer.all_special_ids)
 
     def _plain(self, texts: list[str]) -> Vectors:
         with torch.inference_mode():
             found = [
-                self.pooled(texts[start : start + self._batch_size]).float().cpu().numpy()
+                self.pooled(texts[start : start + self._batch_size], self.recipe.query_prompt).float().cpu().numpy()
                 for start in range(0, len(texts), self._batch_size)
             ]
         return np.concatenate(found)
@@ -225,7 +225,7 @@ def _by_sentence(states: Vectors, offsets: NDArray[np.int64], spans: Sequence[Sp
 
 def _fingerprint(files: Sequence[str], recipe: Recipe) -> str:
     """Tells one model's vectors from another's, without reading all of its weights."""
-    told = hashlib.sha256(repr(recipe).encode())
+    told = hashlib.sha256(f"{recipe!r}{'' if recipe.include_prompt else ' without prompts'}".encode())
     for name in files:
         with open(name, "rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -47,31 +47,16 @@ class LocalGenerator:
     """
 
     def __init__(self, name: str) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        from alih.pretrained.folder import examine
-        from alih.pretrained.hub import fetch
-        from alih.pretrained.quiet import quiet
-        from alih.pretrained.resolve import resolve
+        from alih.pretrained.open import load
         from alih.quantize.packed import make_fast
         from alih.training.precision import device
 
-        source = resolve(name)
-        with quiet():
-            path = source.path or fetch(source)
-            folder = examine(path, name, to_adapt=False)
-            try:
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False)
-                model = AutoModelForCausalLM.from_pretrained(
-                    folder.path, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-                )
-            except (OSError, ValueError, RuntimeError) as error:
-                raise ModelError(f"--generator {name}: cannot be opened as a language model ({error}).") from error
+        opened = load(name, form="causal")
+        self._tokenizer: Any = opened.tokenizer
         self.name = name
         self.special: Sequence[str] = [*self._tokenizer.all_special_tokens, *self._tokenizer.get_added_vocab()]
         self._on = device()
-        self._model: Any = model.eval().to(self._on)
+        self._model: Any = opened.model.to(self._on)  # type: ignore[arg-type]
         make_fast(self._model)
 
     def fits(self, messages: Messages, *, max_tokens: int) -> bool:

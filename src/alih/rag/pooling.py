@@ -6,7 +6,7 @@ Reimers and Gurevych 2019, arXiv 1908.10084, section 3: mean u = Σ_t m_t h_t / 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,12 +38,14 @@ class Recipe:
         normalise: divide by the Euclidean length. Also done where the folder asks for cosine similarity, since the
             dot product of such vectors is the cosine.
         query_prompt, passage_prompt: what the model was trained to read in front of questions and of passages.
+        include_prompt: the prompt's own tokens are pooled, too.
     """
 
     mode: Mode = "mean"
     normalise: bool = True
     query_prompt: str = ""
     passage_prompt: str = ""
+    include_prompt: bool = field(default=True, repr=False)  # fingerprints of libraries are made of the repr
 
 
 def recipe_of(folder: Path, name: str) -> Recipe:
@@ -67,26 +69,33 @@ def recipe_of(folder: Path, name: str) -> Recipe:
     config = config if isinstance(config, dict) else {}
     stated = config.get("prompts")
     prompts: dict[str, Any] = stated if isinstance(stated, dict) else {}
+    pooling = _read(folder / place / "config.json")
+    pooling = pooling if isinstance(pooling, dict) else {}
     return Recipe(
-        mode=_mode(_read(folder / place / "config.json"), name),
+        mode=_mode(pooling, name),
         normalise="Normalize" in kinds or config.get("similarity_fn_name", "cosine") not in {"dot", "dot_product"},
         query_prompt=str(prompts.get("query") or ""),
         passage_prompt=str(prompts.get("document") or prompts.get("passage") or ""),
+        include_prompt=pooling.get("include_prompt") is not False,
     )
 
 
-def pool(hidden: Tensor, mask: Tensor, recipe: Recipe) -> Tensor:
+def pool(hidden: Tensor, mask: Tensor, recipe: Recipe, skipped: int = 0) -> Tensor:
     """Pool token vectors.
 
     Args:
         hidden: (texts, tokens, width).
         mask: (texts, tokens), 1 at tokens and 0 at padding.
         recipe: how.
+        skipped: tokens at the beginning that are left out of means and maxima: those of a prompt.
 
     Returns:
         (texts, width).
     """
     weights = mask.unsqueeze(-1).to(hidden.dtype)
+    if skipped:
+        weights = weights.clone()
+        weights[:, :skipped] = 0
     if recipe.mode == "cls":
         pooled = hidden[:, 0]
     elif recipe.mode == "lasttoken":
@@ -100,8 +109,7 @@ def pool(hidden: Tensor, mask: Tensor, recipe: Recipe) -> Tensor:
     return torch.nn.functional.normalize(pooled, dim=-1) if recipe.normalise else pooled
 
 
-def _mode(config: Any, name: str) -> Mode:
-    config = config if isinstance(config, dict) else {}
+def _mode(config: dict[str, Any], name: str) -> Mode:
     if "pooling_mode" in config:
         chosen = [str(config["pooling_mode"])]
     else:

@@ -14,13 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from alih.errors import ModelError
-from alih.pretrained.build import read_config
-from alih.pretrained.folder import examine
-from alih.pretrained.hub import fetch
-from alih.pretrained.processor import load_tokenizer, longest_text
-from alih.pretrained.quiet import quiet
-from alih.pretrained.registration import register_all
-from alih.pretrained.resolve import resolve
+from alih.pretrained.open import load
 from alih.rag.embed import Embedder
 from alih.training.precision import device
 
@@ -64,35 +58,14 @@ class CrossEncoder:
     """
 
     def __init__(self, name: str) -> None:
-        from transformers import AutoModelForSequenceClassification
-
-        register_all()
-        source = resolve(name)
-        with quiet():
-            path = source.path or fetch(source)
-            folder = examine(path, name)
-            config = read_config(folder, name)
-            self._tokenizer = load_tokenizer(folder, config, name)
-            self._most = longest_text(self._tokenizer, config, folder)
-            try:
-                model, report = AutoModelForSequenceClassification.from_pretrained(
-                    folder.path,
-                    trust_remote_code=False,
-                    use_safetensors=True,
-                    dtype=torch.float32,
-                    output_loading_info=True,
-                )
-            except (OSError, ValueError, RuntimeError) as error:
-                raise ModelError(f"--rerank {name}: cannot be opened as a cross-encoder ({error}).") from error
-        if model.config.pad_token_id is None:
-            model.config.pad_token_id = config.pad_token_id  # what the tokenizer fills up with; see `load_tokenizer`
-        lost = sorted(report["missing_keys"])
-        outputs = int(model.config.num_labels)
-        if lost or outputs > 2:
-            why = f"its head was never trained ({lost[0]} is missing)" if lost else f"it has {outputs} classes"
+        opened = load(name, form="cross-encoder")
+        self._tokenizer, self._most = opened.tokenizer, opened.max_length
+        outputs = len(opened.model.config.id2label or {})
+        if opened.head_is_new or outputs > 2:
+            why = "its head was never trained" if opened.head_is_new else f"it has {outputs} classes"
             raise ModelError(f"--rerank {name}: no reranker, {why}. Take a cross-encoder, or --rerank late.")
         self._on = device()
-        self._model: Any = model.eval().to(self._on)
+        self._model: Any = opened.model.to(self._on)  # type: ignore[arg-type]
 
     def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float64]:
         """The model's logit of "relevant" for each passage: (passages,)."""

@@ -19,7 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from alih.errors import ModelError, OptionError
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.quantize.adapter import save_adapter as save_qalora_adapter
 from alih.quantize.calibration import Batches
 from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, quantize_model

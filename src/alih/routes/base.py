@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.training.loop import FitResult, FitSettings
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from alih.errors import DataError, ModelError, OptionError
 from alih.metrics.classification import primary, table
 from alih.metrics.names import named
 from alih.pretrained.families import head_modules
-from alih.pretrained.source import Pretrained, load
+from alih.pretrained.open import Pretrained, load
 from alih.progress import Progress
 from alih.routes.target import Target, last_linear
 from alih.task import Kind, Task

@@ -16,7 +16,7 @@ from alih.data.examples import Examples
 from alih.errors import OptionError
 from alih.generate.prompt import LABEL, NAMES, uses
 from alih.pretrained.families import head_modules
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.bench import Bench, Stage

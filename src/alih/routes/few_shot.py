@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from alih.generate.prompt import LABEL_TEMPLATES
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.routes import class_vectors, likelihood
 from alih.routes.base import Adaptation, PromptForm, Variant
 from alih.routes.zero_shot import ZeroShot, described

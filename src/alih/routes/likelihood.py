@@ -26,8 +26,8 @@ from alih.data.examples import Examples, Input
 from alih.errors import DataError, OptionError
 from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, LABEL, PAIR, TEXT, uses
 from alih.pretrained.families import anatomy_of
+from alih.pretrained.open import Pretrained, language_model
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
-from alih.pretrained.source import Pretrained, language_model
 from alih.progress import Progress
 from alih.routes.base import Adaptation, Phase, PromptForm, Variant
 from alih.routes.class_vectors import Untrained, training_features

@@ -11,7 +11,7 @@ from torch import nn
 
 from alih.errors import OptionError
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.quantize.calibration import Batch, Batches
 from alih.routes.adapters import attach
 from alih.routes.base import CONVOLUTIONAL, Adaptation, AdapterForm, Effort, Phase, Variant

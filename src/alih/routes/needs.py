@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from alih.errors import AlihError
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.live import ON_HEAP, LiveMemory
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.quantize.targets import replace
 from alih.routes import class_vectors
 from alih.routes.adapters import adapted_layers, unsuited

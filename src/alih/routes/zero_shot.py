@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alih.generate.prompt import LABEL, LABEL_TEMPLATES, readable, render
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.routes import class_vectors, likelihood
 from alih.routes.base import Adaptation, Effort, PromptForm, Variant
 from alih.training.loop import FitSettings

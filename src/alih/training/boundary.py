@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from alih.data.batch import Encoded, EncodedTexts, length_batches
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.source import Pretrained
+from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.training.activations import Activations, ActivationWriter
 from alih.training.cache import Cache, Draft, Entry, free_bytes

@@ -34,8 +34,10 @@ def freeze_below(model: PreTrainedModel, anatomy: Anatomy, trainable_blocks: int
 
 
 def trained_paths(anatomy: Anatomy, boundary: int) -> list[str]:
-    """Paths of the modules at and above a boundary: blocks and neck if there is a block, and the head."""
+    """Paths of the modules at and above a boundary: blocks, neck if there is a block, and the head; or blocks alone."""
     blocks = [path for block in anatomy.blocks[boundary:] for path in block.modules]
+    if anatomy.blocks_alone:
+        return blocks
     neck = anatomy.neck if blocks else ()
     return [*blocks, *neck, *(path for path in anatomy.head if path != "relu")]
 

@@ -14,6 +14,7 @@ from typing import Any
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import DataError, OptionError, RunError
+from alih.pretrained.open import find
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
 from alih.training.cost import measure
@@ -22,7 +23,6 @@ from alih.training.precision import device
 from alih.translation.corpus import Corpus, in_words, read_corpus
 from alih.translation.encode import encode_pairs
 from alih.translation.loss import loss_of_pairs
-from alih.translation.opened import seq2seq_config
 from alih.translation.options import TranslationOptions
 from alih.translation.pairs import Pairs
 from alih.translation.rates import search
@@ -59,7 +59,8 @@ def adapt(data: str | Path, options: TranslationOptions | None = None, progress:
         progress.say(f"  {note}")
     progress.say(f"Pairs: {in_words(corpus)}.")
     if options.model is not None:
-        seq2seq_config(options.model, options.revision, allow_pickle=options.allow_pickle)
+        found = find(options.model, options.revision, allow_pickle=options.allow_pickle, to_adapt=True)
+        found.check("seq2seq")
     begin = _begin(corpus, options)
     folder = RunFolder.create(options.runs, options.name or corpus.name)
     with folder:
@@ -108,11 +109,6 @@ def resume(path: str | Path, data: Any = None, progress: Progress | None = None)
     with folder:
         progress.say(f"Going on in {folder.path}")
         return _run(folder, corpus, options, begin, progress)
-
-
-def is_translation(spec: Mapping[str, Any]) -> bool:
-    """Whether a run folder's specification is a translation's."""
-    return (spec.get("task") or {}).get("modality") == "translation"
 
 
 def _check_path(data: Any) -> None:

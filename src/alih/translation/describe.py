@@ -9,8 +9,8 @@ from torch import nn
 
 from alih.data.messages import listed
 from alih.errors import ModelError
+from alih.pretrained.open import Pretrained, load
 from alih.translation.languages import codes_of, languages_of
-from alih.translation.opened import Opened, open_seq2seq
 from alih.translation.routes import linear_layers
 from alih.translation.translator import read_told
 
@@ -26,7 +26,7 @@ def describe(name: str | Path, *, revision: str | None = None, allow_pickle: boo
     Raises:
         ModelError: it cannot be opened, or does not translate.
     """
-    opened = open_seq2seq(name, revision, allow_pickle=allow_pickle)
+    opened = load(name, form="seq2seq", revision=revision, allow_pickle=allow_pickle)
     model, told = opened.model, read_told(opened.folder)
     encoder, decoder = model.get_encoder(), model.get_decoder()
     embedding = model.get_input_embeddings()
@@ -74,10 +74,10 @@ def render(description: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _routes(opened: Opened) -> list[dict[str, Any]]:
+def _routes(opened: Pretrained) -> list[dict[str, Any]]:
     model = opened.model
     total = sum(value.numel() for value in model.parameters())
-    blocks = opened.decoder_blocks
+    blocks = opened.block_names
     sizes = [sum(value.numel() for value in model.get_submodule(block).parameters()) for block in blocks]
     found = [
         {"route": f"finetune, top {count} of {len(blocks)} decoder blocks", "trainable": sum(sizes[-count:])}

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from alih.errors import ModelError, OptionError
+from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
-from alih.translation.opened import Opened
 from alih.translation.options import TranslationOptions
 
 
-def prepare(opened: Opened, options: TranslationOptions) -> Any:
+def prepare(opened: Pretrained, options: TranslationOptions) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.
 
     Raises:
@@ -48,7 +48,7 @@ def prepare(opened: Opened, options: TranslationOptions) -> Any:
     return None
 
 
-def label(opened: Opened, options: TranslationOptions) -> str:
+def label(opened: Pretrained, options: TranslationOptions) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 decoder blocks".
 
     Raises:
@@ -56,7 +56,7 @@ def label(opened: Opened, options: TranslationOptions) -> str:
     """
     route = options.chosen_route
     if _blocks(opened, options) is not None:
-        return f"{route} top {options.blocks} of {len(opened.decoder_blocks)} decoder blocks"
+        return f"{route} top {options.blocks} of {len(opened.block_names)} decoder blocks"
     return route if route == "lora" else f"{route} all"
 
 
@@ -68,11 +68,11 @@ def merged(adapters: Any, folder: Path, base: str) -> Any:
         return adapters.merge_and_unload()
 
 
-def _blocks(opened: Opened, options: TranslationOptions) -> list[str] | None:
+def _blocks(opened: Pretrained, options: TranslationOptions) -> list[str] | None:
     """Names of the blocks that train; None for everything."""
     if options.blocks is None:
         return None
-    there = opened.decoder_blocks
+    there = opened.block_names
     if options.blocks > len(there):
         raise OptionError(
             f"--blocks: {options.blocks} asked for, but the decoder has {len(there)}. Use 1 to {len(there)}, or 'all'."

@@ -10,6 +10,9 @@ from typing import Any
 import torch
 
 from alih.errors import DataError
+from alih.pretrained.families import anatomy_of
+from alih.pretrained.open import Pretrained, find
+from alih.pretrained.resolve import Source
 from alih.training.precision import Precision
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.model import AlihTransformerForConditionalGeneration
@@ -19,7 +22,6 @@ from alih.transformer.vocabulary import train_vocabulary
 from alih.translation import routes
 from alih.translation.corpus import Corpus
 from alih.translation.languages import Direction, direction_of
-from alih.translation.opened import Opened, open_seq2seq
 from alih.translation.options import TranslationOptions
 from alih.translation.sizes import recipe_for, size_for, steps_for
 from alih.translation.training import Settings, batches_an_epoch
@@ -48,7 +50,7 @@ class Start:
         merge: writes adapters to a folder and returns the model with them in its weights.
     """
 
-    opened: Opened
+    opened: Pretrained
     direction: Direction
     label: str
     model: str
@@ -93,7 +95,7 @@ def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
         return _paper(train, options, recipe, precision)
 
     return Start(
-        Opened(size, Path(size), model, tokenizer, options.max_tokens),
+        Pretrained(size, Source(size, "new"), model, tokenizer, anatomy_of(model), None, options.max_tokens),
         Direction(options.source_language or corpus.source, options.target_language or corpus.target),
         "scratch",
         f"the paper's Transformer, {size}",
@@ -113,7 +115,7 @@ def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
         OptionError: it needs a language, or more blocks were asked for than it has.
     """
     assert options.model is not None
-    opened = open_seq2seq(options.model, options.revision, allow_pickle=options.allow_pickle)
+    opened = find(options.model, options.revision, allow_pickle=options.allow_pickle, to_adapt=True).load("seq2seq")
     direction = direction_of(
         opened.tokenizer,
         options.source_language or corpus.source,

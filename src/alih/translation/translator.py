@@ -10,12 +10,12 @@ from typing import Any
 
 from alih.data.messages import counted, excerpt, listed
 from alih.errors import DataError, OptionError, RunError
+from alih.pretrained.open import Pretrained, load
 from alih.progress import Progress
 from alih.training.precision import device
 from alih.translation.corpus import read_test
 from alih.translation.encode import EncodedSources, encode_sources
 from alih.translation.languages import Direction, direction_of
-from alih.translation.opened import Opened, open_seq2seq
 from alih.translation.pairs import Pairs
 from alih.translation.scores import Scores, score
 from alih.translation.search import search
@@ -59,7 +59,7 @@ class Translator:
         progress: where long work reports to; standard error if not given.
     """
 
-    def __init__(self, opened: Opened, told: Told, direction: Direction, progress: Progress | None = None) -> None:
+    def __init__(self, opened: Pretrained, told: Told, direction: Direction, progress: Progress | None = None) -> None:
         self.model, self.tokenizer, self.folder = opened.model, opened.tokenizer, opened.folder
         self.told, self.direction = told, direction
         self.progress = progress or Progress()
@@ -95,7 +95,7 @@ class Translator:
             OptionError: the model needs a language, or does not know the one given.
             RunError: a run that has no model yet.
         """
-        opened = open_seq2seq(name, revision, allow_pickle=allow_pickle)
+        opened = load(name, form="seq2seq", revision=revision, allow_pickle=allow_pickle)
         told = read_told(opened.folder)
         direction = direction_of(
             opened.tokenizer,
@@ -237,7 +237,7 @@ def read_told(folder: Path) -> Told:
         raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by config.json alone.") from error
 
 
-def _check_direction(told: Told, target: str | None, direction: Direction, opened: Opened) -> None:
+def _check_direction(told: Told, target: str | None, direction: Direction, opened: Pretrained) -> None:
     """A model of one direction cannot be asked for another."""
     known = told.target_language
     if target is not None and not direction.prefix and direction.first_token is None and target != known:

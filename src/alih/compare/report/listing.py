@@ -9,9 +9,10 @@ from pathlib import Path
 from alih.compare.quantities import duration, size_of
 from alih.compare.report.data import SCHEMA_VERSION, Choice, ReportData, Row, Sure
 from alih.compare.report.from_run import report_data, run_date
-from alih.compare.runfolder import LAST, RunFolder
+from alih.compare.runfolder import RunFolder
 from alih.errors import RunError
 from alih.metrics.bootstrap import Interval
+from alih.pretrained.runs import LAST
 
 
 @dataclass(frozen=True)

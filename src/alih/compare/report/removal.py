@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from alih.compare.runfolder import LAST, RunFolder
+from alih.compare.runfolder import RunFolder
 from alih.errors import RunError
+from alih.pretrained.runs import LAST
 
 
 def check_removal(root: Path, name: str) -> Path:
