@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 
@@ -59,6 +62,33 @@ def test_transformers_itself_opens_the_folder(tmp_path: Path) -> None:
     assert torch.equal(_logits(AutoModelForCausalLM.from_pretrained(tmp_path)), _logits(model))
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_without_alih_transformers_stops_instead_of_going_on_with_random_weights(tmp_path: Path, bits: int) -> None:
+    save_quantized(_quantized(bits), tmp_path)
+    code = (
+        "import sys\nfrom transformers import AutoModel, AutoModelForCausalLM, LlamaForCausalLM\n"
+        "for kind in (AutoModel, AutoModelForCausalLM, LlamaForCausalLM):\n"
+        "    try:\n        kind.from_pretrained(sys.argv[1])\n"
+        "    except RuntimeError as error:\n        print(error)\n"
+        "    else:\n        raise SystemExit('opened')\n"
+        "assert not any(name.startswith('alih') for name in sys.modules)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout.count("ignore_mismatched_sizes") == 3
+
+
+def test_a_folder_without_the_empty_weights_of_this_version_opens_as_it_did(tmp_path: Path) -> None:
+    model = _quantized()
+    save_quantized(model, tmp_path)
+    file = tmp_path / "model.safetensors"
+    weights = {name: value for name, value in load_file(file).items() if value.numel()}
+    save_file(weights, file, metadata={"format": "pt"})
+    assert torch.equal(_logits(load_quantized(tmp_path)), _logits(model))
+
+
 def test_the_folder_says_what_it_is(tmp_path: Path) -> None:
     model = llama()
     quantize_model(model, bits=4, group_size=16, targets=["q_proj"])
@@ -80,12 +110,13 @@ def test_tensors_are_laid_out_as_the_docstring_says(tmp_path: Path) -> None:
     save_quantized(model, tmp_path)
     layer = "model.layers.0.self_attn.q_proj"
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
-        codes, scale, zero = (file.get_tensor(f"{layer}.{part}") for part in ("codes", "scale", "zero"))
-        names = set(file.keys())
+        codes, scale, zero, weight = (
+            file.get_tensor(f"{layer}.{part}") for part in ("codes", "scale", "zero", "weight")
+        )
     assert (codes.dtype, tuple(codes.shape)) == (torch.uint8, (32, 12))
     assert (scale.dtype, tuple(scale.shape)) == (torch.bfloat16, (32, 2))
     assert (zero.dtype, tuple(zero.shape)) == (torch.float32, (32, 2))
-    assert f"{layer}.weight" not in names
+    assert weight.numel() == 0
 
 
 def test_zero_points_stay_fp32_in_a_model_opened_in_bfloat16(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoTokenizer, BertModel
 
+from alih.embedding.folder import write
 from alih.errors import ModelError
 from alih.pretrained.resolve import resolve
 from alih.rag.embed import Embedder
@@ -89,3 +92,35 @@ def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelError, match="Dense"):
         recipe_of(tmp_path, "x")
+
+
+def test_a_prompt_that_is_not_included_is_read_and_not_pooled(tiny_bert: Path, tmp_path: Path) -> None:
+    """As sentence-transformers: tokens of the prompt and the start token before it are left out of the mean."""
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "model"))
+    modules = [{"path": "", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps({"pooling_mode_mean_tokens": True, "include_prompt": False})
+    )
+    prompts = {"prompts": {"query": "a b ", "document": "c "}, "similarity_fn_name": "dot"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    embedder = Embedder(str(folder))
+    model, tokenizer = BertModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+
+    def expected(prompt: str, text: str) -> np.ndarray:
+        skipped = 1 + len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        with torch.no_grad():
+            states = model(**tokenizer(prompt + text, return_tensors="pt")).last_hidden_state[0]
+        mean: np.ndarray = states[skipped:].mean(0).numpy()
+        return mean
+
+    np.testing.assert_allclose(embedder.query("d e"), expected("a b ", "d e"), atol=1e-6)
+    np.testing.assert_allclose(embedder.queries(["d e", "f"])[1], expected("a b ", "f"), atol=1e-6)
+    found = embedder.passages(["d e f", "g"]).vectors
+    np.testing.assert_allclose(found[0], expected("c ", "d e f"), atol=1e-6)
+    np.testing.assert_allclose(found[1], expected("c ", "g"), atol=1e-6)
+    write(embedder, tmp_path / "written", {})
+    again = Embedder(str(tmp_path / "written"))
+    assert not again.recipe.include_prompt
+    np.testing.assert_allclose(again.query("d e"), embedder.query("d e"), atol=1e-6)

@@ -6,6 +6,8 @@ A folder holds what `save_pretrained` writes. For each quantised layer `<name>`,
     <name>.scale   bfloat16 (outputs, groups)
     <name>.zero    float32 (outputs, groups)        zero points in units of codes; merged adapters are in here
     <name>.bias    as it was, if it was
+    <name>.weight  empty: what does not know this format (transformers without alih) finds a weight of the wrong shape,
+                   and stops, instead of going on with random ones
 
 and config.json has, under `quantization_config`,
 
@@ -23,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -99,6 +102,8 @@ class GroupQuantizer(HfQuantizer):
                     "of that name: open the folder with the class that it was saved from."
                 ) from None
             replace(model, name, QuantizedLinear(inputs, outputs, form, bias=has_bias, device="meta"))
+        guards = {rf"(^|\.){re.escape(name)}\.weight$" for name in self.quantization_config.by_layer()}
+        model._keys_to_ignore_on_load_unexpected = guards | set(model._keys_to_ignore_on_load_unexpected or ())
 
     def _process_model_after_weight_loading(self, model: PreTrainedModel, **_: Any) -> PreTrainedModel:
         if digest(quantized_layers(model)) != self.quantization_config.sha256:
@@ -142,7 +147,8 @@ def save_quantized(model: PreTrainedModel, folder: Path) -> int:
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        model.save_pretrained(partial)
+        guards = {f"{name}.weight": torch.empty(0) for name in layers}
+        model.save_pretrained(partial, state_dict={**model.state_dict(), **guards})
         written = sorted(partial.iterdir(), key=lambda path: (path.name == "config.json", path.name))
         for path in written:
             _sync(path)
