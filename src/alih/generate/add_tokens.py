@@ -16,6 +16,7 @@ from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from alih.errors import DataError, ModelError, OptionError
 from alih.generate.tokenizers import Opened
+from alih.pretrained.builtin import BUILT_IN, verify
 from alih.pretrained.quiet import quiet
 
 #: How sentence-transformers models say that they pool, and how long their texts may be.
@@ -107,6 +108,8 @@ def add_to_folder(opened: Opened, words: Sequence[str], output: Path) -> Added:
         raise OptionError(f"--output {output}: is {what}. Name another folder.")
     if not (opened.folder / "config.json").is_file():
         raise ModelError(f"{opened.name}: holds a tokenizer, but no model to add tokens to.")
+    if opened.name in BUILT_IN:
+        verify(opened.name, opened.folder)
     try:
         with quiet():
             model = _model_class(opened.folder).from_pretrained(opened.folder, local_files_only=True)
