@@ -16,13 +16,13 @@ from alih.compare.compare import compare
 from alih.compare.contender import Contender
 from alih.compare.effort import FAR
 from alih.compare.options import Options
-from alih.compare.search import SearchResult
 from alih.compare.trial import Costs, Scope, Trial
 from alih.data.read import read
 from alih.errors import OptionError
 from alih.metrics.classification import ACCURACY
 from alih.progress import Progress
 from alih.routes.base import Variant
+from alih.training.search import SearchResult
 from small_tasks import RATES, reviews
 
 ONE = Variant("finetune", 1, 3)

@@ -11,11 +11,11 @@ from alih.compare.contender import Contender
 from alih.compare.curve import Prediction
 from alih.compare.decide import Decision
 from alih.compare.requirement import Requirement
-from alih.compare.search import SearchResult
 from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Costs, Scope, Trial
 from alih.metrics.bootstrap import Interval
 from alih.routes.base import Variant
+from alih.training.search import SearchResult
 
 #: Something was compared.
 BEHIND: Any = {"another one": None}

@@ -14,7 +14,7 @@ from alih.compare.report.from_run import report_data
 from alih.compare.runfolder import RunFolder
 from alih.errors import OptionError, RunError
 from alih.instruct import compare as comparing
-from alih.instruct import training
+from alih.instruct import job
 from alih.instruct.compare import compare, resume
 from alih.instruct.options import GenerationOptions
 from alih.instruct.writer import Writer
@@ -74,7 +74,7 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_result(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = compare(place / "data.jsonl", _options(place, tmp_path / "a", routes="zero-shot,finetune,lora"), _QUIET)
-    real, calls = training.update, []
+    real, calls = job.objective, []
 
     def interrupted(*arguments: Any, **named: Any) -> float:
         calls.append(1)
@@ -82,10 +82,10 @@ def test_a_comparison_that_was_stopped_goes_on_to_the_same_result(
             raise KeyboardInterrupt
         return real(*arguments, **named)
 
-    monkeypatch.setattr(training, "update", interrupted)
+    monkeypatch.setattr(job, "objective", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compare(place / "data.jsonl", _options(place, tmp_path / "b", routes="zero-shot,finetune,lora"), _QUIET)
-    monkeypatch.setattr(training, "update", real)
+    monkeypatch.setattr(job, "objective", real)
     run = next(path.parent for path in (tmp_path / "b").glob("*/spec.json"))
     gone_on = resume(run, progress=_QUIET)
     assert [one["metrics"] for one in gone_on.records] == [one["metrics"] for one in whole.records]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, GPT2Config, MambaConfig, Qwen2Config, Qwen3Config
 
 from alih.instruct.encode import Tokens
-from alih.instruct.loss import Scorer
+from alih.instruct.loss import Scorer, objective
 from alih.instruct.pack import IGNORED, collate, length_batches, pack_rows, packed_batches
 
 from .tiny import llama
@@ -59,7 +59,7 @@ def test_packed_logits_losses_and_gradients_equal_those_of_examples_alone(name: 
     gradients = []
     for batches in ([packed], alone):
         model.zero_grad()
-        losses = [scorer.loss(batch) for batch in batches]
+        losses = [objective(scorer, batch) for batch in batches]
         total = torch.stack([loss for loss, _ in losses]).sum() / sum(count for _, count in losses)
         total.backward()  # type: ignore[no-untyped-call]
         gradients.append({key: value.grad.clone() for key, value in model.named_parameters() if value.grad is not None})
@@ -79,26 +79,25 @@ def test_a_model_that_leaks_between_packed_examples_is_found_out() -> None:
 def test_the_loss_equals_that_of_transformers_with_the_same_labels() -> None:
     model, examples = llama(), _examples()
     batch = collate(examples, [[0], [2]], 0)
-    total, count = Scorer(model, 0).loss(batch)
-    labels = torch.full_like(batch.input_ids, IGNORED)
-    labels[:, 1:] = batch.labels[:, :-1]
-    torch.testing.assert_close(total / count, model(input_ids=batch.input_ids, labels=labels).loss)
+    total, count = objective(Scorer(model, 0), batch)
+    labels = torch.full_like(batch["input_ids"], IGNORED)
+    labels.view(-1)[batch["learnt"] + 1] = batch["labels"]
+    torch.testing.assert_close(total / count, model(input_ids=batch["input_ids"], labels=labels).loss)
 
 
 def test_labels_are_the_next_token_of_the_same_example_where_it_is_learnt() -> None:
     first, second = Tokens((5, 6, 7), (False, True, True)), Tokens((8, 9), (False, True))
     batch = collate([first, second], [[0, 1]], 0)
-    assert batch.labels.tolist() == [[6, 7, IGNORED, 9, IGNORED]]
-    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1]]
-    assert batch.mask is not None
-    assert batch.mask[0, 0].int().tolist() == [
+    assert batch["labels"].tolist() == [6, 7, 9]
+    assert batch["learnt"].tolist() == [0, 1, 3]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1]]
+    assert batch["mask"][0, 0].int().tolist() == [
         [1, 0, 0, 0, 0],
         [1, 1, 0, 0, 0],
         [1, 1, 1, 0, 0],
         [0, 0, 0, 1, 0],
         [0, 0, 0, 1, 1],
     ]
-    assert batch.learnt == 3
 
 
 @settings(max_examples=50, deadline=None)

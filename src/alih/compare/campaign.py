@@ -24,7 +24,6 @@ from alih.compare.plan import Standing, contested, stops
 from alih.compare.quantities import duration
 from alih.compare.remaining import Remaining
 from alih.compare.runner import Runner
-from alih.compare.search import SearchResult, search_again, search_learning_rate
 from alih.compare.state import Kept
 from alih.compare.trial import Purpose, Trial
 from alih.metrics.base import Floats, Metric
@@ -36,6 +35,7 @@ from alih.routes.registry import route
 from alih.task import Kind
 from alih.training.loop import FitSettings, TrainingError
 from alih.training.memory import OutOfMemoryError
+from alih.training.search import SearchResult, search_again, search_learning_rate
 
 #: Seconds from one word about how long it still takes to the next, at least.
 _SAY_EVERY = 20.0

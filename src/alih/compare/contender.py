@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alih.compare.search import SearchResult
 from alih.compare.state import Kept
 from alih.compare.trial import Trial
 from alih.metrics.base import Floats
 from alih.routes.base import Variant
 from alih.training.loop import FitSettings
+from alih.training.search import SearchResult
 
 
 @dataclass

@@ -84,7 +84,7 @@ class Efforts:
 
         Args:
             variant: what trains.
-            again: whether it was searched on fewer examples before; see `alih.compare.search.search_again`.
+            again: whether it was searched on fewer examples before; see `alih.training.search.search_again`.
         """
         rates = route(variant.route).learning_rates(self.anatomy)
         if not rates or self.options.rate_for(variant.route) is not None:

@@ -16,10 +16,10 @@ from alih.instruct.options import PROMPTED, GenerationOptions
 from alih.instruct.read import IN_WORDS
 from alih.instruct.result import Adaptation, Answered
 from alih.instruct.scores import score
-from alih.instruct.training import forget
 from alih.instruct.writer import Writer
 from alih.progress import Progress
 from alih.training.precision import device
+from alih.training.state import forget
 
 _BEFORE = "before.json"
 _EXAMPLES = 10
@@ -146,11 +146,11 @@ def _result(job: Job, folder: RunFolder, trained: Trained, before: dict[str, Any
         form=IN_WORDS[job.corpus.form],
         template=job.template.name,
         batching=trained.batching,
-        metric=trained.settings.metric,
+        metric=job.metric,
         sizes=job.split.sizes,
         outcome=trained.outcome,
         tried=trained.tried,
-        rate=trained.settings.rate,
+        rate=trained.settings.learning_rate,
         trainable=trained.trainable,
         parameters=trained.parameters,
         before=score(count, before["answers"], references, before["losses"]) if before else None,

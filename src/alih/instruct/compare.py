@@ -24,13 +24,13 @@ from alih.instruct.job import STATE, Job
 from alih.instruct.options import COMPARED, PROMPTED, GenerationOptions
 from alih.instruct.result import Adaptation
 from alih.instruct.scores import Scores
-from alih.instruct.training import forget
 from alih.instruct.trial import Measured, latency, measured, read, write
 from alih.instruct.writer import Writer, write_model
 from alih.metrics.names import named
 from alih.progress import Progress
 from alih.training.cost import measure
 from alih.training.precision import device
+from alih.training.state import forget
 
 _RECORD = "measured.json"
 
@@ -191,7 +191,7 @@ class _Comparing:
             latency_ms=latency(found.writer, job.judged),
             unmerged=found.unmerged if adapters else None,
             merged=found.merged if adapters else None,
-            rate=found.settings.rate,
+            rate=found.settings.learning_rate,
             trainable=found.trainable,
             parameters=found.parameters,
             layers="adapters" if adapters else "everything" if everything else "the top blocks",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib.metadata
-import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +18,12 @@ from alih.instruct.comparison import Shown
 from alih.instruct.conversation import Conversation
 from alih.instruct.encode import Encoded, encode
 from alih.instruct.general import encode_passages
-from alih.instruct.loss import Scorer
+from alih.instruct.loss import Scorer, objective
 from alih.instruct.options import GenerationOptions
 from alih.instruct.read import IN_WORDS, Corpus, read_corpus
-from alih.instruct.search import Tried, chosen, search
 from alih.instruct.split import Split, split
 from alih.instruct.template import Template, choose_template
-from alih.instruct.training import Outcome, Settings, batches_of, fit
+from alih.instruct.training import SequenceFeed, SequenceLook
 from alih.instruct.trial import Measured
 from alih.instruct.writer import Told, Writer, write_model
 from alih.metrics import text
@@ -33,13 +31,17 @@ from alih.metrics.names import named
 from alih.pretrained.open import Checkpoint, Pretrained, find
 from alih.progress import Progress
 from alih.training.cost import measure
+from alih.training.loop import FitResult, FitSettings, fit
+from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import choose as precision_for
 from alih.training.precision import device
+from alih.training.search import SearchResult, search_by_short_runs
 
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
-STATE, SEARCH, ADAPTER = "training.pt", "search.json", "adapter"
-#: Validation examples that choose the weights, those of them that are answered at every look, and looks.
-_MOST_VALIDATION, _MOST_WRITTEN, _LOOKS = 200, 32, 6
+STATE, SEARCH, ADAPTER = "training.pt", "rates.json", "adapter"
+#: Validation examples that choose the weights, those of them that are answered at every look, those that judge a
+#: learning rate, and looks.
+_MOST_VALIDATION, _MOST_WRITTEN, _JUDGES, _LOOKS = 200, 32, 100, 6
 #: Where the user names neither: passes over the data, within these bounds of steps.
 _EPOCHS, _LEAST_STEPS, _MOST_STEPS = 3, 60, 5000
 #: Validation examples that a comparison halves, at least; and those that it shows.
@@ -56,7 +58,7 @@ class Trained:
         batching: how examples were put together, in words.
         outcome: how training went.
         settings: how it was trained.
-        tried: learning rates that were tried.
+        tried: validation loss by learning rate, of those that were tried.
         trainable: trained parameters.
         parameters: all parameters.
         unmerged: validation cross-entropy with adapters beside the weights, nats a token.
@@ -70,9 +72,9 @@ class Trained:
     writer: Writer
     label: str
     batching: str
-    outcome: Outcome
-    settings: Settings
-    tried: tuple[Tried, ...]
+    outcome: FitResult
+    settings: FitSettings
+    tried: dict[float, float]
     trainable: int
     parameters: int
     unmerged: float
@@ -190,23 +192,28 @@ class Job:
         with measure() as cost:
             adapters = routes.prepare(opened, options, self.train_set)
             scorer = Scorer(opened.model, int(opened.tokenizer.pad_token_id or 0))
-            settings, batching = self._settings(scorer)
+            feed, settings, batching = self._settings(scorer)
             before_search = time.monotonic()
-            tried = self._searched(place, scorer, settings, deadline)
+            searched = self._searched(place, scorer, feed, settings, deadline)
             search_seconds = time.monotonic() - before_search
-            settings = chosen(settings, tried) if tried else settings
+            settings = replace(settings, learning_rate=searched.learning_rate) if searched else settings
             trainable = sum(value.numel() for value in opened.model.parameters() if value.requires_grad)
-            progress.say(f"{label}: {opened.name}, {settings.steps:,} steps, learning rate {settings.rate:.1g}.")
-            outcome = fit(
-                scorer,
-                self.train_set,
-                self.held,
-                self._write_scores(opened),
-                settings,
-                place / STATE,
-                deadline=deadline,
-                progress=progress,
+            progress.say(
+                f"{label}: {opened.name}, {settings.steps:,} steps, learning rate {settings.learning_rate:.1g}."
             )
+            with out_of_memory_in_words("training the language model"):
+                outcome = fit(
+                    scorer,
+                    feed,
+                    objective,
+                    SequenceLook(scorer, self.held, self._write_scores(opened)),
+                    settings,
+                    progress=progress,
+                    deadline=deadline,
+                    state=place / STATE,
+                    ctrl_c_ends=True,
+                    what="training the language model",
+                )
         if outcome.stopped == "interrupted":
             progress.say("Stopped. The best model so far is handed over; Ctrl-C again leaves without one.")
         unmerged = scorer.mean(self.held)
@@ -218,48 +225,47 @@ class Job:
         disk = sum(file.stat().st_size for file in model_folder.iterdir())
         seconds = time.monotonic() - start
         return Trained(
-            writer, label, batching, outcome, settings, tried, trainable, parameters, unmerged, merged,
-            cost.peak_memory_bytes, disk, seconds, search_seconds,
+            writer, label, batching, outcome, settings, searched.values if searched else {}, trainable, parameters,
+            unmerged, merged, cost.peak_memory_bytes, disk, seconds, search_seconds,
         )  # fmt: skip
 
-    def _settings(self, scorer: Scorer) -> tuple[Settings, str]:
+    def _settings(self, scorer: Scorer) -> tuple[SequenceFeed, FitSettings, str]:
+        """What is learnt from, how, and how it is put together, in words."""
         options = self.options
-        lengths = [len(example) for example in self.train_set]
         row = min(self.limit, options.batch_tokens) if options.batching == "packed" and scorer.packs else 0
         batching = "packed rows, checked: no example sees another" if row else "batches of like length"
         if options.batching == "packed" and not row:
             self.notes.append("packed, one example would leak into the next in this model: batches by length instead")
             self.progress.say(f"  {self.notes[-1]}")
         rates = routes.RATES[options.route]
-        rate = options.learning_rate or rates[len(rates) // 2]
-        precision = precision_for(device(), options.precision, self.progress)
-        settings = Settings(1, rate, options.batch_tokens, row, 1, self.metric, options.seed, precision)
-        batches = len(batches_of(lengths, settings, 0))
+        feed = SequenceFeed(self.train_set, scorer.pad, options.batch_tokens, row)
+        batches = feed.steps()
         steps = options.steps or (
             options.epochs * batches
             if options.epochs is not None
             else min(_MOST_STEPS, max(_LEAST_STEPS, _EPOCHS * batches))
         )
-        look_every = max(1, -(-steps // _LOOKS))
-        return Settings(
-            steps, rate, options.batch_tokens, row, look_every, self.metric, options.seed, precision
-        ), batching
+        settings = FitSettings(
+            options.learning_rate or rates[len(rates) // 2],
+            steps=steps,
+            validate_every=max(1, -(-steps // _LOOKS)),
+            look_first=True,
+            seed=options.seed,
+            precision=precision_for(device(), options.precision, self.progress),
+        )
+        return feed, settings, batching
 
-    def _searched(self, place: Path, scorer: Scorer, settings: Settings, deadline: float | None) -> tuple[Tried, ...]:
-        """Learning rates that were tried, also in the run that this one goes on from; none where the user gave one."""
-        path = place / SEARCH
-        if self.options.learning_rate is not None or settings.steps < _LEAST_STEPS // 2:
-            return ()
-        if path.is_file():
-            try:
-                return tuple(Tried(float(one["rate"]), float(one["loss"])) for one in json.loads(path.read_text()))
-            except (ValueError, KeyError, TypeError):
-                pass  # cut off by a crash: tried again
-        if deadline is not None and time.monotonic() >= deadline:
-            return ()
-        tried = search(scorer, self.train_set, self.held, routes.RATES[self.options.route], settings, self.progress)
-        path.write_text(json.dumps([asdict(one) for one in tried]), encoding="utf-8")
-        return tuple(tried)
+    def _searched(
+        self, place: Path, scorer: Scorer, feed: SequenceFeed, settings: FitSettings, deadline: float | None
+    ) -> SearchResult | None:
+        """The search for a learning rate; None where the user gave one, or there are too few steps for it."""
+        if self.options.learning_rate is not None or (settings.steps or 0) < _LEAST_STEPS // 2:
+            return None
+        look = SequenceLook(scorer, self.held[:_JUDGES])
+        grid = routes.RATES[self.options.route]
+        return search_by_short_runs(
+            scorer, feed, objective, look, settings, grid, place / SEARCH, deadline=deadline, progress=self.progress
+        )
 
     def _write_scores(self, opened: Pretrained) -> Any:
         asked = [one for one in self.split.validation if one.form != "text"][:_MOST_WRITTEN]

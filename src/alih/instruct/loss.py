@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from alih.instruct.encode import Tokens
-from alih.instruct.pack import IGNORED, Batch, collate, length_batches
+from alih.instruct.pack import collate, length_batches
+from alih.training.feed import Batch
 from alih.training.memory import most_tokens
 from alih.training.precision import Precision, autocast
+from alih.training.scoring import device_of, to_device
 
 #: Packed and alone, logits may differ by rounding.
 _TOLERANCE = 1e-3
 
 
-class Scorer:
+class Scorer(nn.Module):
     """Computes losses of one model; what is exact for it is tried out once, on a few tokens.
 
     Args:
@@ -31,6 +33,7 @@ class Scorer:
     """
 
     def __init__(self, model: PreTrainedModel, pad: int) -> None:
+        super().__init__()
         self.model, self.pad = model, pad
         self._head = self._separate_head()
         self.packs = self._tries_packing()
@@ -40,33 +43,28 @@ class Scorer:
         found: Tensor = self.model(**_inputs(batch)).logits
         return found
 
-    def loss(self, batch: Batch) -> tuple[Tensor, int]:
-        """Sum of the cross-entropies in nats over the learnt tokens, and how many there are."""
-        losses = self.token_losses(batch)
-        return losses.sum(), len(losses)
-
-    def token_losses(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """Cross-entropy in nats of each learnt token, row by row: (learnt tokens,)."""
-        learnt = batch.labels != IGNORED
         if self._head is None:
-            logits = self.logits(batch)[learnt]
+            logits = self.logits(batch).flatten(0, 1)[batch["learnt"]]
         else:
             backbone: Any = self.model.base_model
-            logits = self._head(backbone(**_inputs(batch)).last_hidden_state[learnt])  # (learnt tokens, vocabulary)
-        return nn.functional.cross_entropy(logits.float(), batch.labels[learnt], reduction="none")
+            hidden = backbone(**_inputs(batch)).last_hidden_state.flatten(0, 1)
+            logits = self._head(hidden[batch["learnt"]])  # (learnt tokens, vocabulary)
+        return nn.functional.cross_entropy(logits.float(), batch["labels"], reduction="none")
 
     @torch.no_grad()
     def each(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> list[tuple[float, int]]:
         """For each sequence, the sum of its cross-entropies in nats, and of how many tokens."""
-        on = next(self.model.parameters()).device
+        on = device_of(self.model)
         was_training = self.model.training
         self.model.eval()
         found = [(0.0, 0)] * len(sequences)
         for rows in length_batches([len(sequence) for sequence in sequences], most_tokens(on), 0):
             batch = collate(sequences, rows, self.pad)
             with autocast(on, precision):
-                losses = self.token_losses(batch.to(on)).double().cpu()
-            counts = (batch.labels != IGNORED).sum(dim=1).tolist()
+                losses = self(to_device(batch, on)).double().cpu()
+            counts = torch.bincount(batch["learnt"] // batch["input_ids"].shape[1], minlength=len(rows)).tolist()
             for (place,), part in zip(rows, torch.split(losses, counts), strict=True):
                 found[place] = (float(part.sum()), len(part))
         self.model.train(was_training)
@@ -113,11 +111,17 @@ class Scorer:
         embeddings: Any = self.model.get_input_embeddings()
         ids = [(number * 7919 + 3) % int(embeddings.weight.shape[0]) for number in range(12)]
         some = [Tokens(tuple(ids[:5]), (True,) * 5), Tokens(tuple(ids[5:]), (True,) * 7)]
-        return collate(some, rows, self.pad).to(next(self.model.parameters()).device)
+        return to_device(collate(some, rows, self.pad), device_of(self.model))
+
+
+def objective(module: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+    """Sum of the cross-entropies in nats over the learnt tokens, and how many there are."""
+    losses: Tensor = module(batch)
+    return losses.sum(), max(1, len(losses))
 
 
 def _inputs(batch: Batch) -> dict[str, Any]:
-    told: dict[str, Any] = {"input_ids": batch.input_ids, "use_cache": False}
-    if batch.mask is not None:
-        told |= {"attention_mask": batch.mask, "position_ids": batch.position_ids}
+    told: dict[str, Any] = {"input_ids": batch["input_ids"], "use_cache": False}
+    if "mask" in batch:
+        told |= {"attention_mask": batch["mask"], "position_ids": batch["position_ids"]}
     return told

@@ -7,44 +7,15 @@ are those of the example alone (Krell et al. 2021, arXiv 2107.02027, section 3.2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from alih.instruct.encode import Tokens
+from alih.training.feed import Batch
 
 #: Label of a position that is not learnt.
 IGNORED = -100
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Input of one step.
-
-    Args:
-        input_ids: (rows, length).
-        position_ids: (rows, length), from 0 in every example.
-        mask: (rows, 1, length, length) bool, True where a token may look; or None for rows of one example each, whose
-            padding stands at the end, where a causal model never looks.
-        labels: (rows, length): the token to come, or IGNORED where it is not learnt.
-    """
-
-    input_ids: Tensor
-    position_ids: Tensor
-    mask: Tensor | None
-    labels: Tensor
-
-    def to(self, on: torch.device) -> Batch:
-        """The same on another device."""
-        mask = None if self.mask is None else self.mask.to(on)
-        return Batch(self.input_ids.to(on), self.position_ids.to(on), mask, self.labels.to(on))
-
-    @property
-    def learnt(self) -> int:
-        """Tokens that are learnt."""
-        return int((self.labels != IGNORED).sum())
 
 
 def pack_rows(lengths: Sequence[int], longest: int, seed: int) -> list[list[int]]:
@@ -90,7 +61,16 @@ def length_batches(lengths: Sequence[int], most_tokens: int, seed: int) -> list[
 
 
 def collate(examples: Sequence[Tokens], rows: Sequence[Sequence[int]], pad: int) -> Batch:
-    """Write rows of examples as tensors; labels are shifted, so that position t holds token t + 1 of its example."""
+    """Write rows of examples as tensors.
+
+    Returns:
+        input_ids: (rows, length).
+        labels: (learnt tokens,): the tokens to come that are learnt, row by row.
+        learnt: (learnt tokens,): where they are told, as places in rows · length.
+        position_ids, mask: of packed rows alone; (rows, length), from 0 in every example, and (rows, 1, length, length)
+            bool, True where a token may look. Rows of one example each have their padding at the end, where a causal
+            model never looks.
+    """
     length = max(sum(len(examples[number]) for number in row) for row in rows)
     input_ids = torch.full((len(rows), length), pad)
     position_ids = torch.zeros((len(rows), length), dtype=torch.long)
@@ -108,8 +88,10 @@ def collate(examples: Sequence[Tokens], rows: Sequence[Sequence[int]], pad: int)
             labels[place, start : end - 1] = torch.where(learnt, ids[1:], IGNORED)
             owner[place, start:end] = turn
             start = end
+    told = (labels.flatten() != IGNORED).nonzero().flatten()  # here, since on a GPU it would be waited for
+    batch = {"input_ids": input_ids, "labels": labels.flatten()[told], "learnt": told}
     if all(len(row) == 1 for row in rows):
-        return Batch(input_ids, position_ids, None, labels)
+        return batch
     same = owner[:, :, None] == owner[:, None, :]  # (rows, length, length)
     causal = torch.ones((length, length), dtype=torch.bool).tril()
-    return Batch(input_ids, position_ids, (same & causal)[:, None], labels)
+    return {**batch, "position_ids": position_ids, "mask": (same & causal)[:, None]}

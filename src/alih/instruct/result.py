@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted, excerpt
 from alih.instruct.scores import Scores
-from alih.instruct.search import Tried
-from alih.instruct.training import Outcome
+from alih.training.loop import FitResult
 
 _SHOWN = 70
 
@@ -36,10 +36,10 @@ class Adaptation:
         form: of the data, in words.
         template: how conversations were written, in words.
         batching: how examples were put together, in words.
-        metric: that chose the weights.
+        metric: the first one of the report.
         sizes: examples by split.
         outcome: how training went.
-        tried: learning rates that were tried.
+        tried: validation loss by learning rate, of those that were tried.
         rate: peak learning rate.
         trainable: trained parameters.
         parameters: all parameters.
@@ -64,8 +64,8 @@ class Adaptation:
     batching: str
     metric: str
     sizes: dict[str, int]
-    outcome: Outcome
-    tried: tuple[Tried, ...]
+    outcome: FitResult
+    tried: dict[float, float]
     rate: float
     trainable: int
     parameters: int
@@ -152,12 +152,14 @@ class Adaptation:
                 "test": self.test.as_dict(),
                 "validation_loss": {"before_merge": self.unmerged_loss, "after_merge": self.merged_loss},
                 "general": {"before": self.general_before, "after": self.general_after, "forgetting": self.forgetting},
-                "learning_rates": [asdict(one) for one in self.tried],
+                "learning_rates": [
+                    {"rate": rate, "loss": loss if math.isfinite(loss) else None} for rate, loss in self.tried.items()
+                ],
                 "curve": [asdict(point) for point in self.outcome.curve],
                 "best_step": self.outcome.best_step,
                 "steps": self.outcome.steps,
                 "stopped": self.outcome.stopped,
-                "tokens": self.outcome.tokens,
+                "tokens": self.outcome.tokens_seen,
                 "examples": [asdict(example) for example in self.examples],
             },
         }
@@ -199,7 +201,7 @@ def _words(result: Adaptation) -> list[str]:
         f"{counted(result.sizes['train'], 'training example')} ({result.form}; template: {result.template}; "
         f"{result.batching}); {counted(outcome.steps, 'step')} in {duration(outcome.seconds)}, "
         f"{_ENDS[outcome.stopped]}; at most {size_of(result.peak_memory)} of memory.",
-        f"Weights of step {outcome.best_step:,}, chosen by {result.metric} on validation; validation loss "
+        f"Weights of step {outcome.best_step:,}, chosen by the validation loss, "
         f"{best.validation_loss:.4f} nats a token (at the end {outcome.curve[-1].validation_loss:.4f}).",
     ]
     if outcome.best_step == 0:

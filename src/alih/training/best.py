@@ -14,18 +14,22 @@ IN_MEMORY_BYTES = 16 << 20
 
 
 class BestWeights:
-    """A copy of what training changes in a module: trainable parameters, and buffers (running statistics).
+    """A copy of what training changes in a module: trainable parameters, and running statistics.
 
     Args:
         module: the module being trained.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self._tensors: list[Tensor] = [*(parameter.data for parameter in trained), *module.buffers()]
+        self._trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._buffers = running_statistics(module)
         self._small = sum(tensor.nbytes for tensor in self._tensors) <= IN_MEMORY_BYTES
         self._copies: list[Tensor] | None = None
         self._file: BinaryIO | None = None
+
+    @property
+    def _tensors(self) -> list[Tensor]:
+        return [*(parameter.data for parameter in self._trained), *self._buffers]
 
     def keep(self) -> None:
         """Set the present weights aside, in place of those kept before."""
@@ -75,6 +79,12 @@ class BestWeights:
         for tensor in self._tensors:
             self._file.write(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         self._file.flush()
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """Buffers that training changes, of batch normalisation; others may be as large as the model (integer weights)."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
 
 
 def _copy(sources: Iterable[Tensor], targets: Sequence[Tensor]) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from alih import interrupt
 from alih.errors import ModelError
 from alih.progress import Advance, Progress
-from alih.training.best import BestWeights
+from alih.training.best import BestWeights, running_statistics
 from alih.training.choice import EpochChoice, Look
 from alih.training.feed import Batch, Feed
 from alih.training.layout import fast_layout
@@ -378,7 +378,7 @@ class _Run:
                 {
                     "fingerprint": self.fingerprint,
                     "weights": [parameter.detach() for parameter in self.trainable],
-                    "buffers": list(self.module.buffers()),
+                    "statistics": running_statistics(self.module),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
                     "random": torch.get_rng_state(),
@@ -397,7 +397,7 @@ class _Run:
     @torch.no_grad()
     def _load(self, state: dict[str, Any]) -> None:
         _copy(state["weights"], self.trainable)
-        _copy(state["buffers"], list(self.module.buffers()))
+        _copy(state["statistics"], running_statistics(self.module))
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
