@@ -18,25 +18,29 @@ from alih.pretrained.open import find
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
 from alih.training.cost import measure
+from alih.training.loop import FitResult, fit
+from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import choose as precision_for
 from alih.training.precision import device
+from alih.training.search import search_by_short_runs
+from alih.training.state import forget
+from alih.translation import routes
 from alih.translation.corpus import Corpus, in_words, read_corpus
 from alih.translation.encode import encode_pairs
 from alih.translation.loss import loss_of_pairs
 from alih.translation.options import TranslationOptions
 from alih.translation.pairs import Pairs
-from alih.translation.rates import search
 from alih.translation.result import Example, Translation
 from alih.translation.scores import score
 from alih.translation.start import Start, from_model, from_scratch
-from alih.translation.training import Outcome, fit, forget
+from alih.translation.training import PairLook, objective
 from alih.translation.translator import Told, Translator, write
 
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy", "peft", "sacrebleu")
-#: Validation pairs that choose the weights, and those that are translated for the report.
-_MOST_VALIDATION, _MOST_TRANSLATED = 1000, 500
+#: Validation pairs that choose the weights, that judge a learning rate, and that are translated for the report.
+_MOST_VALIDATION, _JUDGES, _MOST_TRANSLATED = 1000, 200, 500
 _EXAMPLES = 10
-_STATE, _BEFORE, _ADAPTER = "training.pt", "before.json", "adapter"
+_STATE, _BEFORE, _RATES, _ADAPTER = "training.pt", "before.json", "rates.json", "adapter"
 #: A model opened again from disk sums in another order at most.
 _TOLERANCE = 1e-3
 
@@ -160,26 +164,39 @@ def _run(
             )
     before = None if options.model is None else _before(folder, begin, corpus.test, progress)
     precision = precision_for(device(), options.precision, progress)
-    settings = begin.settings(train.pairs, options, precision)
+    feed, settings = begin.training(train.pairs, options, precision)
     way = f", {direction.label}" if direction.label else ""
-    progress.say(f"{begin.label}: {begin.model}{way}, at most {settings.steps:,} steps.")
+    progress.say(f"{begin.label}: {begin.model}{way}, at most {settings.steps or 0:,} steps.")
     with measure() as cost:
         adapters = begin.prepare()
         model = begin.opened.model
         trainable = sum(value.numel() for value in model.parameters() if value.requires_grad)
         state = folder.path / _STATE
-        if settings.rate == 0:
-            route = options.chosen_route
-            rate = search(
-                route, model, train.pairs, held.pairs, settings, folder.path, deadline=deadline, progress=progress
+        pad = int(model.config.pad_token_id or 0)
+        with out_of_memory_in_words("training the translator"):
+            if options.model is not None and options.learning_rate is None:
+                look, grid = PairLook(model, held.pairs[:_JUDGES], pad), routes.RATES[options.chosen_route]
+                searched = search_by_short_runs(
+                    model, feed, objective, look, settings, grid, folder.path / _RATES, deadline=deadline,
+                    progress=progress,
+                )  # fmt: skip
+                settings = replace(settings, learning_rate=searched.learning_rate)
+            outcome = fit(
+                model,
+                feed,
+                objective,
+                PairLook(model, held.pairs, pad),
+                settings,
+                progress=progress,
+                deadline=deadline,
+                state=state,
+                ctrl_c_ends=True,
+                what="training the translator",
             )
-            settings = replace(settings, rate=rate)
-        outcome = fit(model, train.pairs, held.pairs, settings, state, deadline=deadline, progress=progress)
     if outcome.stopped == "interrupted":
         progress.say("Stopped. The best model so far is handed over; Ctrl-C again leaves without one.")
     if adapters is not None:
         model = begin.merge(adapters, folder.path / _ADAPTER)
-    pad = int(model.config.pad_token_id or 0)
     in_memory = loss_of_pairs(model, held.pairs, pad)
     told = Told(
         corpus.source,
@@ -202,7 +219,7 @@ def _run(
         outcome=outcome,
         trainable=trainable,
         parameters=sum(value.numel() for value in translator.model.parameters()),
-        rate=begin.peak(settings),
+        rate=settings.learning_rate,
         agrees=abs(from_disk - in_memory) <= _TOLERANCE * max(1.0, in_memory),
         peak_memory=cost.peak_memory_bytes,
         disk=sum(file.stat().st_size for file in folder.model.iterdir()),
@@ -222,7 +239,7 @@ def _scored(
     before: list[str] | None,
     progress: Progress,
     *,
-    outcome: Outcome,
+    outcome: FitResult,
     start: float,
     notes: list[str],
     **facts: Any,

@@ -1,10 +1,12 @@
-"""The loss of pairs without learning from them: mean cross-entropy a target token."""
+"""The loss of pairs without learning from them: cross-entropy of the target tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
@@ -17,40 +19,52 @@ _TOKENS = 4000
 
 
 @torch.no_grad()
-def loss_of_pairs(model: PreTrainedModel, pairs: Sequence[Pair], pad: int, precision: Precision = "fp32") -> float:
-    """Mean cross-entropy a target token in nats, without label smoothing; the model's mode is as before afterwards.
+def losses_of_pairs(
+    model: PreTrainedModel, pairs: Sequence[Pair], pad: int, precision: Precision = "fp32"
+) -> NDArray[np.float32]:
+    """Of each pair, the sum of its cross-entropies in nats, without label smoothing, and of how many target tokens.
 
     Args:
-        model: maps input_ids, attention_mask and labels to logits.
+        model: maps input_ids, attention_mask and labels to logits; its mode is as before afterwards.
         pairs: encoded pairs.
         pad: token that sources are padded with.
         precision: compute type.
+
+    Returns:
+        (pairs, 2).
     """
     on = next(model.parameters()).device
     training = model.training
     model.eval()
-    total, count = 0.0, 0
+    found = np.zeros((len(pairs), 2), dtype=np.float32)
     try:
-        for group in _groups(pairs):
-            batch = {name: tensor.to(on) for name, tensor in collate(group, pad).items()}
+        for rows in _groups(pairs):
+            batch = {name: tensor.to(on) for name, tensor in collate([pairs[row] for row in rows], pad).items()}
             with autocast(on, precision):
                 logits = model(**batch).logits
             labels = batch["labels"]
-            total += float(F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum"))
-            count += int((labels != IGNORED).sum())
+            losses = F.cross_entropy(logits.transpose(1, 2).float(), labels, reduction="none")  # 0 where ignored
+            found[rows] = torch.stack([losses.sum(1), (labels != IGNORED).sum(1)], dim=1).cpu().numpy()
     finally:
         model.train(training)
-    return total / max(count, 1)
+    return found
 
 
-def _groups(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Pairs of like length together."""
-    groups: list[list[Pair]] = []
+def loss_of_pairs(model: PreTrainedModel, pairs: Sequence[Pair], pad: int, precision: Precision = "fp32") -> float:
+    """Mean cross-entropy a target token in nats; see `losses_of_pairs`."""
+    total, count = losses_of_pairs(model, pairs, pad, precision).sum(axis=0, dtype=np.float64)
+    return float(total / max(count, 1))
+
+
+def _groups(pairs: Sequence[Pair]) -> list[list[int]]:
+    """Rows of pairs of like length."""
+    groups: list[list[int]] = []
     widest = 0
-    for pair in sorted(pairs, key=lambda pair: (len(pair[1]), len(pair[0]))):
-        widest = max(widest, len(pair[0]), len(pair[1]))
+    for row in sorted(range(len(pairs)), key=lambda row: (len(pairs[row][1]), len(pairs[row][0]))):
+        width = max(map(len, pairs[row]))
+        widest = max(widest, width)
         if not groups or widest * (len(groups[-1]) + 1) > _TOKENS:
             groups.append([])
-            widest = max(len(pair[0]), len(pair[1]))
-        groups[-1].append(pair)
+            widest = width
+        groups[-1].append(row)
     return groups

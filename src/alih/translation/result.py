@@ -7,8 +7,8 @@ from typing import Any
 
 from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted, excerpt
+from alih.training.loop import FitResult
 from alih.translation.scores import Scores
-from alih.translation.training import Outcome
 from alih.translation.translator import Translator
 
 _SHOWN = 70
@@ -50,7 +50,7 @@ class Translation:
     label: str
     model: str
     sizes: dict[str, int]
-    outcome: Outcome
+    outcome: FitResult
     trainable: int
     parameters: int
     rate: float
@@ -75,7 +75,7 @@ class Translation:
             "low": self.validation.bleu.low,
             "high": self.validation.bleu.high,
         }
-        best = next(point for point in self.outcome.curve if point.step == self.outcome.best_step)
+        best = self.outcome.best
         words = [*_words(self), *(f"Test: {line}" for line in str(self.test).splitlines())]
         return {
             "interrupted": self.interrupted,
@@ -129,7 +129,7 @@ class Translation:
                 "best_loss": best.validation_loss,
                 "steps": self.outcome.steps,
                 "stopped": self.outcome.stopped,
-                "tokens": self.outcome.tokens,
+                "tokens": self.outcome.tokens_seen,
                 "examples": [asdict(example) for example in self.examples],
             },
         }
@@ -155,13 +155,15 @@ _ENDS = {
     "patience": "ended where it got no better",
     "deadline": "ended by --max-time",
     "interrupted": "stopped with Ctrl-C",
+    "diverged": "stopped, since the loss was no number any more; the last good weights are kept. Use a lower "
+    "--learning-rate",
 }
 
 
 def _words(result: Translation) -> list[str]:
     """What was trained, how long, and how well it fits."""
     outcome = result.outcome
-    best = next(point for point in outcome.curve if point.step == outcome.best_step)
+    best = outcome.best
     share = "" if result.trainable == result.parameters else f", {result.trainable:,} of them trained"
     lines = [
         f"{result.label}: {', '.join(part for part in (result.model, result.translator.direction.label) if part)}, "

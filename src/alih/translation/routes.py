@@ -14,6 +14,9 @@ from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
 from alih.translation.options import TranslationOptions
 
+#: Rates that are tried, ascending; adapters start at zero and want about ten times more.
+RATES: dict[str, tuple[float, ...]] = {"finetune": (3e-5, 1e-4, 3e-4, 1e-3), "lora": (3e-4, 1e-3, 3e-3, 1e-2)}
+
 
 def prepare(opened: Pretrained, options: TranslationOptions) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.

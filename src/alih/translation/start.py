@@ -13,10 +13,12 @@ from alih.errors import DataError
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.open import Pretrained, find
 from alih.pretrained.resolve import Source
+from alih.training.loop import FitSettings
 from alih.training.precision import Precision
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.model import AlihTransformerForConditionalGeneration
 from alih.transformer.recipe import Recipe
+from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import Pair
 from alih.transformer.vocabulary import train_vocabulary
 from alih.translation import routes
@@ -24,7 +26,7 @@ from alih.translation.corpus import Corpus
 from alih.translation.languages import Direction, direction_of
 from alih.translation.options import TranslationOptions
 from alih.translation.sizes import recipe_for, size_for, steps_for
-from alih.translation.training import Settings, batches_an_epoch
+from alih.translation.training import PairFeed
 
 #: Checkpoints without a better validation loss that end a training whose length the user left open.
 _PATIENCE = 8
@@ -32,6 +34,8 @@ _PATIENCE = 8
 _EPOCHS, _LEAST_STEPS, _MOST_STEPS, _LOOKS, _BATCH_TOKENS = 3, 100, 20_000, 10, 1000
 #: Length that a pre-trained model's gradients are scaled down to.
 _CLIP: float | None = 1.0
+#: Of Adam, section 5.3 of the paper.
+_BETAS = (0.9, 0.98)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Start:
         model: what it is, in words.
         max_tokens: longest sentence in tokens.
         prefix: words before every sentence, as the user gave them.
-        settings: from encoded pairs, options and compute type to how to train.
+        training: from encoded pairs, options and compute type to what is learnt from, and how.
         prepare: lets the route's parameters train; returns PEFT's model for adapters.
         merge: writes adapters to a folder and returns the model with them in its weights.
     """
@@ -56,16 +60,9 @@ class Start:
     model: str
     max_tokens: int
     prefix: str | None
-    settings: Callable[[Sequence[Pair], TranslationOptions, Precision], Settings]
+    training: Callable[[Sequence[Pair], TranslationOptions, Precision], tuple[PairFeed, FitSettings]]
     prepare: Callable[[], Any]
     merge: Callable[[Any, Path], Any]
-
-    @staticmethod
-    def peak(settings: Settings) -> float:
-        """The highest learning rate."""
-        if settings.schedule == "linear":
-            return settings.rate
-        return float(settings.rate * (settings.width * settings.warmup) ** -0.5)
 
 
 def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
@@ -91,8 +88,10 @@ def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
     )
     model = AlihTransformerForConditionalGeneration(config)
 
-    def settings(train: Sequence[Pair], options: TranslationOptions, precision: Precision) -> Settings:
-        return _paper(train, options, recipe, precision)
+    def training(
+        train: Sequence[Pair], options: TranslationOptions, precision: Precision
+    ) -> tuple[PairFeed, FitSettings]:
+        return _paper(PairFeed(train, int(config.pad_token_id or 0), recipe.most_tokens), options, recipe, precision)
 
     return Start(
         Pretrained(size, Source(size, "new"), model, tokenizer, anatomy_of(model), None, options.max_tokens),
@@ -101,7 +100,7 @@ def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
         f"the paper's Transformer, {size}",
         options.max_tokens,
         None,
-        settings,
+        training,
         lambda: None,
         lambda adapters, _folder: adapters,
     )
@@ -127,6 +126,13 @@ def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
     longest = min(options.max_tokens, opened.max_length or options.max_tokens)
     if longest < 4:
         raise DataError(f"{opened.name}: takes at most {longest} tokens, too few for a sentence.")
+    pad = int(opened.model.config.pad_token_id or 0)
+
+    def training(
+        train: Sequence[Pair], options: TranslationOptions, precision: Precision
+    ) -> tuple[PairFeed, FitSettings]:
+        return _linear(PairFeed(train, pad, options.batch_tokens or _BATCH_TOKENS), options, precision)
+
     return Start(
         opened,
         direction,
@@ -134,50 +140,50 @@ def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
         opened.name,
         longest,
         options.prefix,
-        _linear,
+        training,
         lambda: routes.prepare(opened, options),
         lambda adapters, folder: routes.merged(adapters, folder, opened.name),
     )
 
 
-def _paper(train: Sequence[Pair], options: TranslationOptions, recipe: Recipe, precision: Precision) -> Settings:
-    batches = batches_an_epoch(train, recipe.most_tokens)
+def _paper(
+    feed: PairFeed, options: TranslationOptions, recipe: Recipe, precision: Precision
+) -> tuple[PairFeed, FitSettings]:
+    """Section 5 of the paper."""
+    batches = feed.steps()
     open_ended = options.steps is None and options.epochs is None
     steps = options.steps or (options.epochs * batches if options.epochs is not None else steps_for(batches))
-    return Settings(
+    return feed, FitSettings(
+        learning_rate(recipe.warmup, recipe.d_model, recipe.warmup, recipe.rate_scale),
         steps=steps,
-        most_tokens=recipe.most_tokens,
-        checkpoint_every=max(1, min(recipe.checkpoint_every, steps // 5)),
+        validate_every=max(1, min(recipe.checkpoint_every, steps // 5)),
         averaged=recipe.averaged,
         patience=_PATIENCE if open_ended else None,
-        schedule="paper",
-        rate=recipe.rate_scale,
-        warmup=recipe.warmup,
-        width=recipe.d_model,
-        clip=None,
+        schedule="inverse-root",
+        warmup=recipe.warmup / steps,
+        betas=_BETAS,
+        epsilon=1e-9,
+        weight_decay=0.0,
+        max_grad_norm=None,
         seed=options.seed,
         precision=precision,
     )
 
 
-def _linear(train: Sequence[Pair], options: TranslationOptions, precision: Precision) -> Settings:
-    most_tokens = options.batch_tokens or _BATCH_TOKENS
-    batches = batches_an_epoch(train, most_tokens)
+def _linear(feed: PairFeed, options: TranslationOptions, precision: Precision) -> tuple[PairFeed, FitSettings]:
+    batches = feed.steps()
     epochs = options.epochs or _EPOCHS
     steps = options.steps or (
         epochs * batches if options.epochs is not None else min(_MOST_STEPS, max(_LEAST_STEPS, epochs * batches))
     )
-    return Settings(
+    rates = routes.RATES[options.chosen_route]
+    return feed, FitSettings(
+        options.learning_rate or rates[len(rates) // 2],
         steps=steps,
-        most_tokens=most_tokens,
-        checkpoint_every=max(1, -(-steps // _LOOKS)),
-        averaged=1,
-        patience=None,
-        schedule="linear",
-        rate=options.learning_rate or 0.0,  # found by short runs; see `rates.search`
-        warmup=max(1, steps // 10),
-        width=1,
-        clip=_CLIP,
+        validate_every=max(1, -(-steps // _LOOKS)),
+        look_first=True,
+        betas=_BETAS,
+        max_grad_norm=_CLIP,
         seed=options.seed,
         precision=precision,
     )
