@@ -17,14 +17,14 @@ from transformers import AutoModel, BertConfig, BertModel
 
 import alih
 from alih.cli.main import main
-from alih.embedding import training
+from alih.embedding import adapt as adaptation
 from alih.embedding.adapt import adapt, resume
 from alih.embedding.loss import SCALE, false_negatives, ranking_loss
 from alih.embedding.mine import mine
 from alih.embedding.options import EmbeddingOptions
 from alih.embedding.pairs import Pair, Pairs, read_pairs, split
 from alih.embedding.retrieval import measure
-from alih.embedding.training import batches
+from alih.embedding.training import RankingLook, batches
 from alih.errors import AlihError, DataError, OptionError, RunError
 from alih.generate.learn_tokens import learn
 from alih.progress import Progress
@@ -131,7 +131,8 @@ def test_a_tiny_model_learns_to_find_and_is_opened_again_as_it_was(place: Path, 
     assert result.fresh
     assert result.difference_on_disk < 1e-5
     curve = result.outcome.curve
-    assert max(point.score for point in curve) > curve[0].score
+    assert max(point.scores["mrr@10"] for point in curve) > curve[0].scores["mrr@10"]
+    assert result.outcome.best.validation_loss == min(point.validation_loss for point in curve)
     told = json.loads((result.folder / "report.json").read_text(encoding="utf-8"))
     assert told["embedding"]["after"]["mrr@10"]["point"] == pytest.approx(result.after.mean("mrr@10"))
     assert not (result.folder / "training.pt").exists()
@@ -159,18 +160,18 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 ) -> None:
     data = place / "pairs.jsonl"
     whole = adapt(data, _options(place, tmp_path / "a"), _QUIET)
-    real, calls = training.Trainer._update, []
+    real, calls = adaptation.objective, []
 
-    def interrupted(*arguments: Any) -> float:
+    def interrupted(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 9:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(training.Trainer, "_update", interrupted)
+    monkeypatch.setattr(adaptation, "objective", interrupted)
     part = adapt(data, _options(place, tmp_path / "b"), _QUIET)
     assert part.interrupted
-    monkeypatch.setattr(training.Trainer, "_update", real)
+    monkeypatch.setattr(adaptation, "objective", real)
     gone_on = resume(part.folder, progress=_QUIET)
     first, second = (AutoModel.from_pretrained(one.folder / "model").state_dict() for one in (whole, gone_on))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -187,6 +188,20 @@ def test_measures_are_those_of_a_ranking_by_hand(place: Path) -> None:
     ranks = [int((one > one[place]).sum()) + 1 for place, one in enumerate(scores)]
     assert found.mean("recall@1") == pytest.approx(np.mean([rank == 1 for rank in ranks]))
     assert found.mean("mrr@10") == pytest.approx(np.mean([1 / rank if rank <= 10 else 0.0 for rank in ranks]))
+
+
+def test_a_look_gives_each_question_the_ranking_loss_of_its_passage_among_all(place: Path) -> None:
+    embedder, pairs = Embedder(str(place / "tiny")), read_pairs(place / "pairs.jsonl")
+    texts = list(pairs.passages)
+    look = RankingLook(embedder, pairs.pairs, texts)
+    found = look.outputs(embedder.model, "fp32")
+    asked = torch.from_numpy(embedder.queries([pair.question for pair in pairs.pairs]))
+    among = torch.from_numpy(embedder.passages([pair.passage for pair in pairs.pairs]).vectors)
+    none = torch.zeros(len(asked), len(among), dtype=torch.bool)
+    assert look.judge(found, np.arange(len(look)))[0] == pytest.approx(
+        float(ranking_loss(asked, among, none)), rel=1e-5
+    )
+    assert look.scores(embedder.model)["mrr@10"] == measure(embedder, pairs.pairs, texts).mean("mrr@10")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,25 @@ from alih.embedding.options import EmbeddingOptions
 from alih.embedding.pairs import Pairs, Split, read_pairs, split
 from alih.embedding.result import Adaptation
 from alih.embedding.retrieval import Found, measure
-from alih.embedding.training import Settings, Trainer, forget
+from alih.embedding.training import Encoder, RankingFeed, RankingLook, objective
 from alih.errors import OptionError, RunError
 from alih.progress import Progress
 from alih.rag.embed import Embedder
 from alih.rag.library import Library
 from alih.training.cost import measure as measure_cost
+from alih.training.loop import FitSettings, fit
+from alih.training.memory import out_of_memory_in_words
+from alih.training.search import search_by_short_runs
+from alih.training.state import forget
 
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
-_STATE, _RATE, _ADAPTER = "training.pt", "rate.json", "adapter"
+_STATE, _RATES, _ADAPTER = "training.pt", "rates.json", "adapter"
 #: Where the user names no epochs: passes over the pairs, within these bounds of steps.
 _EPOCHS, _LEAST_STEPS, _MOST_STEPS = 3, 60, 3000
-#: Questions of the validation split, and passages beside theirs, that each look ranks; pairs that judge a rate.
-_MOST_ASKED, _MOST_PASSAGES, _JUDGES = 200, 1500, 128
-
-#: Share of a time limit that the search for a learning rate may take.
-_SEARCH_SHARE = 0.3
+#: Questions of the validation split, and passages beside theirs, that each look ranks; looks.
+_MOST_ASKED, _MOST_PASSAGES, _LOOKS = 200, 1500, 5
+#: The same of what judges a learning rate.
+_JUDGES, _AMONG = 128, 500
 
 
 def adapt(data: str | Path, options: EmbeddingOptions | None = None, progress: Progress | None = None) -> Adaptation:
@@ -129,20 +131,43 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
         trained = [value for value in embedder.model.parameters() if value.requires_grad]
         counts = sum(value.numel() for value in trained), sum(v.numel() for v in embedder.model.parameters())
         asked = parts.validation[:_MOST_ASKED]
-        passages = _shown(asked, pairs)
-        settings = Settings(epochs, 0.0, min(options.batch_size, len(train)), options.seed)
-        trainer = Trainer(
-            embedder,
-            train,
-            [(*pair.negatives, *found) for pair, found in zip(train, negatives, strict=False)],
-            lambda: measure(embedder, asked, passages).mean("mrr@10"),
-            settings,
-            folder.path / _STATE,
-            progress,
+        passages = _shown(asked, pairs, _MOST_PASSAGES)
+        hard = [(*pair.negatives, *found) for pair, found in zip(train, negatives, strict=False)]
+        feed = RankingFeed(embedder, train, hard, min(options.batch_size, len(train)))
+        total = epochs * feed.steps()
+        rates = routes.RATES[options.route]
+        settings = FitSettings(
+            options.learning_rate or rates[len(rates) // 2],
+            batch_size=options.batch_size,
+            steps=total,
+            validate_every=max(1, -(-total // _LOOKS)),
+            look_first=True,
+            seed=options.seed,
+            precision="fp32",  # as vectors are made
         )
-        rate = _rate(folder, trainer, options, lambda: trainer.loss(parts.validation[:_JUDGES]), deadline)
-        progress.say(f"{routes.label(embedder, options)}: {embedder.name}, learning rate {rate:.1g}.")
-        outcome = trainer.fit(rate, deadline)
+        encoder = Encoder(embedder)
+        with out_of_memory_in_words("training the embedding model"):
+            if options.learning_rate is None:
+                few = asked[:_JUDGES]
+                searched = search_by_short_runs(
+                    encoder, feed, objective, RankingLook(embedder, few, _shown(few, pairs, _AMONG)), settings, rates,
+                    folder.path / _RATES, deadline=deadline, progress=progress,
+                )  # fmt: skip
+                settings = replace(settings, learning_rate=searched.learning_rate)
+            rate = settings.learning_rate
+            progress.say(f"{routes.label(embedder, options)}: {embedder.name}, learning rate {rate:.1g}.")
+            outcome = fit(
+                encoder,
+                feed,
+                objective,
+                RankingLook(embedder, asked, passages),
+                settings,
+                progress=progress,
+                deadline=deadline,
+                state=folder.path / _STATE,
+                ctrl_c_ends=True,
+                what="training the embedding model",
+            )
     name = routes.label(embedder, options)
     routes.merged(adapters, embedder, folder.path / _ADAPTER)
     texts = [pair.question for pair in parts.test[:8]]
@@ -155,7 +180,7 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
         model=options.model,
         sizes={**parts.sizes, "train": len(train)},
         fresh=parts.fresh,
-        hard=sum(len(some) for some in trainer.negatives),
+        hard=sum(map(len, hard)),
         outcome=outcome,
         rate=rate,
         trainable=counts[0],
@@ -191,29 +216,13 @@ def _negatives(
     return mine(embedder, questions, [right[question] for question in questions], texts, options.hard_negatives)
 
 
-def _shown(asked: list[Any], pairs: Pairs) -> list[str]:
-    """The passages of some questions, and others beside them."""
+def _shown(asked: list[Any], pairs: Pairs, most: int) -> list[str]:
+    """The passages of some questions, and so many others beside them."""
     own = dict.fromkeys(pair.passage for pair in asked)
     others = [text for text in pairs.passages if text not in own]
     rng = np.random.default_rng(0)
-    drawn = rng.permutation(len(others))[:_MOST_PASSAGES].tolist()
+    drawn = rng.permutation(len(others))[:most].tolist()
     return [*own, *(others[number] for number in drawn)]
-
-
-def _rate(
-    folder: RunFolder, trainer: Trainer, options: EmbeddingOptions, validation: Any, deadline: float | None
-) -> float:
-    """The learning rate: the user's, the one that was found in the run that this one goes on from, or searched for."""
-    if options.learning_rate is not None:
-        return options.learning_rate
-    path = folder.path / _RATE
-    try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["rate"])
-    except (OSError, ValueError, KeyError, TypeError):
-        left = None if deadline is None else _SEARCH_SHARE * max(0.0, deadline - time.monotonic())
-        rate = trainer.search(routes.RATES[options.route], validation, left)
-    path.write_text(json.dumps({"rate": rate}), encoding="utf-8")
-    return rate
 
 
 def _spec(data: str | Path, pairs: Pairs, options: EmbeddingOptions) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from alih.compare.quantities import duration, size_of
 from alih.data.messages import counted
 from alih.embedding.retrieval import METRICS, Found
-from alih.embedding.training import Outcome
+from alih.training.loop import FitResult
 
 _DECIDES = "mrr@10"
 _ENDS = {
@@ -50,7 +50,7 @@ class Adaptation:
     sizes: dict[str, int]
     fresh: bool
     hard: int
-    outcome: Outcome
+    outcome: FitResult
     rate: float
     trainable: int
     parameters: int
@@ -71,8 +71,8 @@ class Adaptation:
         """`report.json`: in the form of a comparison of one variant, and what is an embedding model's own."""
         told = self.after.as_dict()
         score = told[_DECIDES]
-        best = next(point for point in self.outcome.curve if point.step == self.outcome.best_step)
-        validation = {"point": best.score}  # a few questions, looked at to choose the step: no interval is reckoned
+        best = self.outcome.best.scores[_DECIDES]
+        validation = {"point": best}  # a few questions, looked at to choose the step: no interval is reckoned
         return {
             "interrupted": self.interrupted,
             "seconds": self.seconds,
@@ -93,7 +93,7 @@ class Adaptation:
                         "total": self.parameters,
                     },
                     "learning_rate": self.rate,
-                    "curve": [{"examples": self.sizes["train"], "score": best.score}],
+                    "curve": [{"examples": self.sizes["train"], "score": best}],
                     "measured_on": self.sizes["train"],
                     "search_seconds": 0.0,
                     "seconds": self.outcome.seconds,
@@ -150,7 +150,7 @@ class Adaptation:
             f"{counted(self.sizes['train'], 'training pair')}, {counted(self.hard, 'hard negative')}; "
             f"{counted(outcome.steps, 'step')} in {duration(outcome.seconds)}, {_ENDS[outcome.stopped]}; at most "
             f"{size_of(self.peak_memory)} of memory.",
-            f"Weights of step {outcome.best_step:,}, chosen by MRR@10 on validation questions.",
+            f"Weights of step {outcome.best_step:,}, chosen by the ranking loss of validation questions.",
             f"{counted(self.after.questions, 'test question')} whose passages were looked for among "
             f"{self.after.passages:,}, {known}.",
         ]

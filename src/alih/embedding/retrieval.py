@@ -12,7 +12,9 @@ from alih.embedding.pairs import Pair
 from alih.metrics import ranking
 from alih.metrics.base import Floats
 from alih.metrics.bootstrap import Difference, Interval, difference, interval
-from alih.rag.embed import Embedder
+from alih.rag.embed import Embedder, Vectors
+
+__all__ = ["METRICS", "Found", "Vectors", "answers_of", "measure", "ranked"]
 
 METRICS = {
     metric.name: metric
@@ -58,6 +60,14 @@ class Found:
         return {"questions": self.questions, "passages": self.passages, **ends}
 
 
+def answers_of(pairs: Sequence[Pair]) -> dict[str, set[str]]:
+    """The passages of each question, in the order of the questions."""
+    found: dict[str, set[str]] = {}
+    for pair in pairs:
+        found.setdefault(pair.question, set()).add(pair.passage)
+    return found
+
+
 def measure(embedder: Embedder, pairs: Sequence[Pair], passages: Sequence[str]) -> Found:
     """Rank all passages for each question, by the dot product that the library uses.
 
@@ -66,15 +76,17 @@ def measure(embedder: Embedder, pairs: Sequence[Pair], passages: Sequence[str]) 
         pairs: held-out ones; a question may have several passages.
         passages: to look among, theirs included.
     """
-    right: dict[str, set[str]] = {}
-    for pair in pairs:
-        right.setdefault(pair.question, set()).add(pair.passage)
-    vectors = embedder.passages(passages).vectors
+    answers = answers_of(pairs)
+    return ranked(embedder.queries(list(answers)), embedder.passages(passages).vectors, answers, passages)
+
+
+def ranked(questions: Vectors, vectors: Vectors, answers: dict[str, set[str]], passages: Sequence[str]) -> Found:
+    """What is found by vectors of questions and passages, each (n, width)."""
     place = {text: number for number, text in enumerate(passages)}
     rankings: list[list[float]] = []
-    for vector, texts in zip(embedder.queries(list(right)), right.values(), strict=True):
+    for vector, texts in zip(questions, answers.values(), strict=True):
         relevant = {place[text] for text in texts}
         first = np.argsort(-(vectors @ vector), kind="stable")[:_PLACES].tolist()
         rankings.append([float(number in relevant) for number in first])
-    relevance = [[1.0] * len(texts) for texts in right.values()]
-    return Found(len(right), len(passages), ranking.statistics(rankings, relevance, list(METRICS.values())))
+    relevance = [[1.0] * len(texts) for texts in answers.values()]
+    return Found(len(answers), len(passages), ranking.statistics(rankings, relevance, list(METRICS.values())))

@@ -1,83 +1,23 @@
-"""Training of an embedding model: judged by what it finds for validation questions, best weights kept, resumable."""
+"""What an embedding model learns from, and how it is looked at while it learns."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from alih import interrupt
-from alih.embedding.loss import false_negatives, ranking_loss
+from alih.embedding.loss import SCALE, false_negatives, ranking_loss
 from alih.embedding.pairs import Pair
-from alih.errors import RunError
-from alih.progress import Progress
+from alih.embedding.retrieval import Vectors, answers_of, ranked
 from alih.rag.embed import Embedder
-from alih.training.memory import out_of_memory_in_words
-from alih.training.schedule import share_of_peak
-from alih.transformer.checkpoint import load_state, save_state
+from alih.training.choice import Look, Outputs, Rows
+from alih.training.feed import Batch, Feed
+from alih.training.precision import Precision
 
-Stopped = Literal["deadline", "interrupted", "diverged"]
-_LOOKS = 5
-_WARMUP = 0.1
-#: Steps of one trial of the search, at least and at most; a tenth of the training between.
-_LEAST_TRIED, _MOST_TRIED = 4, 30
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Args:
-        epochs: passes over the pairs.
-        rate: peak learning rate.
-        batch: pairs a step.
-        seed: of dropout and the order of pairs.
-    """
-
-    epochs: int
-    rate: float
-    batch: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Point:
-    """One look at the validation questions.
-
-    Args:
-        step: updates made.
-        train_loss: mean since the last look; None before the first step.
-        score: mean reciprocal rank among the first ten.
-        seconds: of training until then.
-    """
-
-    step: int
-    train_loss: float | None
-    score: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How training went; the model holds the best weights."""
-
-    curve: tuple[Point, ...]
-    best_step: int
-    steps: int
-    seconds: float
-    stopped: Stopped | None
-
-
-Look = Callable[[], float]
+_QUESTION, _PASSAGE = "question_", "passage_"
 
 
 def batches(pairs: Sequence[Pair], size: int, seed: int) -> list[list[int]]:
@@ -102,224 +42,139 @@ def batches(pairs: Sequence[Pair], size: int, seed: int) -> list[list[int]]:
     return [batch for batch in found if len(batch) > 1]
 
 
-class Trainer:
-    """One training.
+class Encoder(nn.Module):
+    """An embedding model as it is trained: questions and passages of a batch to their vectors.
 
     Args:
-        embedder: the model, in which the route's parameters train.
+        embedder: the model.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.model: nn.Module = embedder.model
+        self._embedder = embedder
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Vectors of the questions (n, width), and of the passages (m, width)."""
+        recipe = self._embedder.recipe
+        return self._pooled(batch, _QUESTION, recipe.query_prompt), self._pooled(batch, _PASSAGE, recipe.passage_prompt)
+
+    def _pooled(self, batch: Batch, prefix: str, prompt: str) -> Tensor:
+        inputs = {name.removeprefix(prefix): value for name, value in batch.items() if name.startswith(prefix)}
+        hidden = self.model(**inputs).last_hidden_state
+        return self._embedder.pooled_states(hidden, inputs["attention_mask"], prompt)
+
+
+def objective(module: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+    """The ranking loss, summed over the questions of a batch, and how many there are."""
+    questions, passages = module(batch)
+    count = len(questions)
+    return ranking_loss(questions, passages, batch["forbidden"]) * count, count
+
+
+class RankingFeed(Feed):
+    """Pairs with their hard negatives; no question is twice in a batch.
+
+    Args:
+        embedder: reads the texts.
         pairs: to learn from.
         negatives: of each pair.
-        look: scores the validation questions.
-        settings: how to train.
-        state: file that the state is kept in; where it exists, training goes on from it.
-        progress: where to report.
-
-    Raises:
-        RunError: the state is damaged, or of other data or settings.
+        batch: pairs a step.
     """
 
     def __init__(
-        self,
-        embedder: Embedder,
-        pairs: Sequence[Pair],
-        negatives: Sequence[tuple[str, ...]],
-        look: Look,
-        settings: Settings,
-        state: Path,
-        progress: Progress,
+        self, embedder: Embedder, pairs: Sequence[Pair], negatives: Sequence[tuple[str, ...]], batch: int
     ) -> None:
-        self.embedder, self.pairs, self.negatives = embedder, pairs, negatives
-        self.settings, self.progress = settings, progress
-        self._look_at, self._path = look, state
-        self._trained = {name: value for name, value in embedder.model.named_parameters() if value.requires_grad}
-        self._answers: dict[str, set[str]] = {}
-        for pair in pairs:
-            self._answers.setdefault(pair.question, set()).add(pair.passage)
-        self._adam = self._optimiser(settings.rate)
-        self._curve: list[Point] = []
-        self._best: dict[str, Tensor] | None = None
-        self._step, self._best_step, self._seconds = 0, 0, 0.0
-        self._losses: list[float] = []
+        self._embedder, self._pairs, self.negatives, self._batch = embedder, pairs, negatives, batch
+        self._answers = answers_of(pairs)
 
-    def search(self, rates: Sequence[float], validation: Callable[[], float], seconds: float | None) -> float:
-        """Try every rate for a few steps from the same weights; the one with the lowest loss on validation pairs.
+    def __len__(self) -> int:
+        """How many pairs there are."""
+        return len(self._pairs)
 
-        Args:
-            rates: to try.
-            validation: gives the loss on validation pairs.
-            seconds: after so many, what was tried decides, and the middle rate where that is none.
-        """
-        start = time.monotonic()
-        middle = rates[len(rates) // 2]
-        before = {name: value.detach().clone() for name, value in self._trained.items()}
-        plan = batches(self.pairs, self.settings.batch, self.settings.seed)
-        steps = min(_MOST_TRIED, max(_LEAST_TRIED, self.settings.epochs * len(plan) // 10))
-        found: dict[float, float] = {}
-        with self.progress.step("trying learning rates", steps * len(rates), "steps") as advance:
-            for rate in rates:
-                adam = self._optimiser(rate)
-                self.embedder.model.train()
-                for step in range(steps):
-                    torch.manual_seed(self.settings.seed * 1_000_003 + step)
-                    self._update(adam, plan[step % len(plan)], rate * share_of_peak(step, steps, _WARMUP))
-                    advance(1)
-                    interrupt.check()
-                    if seconds is not None and time.monotonic() - start >= seconds:
-                        self._put(before)
-                        return min(found, key=lambda rate: found[rate]) if found else middle
-                self.embedder.model.eval()
-                found[rate] = validation()
-                self._put(before)
-        return min(found, key=lambda rate: found[rate] if math.isfinite(found[rate]) else math.inf)
+    def plan(self, epoch_seed: int | None) -> list[list[int]]:
+        """Pairs of each batch; see `batches`."""
+        return batches(self._pairs, self._batch, epoch_seed or 0)
 
-    def fit(self, rate: float, deadline: float | None) -> Outcome:
-        """Train; Ctrl-C, the deadline and a loss that is no number end it with the best weights so far."""
-        self.settings = replace(self.settings, rate=rate)
-        self._fingerprint = self._digest()
-        self._resume()
-        stopped: Stopped | None
+    def gather(self, part: list[int]) -> Batch:
+        """Tokens of the questions, and of their passages and all hard negatives; which of them are no negatives."""
+        recipe = self._embedder.recipe
+        questions = [self._pairs[number].question for number in part]
+        hard = dict.fromkeys(text for number in part for text in self.negatives[number])
+        passages = [*(self._pairs[number].passage for number in part), *hard]
+        batch = {"forbidden": false_negatives(questions, passages, self._answers)}
+        for prefix, prompt, texts in (
+            (_QUESTION, recipe.query_prompt, questions),
+            (_PASSAGE, recipe.passage_prompt, passages),
+        ):
+            found = self._embedder.tokenized(texts, prompt)
+            batch |= {f"{prefix}{name}": tensor for name, tensor in found.items()}
+        return batch
+
+    def digest(self) -> str:
+        """Tells these pairs, their negatives and the size of batches from others."""
+        found = sha256(str(self._batch).encode())
+        for pair, negatives in zip(self._pairs, self.negatives, strict=True):
+            found.update(repr((pair.question, pair.passage, negatives)).encode())
+        return found.hexdigest()
+
+
+class RankingLook(Look):
+    """Judges an embedding model by its ranking loss for held-out questions, among all passages shown.
+
+    MRR over some hundred questions jumps where two passages change places, and says nothing of those that are first
+    already or not among ten; the loss moves with every cosine. It does not punish being sure, as the cross-entropy of
+    classes does, since cosines end at 1.
+
+    Args:
+        embedder: the model.
+        pairs: held out; a question may have several passages.
+        passages: to look among, theirs included.
+    """
+
+    def __init__(self, embedder: Embedder, pairs: Sequence[Pair], passages: Sequence[str]) -> None:
+        self._embedder, self._passages, self._answers = embedder, passages, answers_of(pairs)
+        self._scores: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many questions there are."""
+        return len(self._answers)
+
+    def outputs(self, module: nn.Module, precision: Precision) -> Outputs:
+        """Of each question, the mean over its passages of −log softmax(20 · cos) among the wrong ones: (n, 1)."""
+        training = module.training
+        module.eval()
         try:
-            with out_of_memory_in_words("training the embedding model"):
-                stopped = self._train(deadline)
-        except KeyboardInterrupt:
-            if self._best is None:
-                raise
-            stopped = "interrupted"
-            interrupt.answered()
-        assert self._best is not None
-        self._put(self._best)
-        self.embedder.model.eval()
-        return Outcome(tuple(self._curve), self._best_step, self._step, self._seconds, stopped)
+            passages = self._embedder.passages(self._passages).vectors
+            questions = self._embedder.queries(list(self._answers))
+        finally:
+            module.train(training)
+        self._scores = {"mrr@10": ranked(questions, passages, self._answers, self._passages).mean("mrr@10")}
+        return _losses(questions, passages, self._answers, self._passages)
 
-    def loss(self, pairs: Sequence[Pair]) -> float:
-        """Mean ranking loss of pairs, without their hard negatives and without learning."""
-        answers: dict[str, set[str]] = {}
-        for pair in pairs:
-            answers.setdefault(pair.question, set()).add(pair.passage)
-        total, count = 0.0, 0
-        with torch.no_grad():
-            for batch in batches(pairs, self.settings.batch, 0):
-                some = [pairs[number] for number in batch]
-                total += float(self._loss(some, [()] * len(some), answers)) * len(some)
-                count += len(some)
-        return total / count if count else math.nan
+    def judge(self, outputs: Outputs, rows: Rows) -> tuple[float, float]:
+        """The mean loss."""
+        loss = float(outputs.mean(dtype=np.float64))
+        return loss, loss
 
-    def _train(self, deadline: float | None) -> Stopped | None:
-        settings, start = self.settings, time.monotonic() - self._seconds
-        size = len(batches(self.pairs, settings.batch, settings.seed * 100_003))
-        total = settings.epochs * size
-        every = max(1, -(-total // _LOOKS))
-        if not self._curve:
-            self._look()
-        self.embedder.model.train()
-        with self.progress.step("training the embedding model", total - self._step, "steps") as advance:
-            while self._step < total:
-                epoch, place = divmod(self._step, size)
-                plan = batches(self.pairs, settings.batch, settings.seed * 100_003 + epoch)
-                batch = plan[place % len(plan)]
-                torch.manual_seed(settings.seed * 1_000_003 + self._step)  # dropout
-                rate = settings.rate * share_of_peak(self._step, total, _WARMUP)
-                loss = self._update(self._adam, batch, rate)
-                if not math.isfinite(loss):
-                    return "diverged"
-                self._losses.append(loss)
-                self._step += 1
-                self._seconds = time.monotonic() - start
-                if self._step % every == 0 or self._step == total:
-                    self._look()
-                    self._save()
-                    self.embedder.model.train()
-                advance(1)
-                interrupt.check()
-                if deadline is not None and time.monotonic() >= deadline and self._step < total:
-                    self._save()
-                    self._look()
-                    return "deadline"
-        return None
+    def scores(self, module: nn.Module) -> dict[str, float]:
+        """Mean reciprocal rank among the first ten."""
+        return self._scores
 
-    def _update(self, adam: torch.optim.AdamW, batch: Sequence[int], rate: float) -> float:
-        for group in adam.param_groups:
-            group["lr"] = rate
-        loss = self._loss(
-            [self.pairs[number] for number in batch], [self.negatives[number] for number in batch], self._answers
-        )
-        value = float(loss.detach())
-        adam.zero_grad()
-        if not math.isfinite(value):
-            return value
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(list(self._trained.values()), 1.0))
-        if not math.isfinite(norm):
-            return norm
-        adam.step()
-        return value
-
-    def _loss(
-        self, pairs: Sequence[Pair], negatives: Sequence[tuple[str, ...]], answers: dict[str, set[str]]
-    ) -> Tensor:
-        recipe = self.embedder.recipe
-        questions = [pair.question for pair in pairs]
-        hard = list(dict.fromkeys(text for some in negatives for text in some))
-        passages = [*(pair.passage for pair in pairs), *hard]
-        asked = self.embedder.pooled(questions, recipe.query_prompt)
-        told = self.embedder.pooled(passages, recipe.passage_prompt)
-        return ranking_loss(asked, told, false_negatives(questions, passages, answers).to(asked.device))
-
-    def _look(self) -> None:
-        self.embedder.model.eval()
-        score = self._look_at()
-        mean = float(np.mean(self._losses)) if self._losses else None
-        told = "" if mean is None else f", training loss {mean:.3f}"
-        self.progress.say(f"  step {self._step:,}: validation MRR@10 {score:.3f}{told}")
-        if self._best is None or score > max(point.score for point in self._curve):
-            self._best = {name: value.detach().cpu().clone() for name, value in self._trained.items()}
-            self._best_step = self._step
-        self._curve.append(Point(self._step, mean, score, self._seconds))
-        self._losses = []
-
-    def _optimiser(self, rate: float) -> torch.optim.AdamW:
-        return torch.optim.AdamW(list(self._trained.values()), lr=rate, weight_decay=0.01, foreach=True)
-
-    @torch.no_grad()
-    def _put(self, weights: dict[str, Tensor]) -> None:
-        for name, value in self._trained.items():
-            value.copy_(weights[name])
-            value.grad = None
-
-    def _save(self) -> None:
-        save_state(
-            self._path,
-            {
-                "fingerprint": self._fingerprint,
-                "weights": {name: value.detach() for name, value in self._trained.items()},
-                "adam": self._adam.state_dict(),
-                "best": self._best,
-                "place": (self._step, self._best_step, self._seconds),
-                "losses": self._losses,
-                "curve": [asdict(point) for point in self._curve],
-            },
-        )
-
-    def _resume(self) -> None:
-        state = load_state(self._path)
-        if state is None:
-            return
-        if state.get("fingerprint") != self._fingerprint:
-            raise RunError(f"{self._path}: the state of other data or options; delete it to start afresh.")
-        self._put(state["weights"])
-        self._adam.load_state_dict(state["adam"])
-        self._best, self._losses = state["best"], state["losses"]
-        self._step, self._best_step, self._seconds = state["place"]
-        self._curve = [Point(**point) for point in state["curve"]]
-
-    def _digest(self) -> str:
-        told = sha256(repr((sorted(asdict(self.settings).items()), list(self._trained))).encode())
-        for pair, negatives in zip(self.pairs, self.negatives, strict=True):
-            told.update(repr((pair.question, pair.passage, negatives)).encode())
-        return told.hexdigest()
+    def digest(self) -> str:
+        """Tells these questions and passages from others."""
+        answers = [(question, sorted(texts)) for question, texts in self._answers.items()]
+        return sha256(repr((answers, list(self._passages))).encode()).hexdigest()
 
 
-def forget(state: Path) -> None:
-    """Delete a state that is no longer needed."""
-    with suppress(FileNotFoundError):
-        state.unlink()
+def _losses(questions: Vectors, passages: Vectors, answers: dict[str, set[str]], texts: Sequence[str]) -> Outputs:
+    place = {text: number for number, text in enumerate(texts)}
+    asked, among = (nn.functional.normalize(torch.from_numpy(one), dim=-1) for one in (questions, passages))
+    scores = SCALE * (asked @ among.T).double()  # (questions, passages)
+    found = np.empty((len(answers), 1), dtype=np.float32)
+    for row, own in enumerate(answers.values()):
+        right = torch.tensor([place[text] for text in own])
+        wrong = scores[row].clone()
+        wrong[right] = -torch.inf
+        found[row] = float((torch.logaddexp(scores[row, right], wrong.logsumexp(0)) - scores[row, right]).mean())
+    return found

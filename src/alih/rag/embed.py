@@ -107,7 +107,7 @@ class Embedder:
         sentences: list[NDArray[np.float16]] = [np.empty((0, self.dimension), np.float16)] * len(texts)
         with (progress or Progress(quiet=True)).step("Embedding", len(texts), "passages") as advance:
             for rows, hidden, mask, offsets in self._batches(texts):
-                vectors[rows] = self._pool(hidden, mask, self.recipe.passage_prompt).cpu().numpy()
+                vectors[rows] = self.pooled_states(hidden, mask, self.recipe.passage_prompt).cpu().numpy()
                 if spans is not None:
                     states = hidden.float().cpu().numpy()
                     for place, row in enumerate(rows):
@@ -131,7 +131,7 @@ class Embedder:
         prompt = self.recipe.query_prompt
         batch = self.tokenizer([prompt + text], truncation=True, max_length=self.max_length, return_tensors="np")
         hidden = torch.from_numpy(self.session(dict(batch)))
-        found: Vectors = self._pool(hidden, torch.from_numpy(batch["attention_mask"]), prompt)[0].numpy()
+        found: Vectors = self.pooled_states(hidden, torch.from_numpy(batch["attention_mask"]), prompt)[0].numpy()
         return found
 
     def pooled(self, texts: Sequence[str], prompt: str = "") -> torch.Tensor:
@@ -141,16 +141,18 @@ class Embedder:
             texts: what is read.
             prompt: what stands before each of them.
         """
-        batch = self.tokenizer(
-            [prompt + text for text in texts],
-            padding=True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        ).to(self._on)
-        return self._pool(self.model(**batch).last_hidden_state, batch["attention_mask"], prompt)
+        batch = {name: tensor.to(self._on) for name, tensor in self.tokenized(texts, prompt).items()}
+        return self.pooled_states(self.model(**batch).last_hidden_state, batch["attention_mask"], prompt)
 
-    def _pool(self, hidden: torch.Tensor, mask: torch.Tensor, prompt: str) -> torch.Tensor:
+    def tokenized(self, texts: Sequence[str], prompt: str = "") -> dict[str, torch.Tensor]:
+        """Texts with a prompt before each, as the model's arguments in one batch: (texts, tokens) each."""
+        read = [prompt + text for text in texts]
+        return dict(
+            self.tokenizer(read, padding=True, truncation=True, max_length=self.max_length, return_tensors="pt")
+        )
+
+    def pooled_states(self, hidden: torch.Tensor, mask: torch.Tensor, prompt: str) -> torch.Tensor:
+        """Hidden states (texts, tokens, width) of texts behind a prompt to their vectors (texts, width)."""
         skipped = 0 if self.recipe.include_prompt or not prompt else self._tokens_of(prompt)
         return pool(hidden, mask, self.recipe, skipped)
 
