@@ -23,8 +23,8 @@ import torch
 
 from alih.progress import Progress
 from alih.transformer.length_penalty import PaperLengthPenalty
-from alih.transformer.recipe import Recipe, Trained, train_translator
 from alih.transformer.token_batches import collate
+from alih.translation.recipe import Recipe, Trained, train_translator
 from machine import machine
 
 RECIPE = Recipe(

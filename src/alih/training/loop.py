@@ -190,7 +190,8 @@ class _Run:
         """Set up what needs the memory layout of training, and go on from the state, if there is one."""
         self.best = BestWeights(self.module)
         if self.path is not None:
-            names = [name for name, parameter in self.module.named_parameters() if parameter.requires_grad]
+            trained = self.module.named_parameters()
+            names = [(name, tuple(value.shape)) for name, value in trained if value.requires_grad]
             look = "" if self.look is None else self.look.digest()
             told = (sorted(asdict(self.settings).items()), names, self.feed.digest(), look)
             self.fingerprint = sha256(repr(told).encode()).hexdigest()
@@ -325,6 +326,9 @@ class _Run:
         better = self.look is None
         if look and self.look is not None:
             better, loss, scores = self._look()
+        elif look and self.settings.averaged > 1:
+            with self._mean_weights():
+                self.best.keep()
         seconds = time.monotonic() - self.start
         mean = total / terms if terms else None
         self.curve.append(Point(epoch, self.steps, mean, loss, self.rate, seconds, scores))

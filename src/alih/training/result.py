@@ -54,7 +54,8 @@ class FitSettings:
         schedule: how the rate rises and falls; see `alih.training.schedule`.
         betas: of AdamW's two moments.
         epsilon: AdamW's ε.
-        averaged: the weights that are looked at and kept are the mean of those at so many last looks.
+        averaged: the weights that are looked at and kept are the mean of those at so many last looks; also where
+            there is no look, and the last ones are kept.
         look_first: look before the first step, so that what was there before may win.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alih.transformer.recipe import Recipe
+from alih.translation.recipe import Recipe
 
 #: The paper's base model (table 3), and smaller ones for fewer pairs.
 RECIPES = {

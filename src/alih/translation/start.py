@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ from alih.training.loop import FitSettings
 from alih.training.precision import Precision
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.model import AlihTransformerForConditionalGeneration
-from alih.transformer.recipe import Recipe
-from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import Pair
 from alih.transformer.vocabulary import train_vocabulary
 from alih.translation import routes
 from alih.translation.corpus import Corpus
 from alih.translation.languages import Direction, direction_of
 from alih.translation.options import TranslationOptions
+from alih.translation.recipe import BETAS, Recipe, paper_settings
 from alih.translation.sizes import recipe_for, size_for, steps_for
 from alih.translation.training import PairFeed
 
@@ -34,8 +33,6 @@ _PATIENCE = 8
 _EPOCHS, _LEAST_STEPS, _MOST_STEPS, _LOOKS, _BATCH_TOKENS = 3, 100, 20_000, 10, 1000
 #: Length that a pre-trained model's gradients are scaled down to.
 _CLIP: float | None = 1.0
-#: Of Adam, section 5.3 of the paper.
-_BETAS = (0.9, 0.98)
 
 
 @dataclass(frozen=True)
@@ -153,21 +150,10 @@ def _paper(
     batches = feed.steps()
     open_ended = options.steps is None and options.epochs is None
     steps = options.steps or (options.epochs * batches if options.epochs is not None else steps_for(batches))
-    return feed, FitSettings(
-        learning_rate(recipe.warmup, recipe.d_model, recipe.warmup, recipe.rate_scale),
-        steps=steps,
-        validate_every=max(1, min(recipe.checkpoint_every, steps // 5)),
-        averaged=recipe.averaged,
-        patience=_PATIENCE if open_ended else None,
-        schedule="inverse-root",
-        warmup=recipe.warmup / steps,
-        betas=_BETAS,
-        epsilon=1e-9,
-        weight_decay=0.0,
-        max_grad_norm=None,
-        seed=options.seed,
-        precision=precision,
-    )
+    settings = paper_settings(recipe, steps, options.seed)
+    every = max(1, min(recipe.checkpoint_every, steps // 5))
+    patience = _PATIENCE if open_ended else None
+    return feed, replace(settings, validate_every=every, patience=patience, precision=precision)
 
 
 def _linear(feed: PairFeed, options: TranslationOptions, precision: Precision) -> tuple[PairFeed, FitSettings]:
@@ -182,7 +168,7 @@ def _linear(feed: PairFeed, options: TranslationOptions, precision: Precision) -
         steps=steps,
         validate_every=max(1, -(-steps // _LOOKS)),
         look_first=True,
-        betas=_BETAS,
+        betas=BETAS,
         max_grad_norm=_CLIP,
         seed=options.seed,
         precision=precision,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +19,13 @@ from hypothesis import strategies as st
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from alih.errors import DataError, RunError
-from alih.transformer import recipe as module
-from alih.transformer.averaging import average
-from alih.transformer.checkpoint import load_state
-from alih.transformer.recipe import Recipe, train_translator
 from alih.transformer.registration import register
 from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import collate, token_batches
 from alih.transformer.vocabulary import train_vocabulary
+from alih.translation import recipe as module
+from alih.translation.recipe import Recipe, train_translator
+from alih.translation.training import objective
 
 SMALL = Recipe(
     vocabulary=280, d_model=16, layers=1, heads=2, d_ff=32, steps=12, warmup=4, most_tokens=120, checkpoint_every=3
@@ -79,11 +79,6 @@ def test_collate_pads_sources_with_pad_and_targets_with_ignored_labels() -> None
     assert batch["labels"].tolist() == [[7, 8, 2], [9, 2, -100]]
 
 
-def test_the_average_is_the_mean() -> None:
-    states = [{"w": torch.tensor([float(i)]), "n": torch.tensor(i)} for i in range(4)]
-    assert average(states) == {"w": torch.tensor([1.5]), "n": torch.tensor(3)}
-
-
 @settings(deadline=None, max_examples=50)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_every_text_comes_back_even_of_characters_never_seen(text: str) -> None:
@@ -112,13 +107,15 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path, monkeypatch: pyte
     pairs = reversals(60)
     whole = train_translator(pairs, tmp_path / "whole", recipe=SMALL)
     with monkeypatch.context() as patch:
+        calls: list[int] = []
 
-        def rate(step: int, *rest: float) -> float:
-            if step == at:
+        def dies(*arguments: Any) -> Any:
+            calls.append(1)
+            if len(calls) == at:
                 raise Killed
-            return learning_rate(step, *rest)  # type: ignore[arg-type]
+            return objective(*arguments)
 
-        patch.setattr(module, "learning_rate", rate)
+        patch.setattr(module, "objective", dies)
         with pytest.raises(Killed):
             train_translator(pairs, tmp_path / "killed", recipe=SMALL)
     torch.rand(3)  # whatever happened to the generator meanwhile
@@ -133,11 +130,13 @@ TRAIN = """
 import sys
 from pathlib import Path
 from test_recipe import SMALL, reversals
-from alih.transformer import recipe as module
-def update(self, rows, whole=module._Run._update):
-    print(self.step, flush=True)
-    return whole(self, rows)
-module._Run._update = update
+from alih.translation import recipe as module
+steps = []
+def counted(*arguments, whole=module.objective):
+    steps.append(1)
+    print(len(steps) - 1, flush=True)
+    return whole(*arguments)
+module.objective = counted
 module.train_translator(reversals(60), Path(sys.argv[1]), recipe=SMALL)
 """
 
@@ -178,11 +177,10 @@ def test_a_state_torn_in_the_middle_is_refused_and_a_half_written_one_beside_it_
 def test_the_folder_holds_the_average_of_the_last_checkpoints(tmp_path: Path) -> None:
     register()
     trained = train_translator(reversals(60), tmp_path, recipe=replace(SMALL, averaged=2))
-    state = load_state(tmp_path / "training.pt")
-    assert state is not None
-    first, second = state["kept"]
+    first, second = torch.load(tmp_path / "training.pt", weights_only=True)["checkpoints"]
     name = "model.shared.weight"
-    mean = (first[name] + second[name]) / 2
+    place = [one for one, _ in trained.model.named_parameters()].index(name)
+    mean = (first[place] + second[place]) / 2
     loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
     torch.testing.assert_close(loaded.state_dict()[name], mean, atol=1e-7, rtol=0)
     assert torch.equal(trained.model.state_dict()[name], loaded.state_dict()[name])
@@ -198,7 +196,7 @@ def test_a_seed_decides_and_time_ends_training(tmp_path: Path) -> None:
 
 def test_another_set_of_pairs_in_the_folder_and_a_damaged_state_are_refused_in_words(tmp_path: Path) -> None:
     train_translator(reversals(60), tmp_path, recipe=SMALL)
-    with pytest.raises(RunError, match="another recipe, seed or set of pairs"):
+    with pytest.raises(RunError, match="other data, settings or weights"):
         train_translator(reversals(50), tmp_path, recipe=SMALL)
     (tmp_path / "training.pt").write_bytes(b"torn")
     with pytest.raises(RunError, match="delete it"):
