@@ -46,7 +46,7 @@ def test_a_csv_of_predictions_lines_up_with_the_file(place: Path, capsys: pytest
     assert "1 row without a prediction: new.csv, row 3" in error
     with scored.open(newline="", encoding="utf-8") as file:
         found = list(csv.reader(file))
-    assert found[0] == ["input", "prediction", "probability", "negative", "positive"]
+    assert found[0] == ["input", "prediction", "probability", "probability of negative", "probability of positive"]
     assert [row[0] for row in found[1:]] == NEW
     assert [bool(row[1]) for row in found[1:]] == [bool(text) for text in NEW]
     for row in (row for row in found[1:] if row[1]):

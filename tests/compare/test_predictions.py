@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alih.compare.predictions import Prediction, check_output, predictions, render, rows, write
+from alih.data.delimited import unguarded
 from alih.data.examples import Damage, Examples, Input
+from alih.data.sources import read_table
 from alih.errors import ModelError, OptionError
 from alih.task import Kind, Modality, Task
 
@@ -51,11 +53,13 @@ def test_csv_reads_back_as_it_was_written(texts: list[str]) -> None:
     found = predictions(TWO, logits_of(len(texts)))
     text = write_and_read("out.csv", found, list(texts), TWO)
     read = read_csv(text)
-    assert [row["input"] for row in read] == texts
+    assert [unguarded(row["input"]) for row in read] == texts
+    assert not any(row["input"].startswith(("=", "+", "-", "@", "\t", "\r")) for row in read)
     assert [row["prediction"] for row in read] == [one.label for one in found]
     assert [float(row["probability"]) for row in read] == pytest.approx([one.probability for one in found], abs=1e-6)
     for row, one in zip(read, found, strict=True):
-        assert {name: float(row[name]) for name in TWO.classes} == pytest.approx(one.probabilities, abs=1e-6)
+        spread = {name: float(row[f"probability of {name}"]) for name in TWO.classes}
+        assert spread == pytest.approx(one.probabilities, abs=1e-6)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5))
@@ -117,11 +121,31 @@ def test_a_model_that_returns_no_numbers_predicts_nothing(task: Task, value: flo
         predictions(task, np.full((1, task.outputs), value, dtype=np.float32))
 
 
-def test_a_text_that_looks_like_a_formula_is_not_altered() -> None:
-    texts: list[Input] = ["=1+1", "+1", "-1", "@SUM(A1)"]
-    found = predictions(TWO, logits_of(4))
-    read = read_csv(write_and_read("out.csv", found, texts, TWO))
-    assert [row["input"] for row in read] == texts
+def test_no_cell_is_a_formula_and_reading_the_file_back_gives_the_same_texts(tmp_path: Path) -> None:
+    texts: list[Input] = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''-2", "'quoted'", "−1", "plain"]
+    task = Task(Modality.TEXT, Kind.SINGLE, ("=cmd", "no"))
+    found = predictions(task, logits_of(len(texts)))
+    path = tmp_path / "out.csv"
+    write(path, rows(examples(texts), found), task)
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "−", "\t"))]
+    table = read_table(path)
+    assert table.columns["input"] == texts
+    assert set(table.columns["prediction"]) <= {"=cmd", "no"}
+
+
+def test_a_negative_number_stays_a_number() -> None:
+    found = predictions(NUMBER, np.array([[-1.5]], dtype=np.float32))
+    assert read_csv(write_and_read("out.csv", found, ["x"], NUMBER))[0]["prediction"] == "-1.5"
+
+
+def test_classes_called_like_columns_do_not_collide() -> None:
+    task = Task(Modality.TEXT, Kind.SINGLE, ("input", "prediction", "probability"))
+    found = predictions(task, logits_of(2, 3))
+    header = write_and_read("out.csv", found, ["x", "y"], task).splitlines()[0].split(",")
+    assert len(set(header)) == len(header) == 6
+    assert header[3:] == ["probability of input", "probability of prediction", "probability of probability"]
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])

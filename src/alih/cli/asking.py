@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alih.cli.flags import Commands
+from alih.cli.flags import Commands, typed
 from alih.cli.rag_flags import (
     add_generator,
     add_library,
@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    ask.add_argument("question", nargs="?", help="in words; left out with --chat")
+    ask.add_argument("question", nargs="?", help="in words, or - for standard input; left out with --chat")
     add_library(ask)
     ask.add_argument("--chat", action="store_true", help="ask on and on; an empty line ends it")
     add_generator(ask)
@@ -65,7 +65,7 @@ def run_ask(arguments: argparse.Namespace) -> int:
     library.settings.retrieval.but(**retrieval(arguments))  # a wrong flag is told before a model is loaded
     generator = generator_of(arguments)
     previous = ""
-    for question in _questions() if arguments.chat else [arguments.question]:
+    for question in _questions() if arguments.chat else [typed(arguments.question)]:
         previous = _answer(library, question, previous, generator, arguments)
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from alih.cli.flags import Commands
+from alih.cli.flags import Commands, typed
 from alih.errors import OptionError
 
 _PAGE = Path("explain.html")
@@ -18,7 +18,7 @@ def add_commands(commands: Commands) -> None:
         "explain", help="show what a text model computes: tokens, positions, Q, K, V, attention, next words"
     )
     explain.add_argument("model", help="built-in name (alih/minilm), run folder, folder, or Hub id")
-    explain.add_argument("text", help="the text to read")
+    explain.add_argument("text", help="the text to read, or - for standard input")
     explain.add_argument("--layer", type=int, default=1, metavar="N", help="layer to work out, from 1 (default: 1)")
     explain.add_argument("--head", type=int, default=1, metavar="N", help="head to work out, from 1 (default: 1)")
     explain.add_argument(
@@ -46,7 +46,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
 
     found = explain(
         arguments.model,
-        arguments.text,
+        typed(arguments.text),
         layer=arguments.layer,
         head=arguments.head,
         to=arguments.to,

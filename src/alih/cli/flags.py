@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection
 from dataclasses import Field, fields
 from typing import Any, TypeAlias
@@ -10,6 +11,19 @@ from typing import Any, TypeAlias
 from alih.compare.options import Options
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def typed(text: str) -> str:
+    """Return a text as typed, or all of standard input for "-", without the line end behind it.
+
+    Raises:
+        DataError: standard input is empty or no UTF-8 text.
+    """
+    if text != "-":
+        return text
+    from alih.data.decoding import text_of
+
+    return text_of(sys.stdin.buffer.read() or b" ", "standard input").removeprefix("\ufeff").rstrip("\r\n")
 
 
 def add_options(parser: argparse._ActionsContainer, names: Collection[str], of: Any = Options) -> None:

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from alih import interrupt
 from alih.cli import (
@@ -26,7 +27,7 @@ from alih.cli import (
     translating,
     using,
 )
-from alih.errors import AlihError
+from alih.errors import AlihError, OptionError
 from alih.version import VERSION
 
 #: What the operating system refuses for reasons outside Alih: a full disk, a folder that may not be written to.
@@ -66,6 +67,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Refuse a typed text whose bytes are not UTF-8; names of files that exist may be any bytes.
+
+    Raises:
+        OptionError: there is one.
+    """
+    for text in arguments:
+        if any("\udc80" <= character <= "\udcff" for character in text) and not Path(text).exists():
+            shown = text.encode(errors="surrogateescape").decode(errors="replace")
+            raise OptionError(f'"{shown[:80]}": is not valid UTF-8 text. Type it in a terminal set to UTF-8.')
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     return run(build_parser(), arguments)
@@ -76,14 +89,24 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no "–" must not stop a run
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # what is no UTF-8 is told, never half understood
     interrupt.listen()
     options = parser.parse_args(arguments)
     try:
+        _refuse_undecodable(sys.argv[1:] if arguments is None else arguments)
         code = options.run(options)
         sys.stdout.flush()
     except AlihError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return error.exit_code
+    except UnicodeDecodeError as error:
+        print(
+            f"{parser.prog}: byte {error.start:,} (0x{error.object[error.start]:02X}) of what was read is no UTF-8. "
+            "Convert it first: iconv -f WINDOWS-1252 -t UTF-8",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         interrupt.answered()
         print(f"{parser.prog}: stopped.", file=sys.stderr)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alih.cli.flags import Commands
+from alih.cli.flags import Commands, typed
 from alih.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def add_commands(commands: Commands) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    tokens.add_argument("items", nargs="*", metavar="TEXT", help="texts to cut; or: train CORPUS, add MODEL WORDS")
+    tokens.add_argument(
+        "items",
+        nargs="*",
+        metavar="TEXT",
+        help="texts to cut (- for standard input); or: train CORPUS, add MODEL WORDS",
+    )
     tokens.add_argument("--model", action="append", help=f"whose tokenizer; several side by side (default: {_DEFAULT})")
     tokens.add_argument("--revision", help="revision of a model on the Hub")
     tokens.add_argument("--data", action="append", metavar="[LANG=]FILE", help="table or text file to measure; several")
@@ -65,7 +70,7 @@ def run_tokens(arguments: argparse.Namespace) -> int:
 
     opened = [open_tokenizer(name, revision=arguments.revision) for name in arguments.model or [_DEFAULT]]
     if arguments.items:
-        return _show_texts(opened, arguments.items, as_json=arguments.json)
+        return _show_texts(opened, [typed(text) for text in arguments.items], as_json=arguments.json)
     if arguments.data:
         return _show_data(opened, arguments)
     return _show_languages(opened, arguments)

@@ -25,7 +25,9 @@ def add_commands(commands: Commands) -> None:
     """Add predict and evaluate."""
     predict = commands.add_parser("predict", help="predict texts, pictures, a file or a folder with an adapted model")
     predict.add_argument("adapted", metavar="RUN", help="run folder (runs/last) or folder of an adapted model")
-    predict.add_argument("inputs", nargs="+", help="texts, picture files, or one file or folder of them")
+    predict.add_argument(
+        "inputs", nargs="+", help="texts, picture files, one file or folder of them, or - for standard input"
+    )
     form = predict.add_mutually_exclusive_group()
     form.add_argument("-o", "--output", type=Path, help="write a CSV or JSONL file instead of printing")
     form.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -35,7 +37,9 @@ def add_commands(commands: Commands) -> None:
 
     evaluate = commands.add_parser("evaluate", help="score an adapted model on a labelled file or folder")
     evaluate.add_argument("adapted", metavar="RUN", help="run folder (runs/last) or folder of an adapted model")
-    evaluate.add_argument("data", help="labelled file or folder, in the form of the training data")
+    evaluate.add_argument(
+        "data", help="labelled file or folder, in the form of the training data, or - for standard input"
+    )
     evaluate.add_argument("--text", help="column of the text (default: the one of the training data)")
     evaluate.add_argument("--label", help="column of the label (default: the one of the training data)")
     evaluate.add_argument("--metric", help="the metric to give an interval for (default: by the kind of label)")

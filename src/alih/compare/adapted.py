@@ -240,7 +240,7 @@ class Adapted:
             DataError: a file cannot be read, or a text is empty.
             OptionError: several files, or an odd number of texts where pairs are needed.
         """
-        alone = Path(inputs[0]) if len(inputs) == 1 else None
+        alone = inputs[0] if len(inputs) == 1 else None
         if alone is not None and _is_path(inputs[0], self.task):
             notes: list[str] = []
             columns = self._columns(text, None)
@@ -358,6 +358,8 @@ def _check_text(text: str, origin: str) -> None:
 
 
 def _is_path(value: str, task: Task) -> bool:
+    if value == "-":  # standard input
+        return True
     if not value.strip() or len(value) > 4096 or "\n" in value or "\0" in value:
         return False
     path = Path(value)

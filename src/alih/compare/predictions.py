@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih.data.delimited import guarded
 from alih.data.examples import Damage, Examples, Input
 from alih.data.spill import is_spilled
 from alih.errors import OptionError
@@ -102,8 +103,9 @@ def check_output(path: Path, inputs: Sequence[str]) -> None:
 def write(path: Path, found: Sequence[Row], task: Task) -> None:
     """Write predictions as JSONL where the file's name ends so, otherwise as CSV; see `check_output`.
 
-    Texts are written as they were read, so that predictions can be joined with their inputs. A text that begins with
-    "=", "+", "-" or "@" is therefore not disarmed: import texts of strangers into a spreadsheet as text, not as cells.
+    In CSV, a text that a spreadsheet would take for a formula (it begins with "=", "+", "-" or "@") has an apostrophe
+    before it, which Alih takes away when it reads the file; JSONL holds every text as it is. The probability of each
+    class is in a column "probability of …", which no other column can be called.
 
     Raises:
         OptionError: the file cannot be written.
@@ -124,15 +126,24 @@ def _csv(found: Sequence[Row], task: Task) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     pair = task.pair
-    writer.writerow([*(["text_a", "text_b"] if pair else ["input"]), "prediction", "probability", *task.classes])
+    writer.writerow(
+        [
+            *(["text_a", "text_b"] if pair else ["input"]),
+            "prediction",
+            "probability",
+            *(f"probability of {name}" for name in task.classes),
+        ]
+    )
     for value, origin, prediction in found:
         if value is None or isinstance(prediction, str):
             writer.writerow([""] * ((4 if pair else 3) + len(task.classes)))
             continue
-        shown = list(value) if isinstance(value, tuple) else [_whole(value, origin)]
+        shown = [guarded(text) for text in (value if isinstance(value, tuple) else [_whole(value, origin)])]
         sure = "" if prediction.probability is None else f"{prediction.probability:.6f}"
         spread = [f"{value:.6f}" for value in prediction.probabilities.values()]
-        writer.writerow([*shown, _label(prediction), sure, *spread])
+        label = _label(prediction)
+        is_number = isinstance(prediction.label, float)  # "-1.5" is one, and no formula
+        writer.writerow([*shown, label if is_number else guarded(label), sure, *spread])
     return text.getvalue()
 
 

@@ -56,34 +56,46 @@ def read_text(path: Path) -> str:
             names the byte and the row.
     """
     refuse_size(path.name, refuse_empty(path))
-    data = path.read_bytes()
+    return text_of(path.read_bytes(), path.name)
+
+
+def text_of(data: bytes, name: str) -> str:
+    """Return the characters of the bytes of a text, wherever they came from.
+
+    Args:
+        data: the bytes.
+        name: of the file, or "standard input", for messages.
+
+    Raises:
+        DataError: as `read_text`.
+    """
     for signature, what, remedy in _SIGNATURES:
         if data.startswith(signature):
-            raise DataError(f"{path.name}: this is {what}, not a text file. {remedy}.")
+            raise DataError(f"{name}: this is {what}, not a text file. {remedy}.")
     encoding, label = "utf-8", "UTF-8"
-    for mark, name, shown in _MARKS:
+    for mark, codec, shown in _MARKS:
         if data.startswith(mark):
-            encoding, label = name, shown
+            encoding, label = codec, shown
             break
     else:
-        _refuse_unmarked_utf16(path, data)
+        _refuse_unmarked_utf16(name, data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path.name}, row {row}: byte {error.start:,} (0x{data[error.start]:02X}) is not {label} text. "
-            f'Save the file as UTF-8 (Excel: "CSV UTF-8"; or: iconv -f WINDOWS-1252 -t UTF-8 {path.name}).'
+            f"{name}, row {row}: byte {error.start:,} (0x{data[error.start]:02X}) is not {label} text. "
+            f'Save the file as UTF-8 (Excel: "CSV UTF-8"; or: iconv -f WINDOWS-1252 -t UTF-8 {name}).'
         ) from error
     if not text.strip("\ufeff \t\r\n"):
-        raise DataError(f"{path.name}: the file holds only white space. Export or copy it again.")
+        raise DataError(f"{name}: holds only white space. Export or copy it again.")
     return text
 
 
-def _refuse_unmarked_utf16(path: Path, data: bytes) -> None:
+def _refuse_unmarked_utf16(name: str, data: bytes) -> None:
     head = data[:4096]
     if head.count(0) > len(head) // 4:
         raise DataError(
-            f"{path.name}, row 1: every other byte is NUL, which looks like UTF-16 without a byte order mark, or like "
+            f"{name}, row 1: every other byte is NUL, which looks like UTF-16 without a byte order mark, or like "
             "a binary file. Save it as UTF-8 text."
         )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alih.data.decoding import read_text
-from alih.data.examples import Damage
+from alih.data.examples import EMPTY_LINE, Damage
 from alih.data.messages import counted, quoted
 from alih.data.numbers import is_number
 from alih.data.table import MAX_CELL, Table
@@ -26,6 +26,11 @@ from alih.progress import Advance, Progress
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 _SAMPLE = 200
+
+#: How the files begin that `alih predict` writes: their texts are guarded.
+_PREDICTIONS = (["input", "prediction", "probability"], ["text_a", "text_b", "prediction", "probability"])
+#: What a spreadsheet takes for a formula, where a cell begins with it.
+_FORMULA = re.compile("'*[=+\\-@−＝＋－＠\t\r\n]")
 
 #: The line on which a record begins (from 1), its cells, and the number of lines it spans.
 Record = tuple[int, list[str], int]
@@ -65,6 +70,8 @@ def read_delimited(path: Path, expected: Collection[str] = (), progress: Progres
         records = records[1:]
     else:
         names = [f"column {number}" for number in range(1, width + 1)]
+    if width == 1:
+        damaged += _blank(path.name, lines, records)
     if header and not records and not damaged:
         raise DataError(f"{path.name}: there is a header line (row 1) but no row below it. Add the examples.")
     rows: list[list[str]] = []
@@ -76,6 +83,8 @@ def read_delimited(path: Path, expected: Collection[str] = (), progress: Progres
         else:
             rows.append(cells[:width])
             origins.append(f"{path.name}, row {row}")
+    if names[: names.index("probability") + 1 if "probability" in names else 0] in _PREDICTIONS:
+        rows = [[unguarded(cell) for cell in cells] for cells in rows]
     columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]
     return Table(
         name=path.name,
@@ -88,8 +97,28 @@ def read_delimited(path: Path, expected: Collection[str] = (), progress: Progres
     )
 
 
+def _blank(name: str, lines: Sequence[str], records: Sequence[Record]) -> list[Damage]:
+    """Return the empty lines between the rows of a file of one column: there, one is a row without a text."""
+    taken = {line for row, _, count in records for line in range(row, row + count)}
+    first, last = (records[0][0], records[-1][0]) if records else (0, 0)
+    return [Damage(f"{name}, row {row}", EMPTY_LINE) for row in range(first, last) if row not in taken]
+
+
 def _is_comment(cells: Sequence[str], width: int) -> bool:
     return len(cells) < width and cells[0].lstrip("\ufeff ").startswith("#")
+
+
+def guarded(text: str) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula: with "'" in front where it begins like one.
+
+    Where apostrophes are in front already, one more comes before them, so that `unguarded` gives back every text.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text that `guarded` made a cell of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def has_header(rows: Sequence[Sequence[str]], expected: Collection[str] = ()) -> bool:

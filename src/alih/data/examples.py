@@ -82,6 +82,10 @@ def fingerprints(examples: Examples) -> list[str]:
     return found
 
 
+#: Why an empty line has no prediction; it is no sign of a damaged file.
+EMPTY_LINE = "the line is empty"
+
+
 @dataclass(frozen=True)
 class Damage:
     """One row or file that could not be used, and why."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from alih.data.columns import Chosen
-from alih.data.examples import Damage, Examples, Input
+from alih.data.examples import EMPTY_LINE, Damage, Examples, Input
 from alih.data.inputs import CellError, take_inputs
 from alih.data.labels import Label, LabelScheme, encode
 from alih.data.messages import counted, worst
@@ -18,7 +18,7 @@ from alih.task import Modality, Task
 
 #: Above this share of damaged rows, something is wrong with the file or with how it is read.
 MOST_DAMAGED = 0.2
-_NOT_COUNTED = "not a picture file"
+_NOT_COUNTED = frozenset(("not a picture file", EMPTY_LINE))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def refuse_damage(shown: str, usable: int, damaged: Sequence[Damage], *, picture
     Raises:
         DataError: nothing is usable, or more than a fifth of the rows is damaged.
     """
-    counting = [damage for damage in damaged if damage.reason != _NOT_COUNTED]
+    counting = [damage for damage in damaged if damage.reason not in _NOT_COUNTED]
     total = usable + len(counting)
     if usable and len(counting) <= MOST_DAMAGED * total:
         return

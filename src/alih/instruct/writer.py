@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from alih.data.decoding import read_text
 from alih.errors import DataError, OptionError, RunError
 from alih.instruct.conversation import ASSISTANT, SYSTEM, USER, Conversation, Turn
 from alih.instruct.encode import Encoded, encode, prompt_ids
@@ -324,7 +325,7 @@ def read_prompts(path: Path) -> list[list[Turn]]:
             ]
             return [[Turn(USER, text)] for text in texts]
         return [list(one.prompt) for one in read_corpus(path).conversations]
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = read_text(path).removeprefix("\ufeff").splitlines()
     found = [[Turn(USER, line)] for line in lines if line.strip()]
     if not found:
         raise DataError(f"{path.name}: holds no prompts. Write one a line.")
