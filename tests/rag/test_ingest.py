@@ -95,7 +95,6 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(tmp_pat
         "bomb.docx": "0.04 MB that unpack to 40 MB in 1 part: a zip bomb",
         "fake.docx": "damaged",
         "old.docx": "password",
-        "latin.txt": "UTF-8",
         "wrong.html": "byte",
         "strange.html": "klingon",
         "broken.json": "JSON",

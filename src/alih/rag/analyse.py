@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from alih.rag.extras import needs
+from alih.rag.visible import visible
 
 Language = Literal["en", "id", "both"]
 LANGUAGES: tuple[Language, ...] = ("en", "id", "both")
@@ -275,7 +276,7 @@ class Analyser:
 
 def words(text: str) -> list[str]:
     """The words and numbers of a text, in lower case."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    plain = unicodedata.normalize("NFKC", visible(text)).casefold().replace("’", "'")
     return [found.removesuffix("'s") for found in _WORD.findall(plain)]
 
 

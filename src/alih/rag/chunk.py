@@ -15,6 +15,12 @@ from alih.rag.sentences import sentence_spans
 CountTokens = Callable[[Sequence[str]], list[int]]
 
 _HEADING_CHARACTERS = 160
+_ROW_CHARACTERS = 80
+#: Characters of a sentence, for each token of a chunk, beyond which it is cut unread: words have four to eight a token.
+_WINDOW_CHARACTERS = 12
+_COUNTED_TOGETHER = 2000
+#: White space between two pieces of a chunk, at most: a chunk is a slice of its document.
+_WIDEST_GAP = 400
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,18 @@ def chunk(document: Document, options: ChunkOptions, count: CountTokens) -> list
 
     Blocks under different headings never share one. Short paragraphs are put together; where a chunk ends among them
     follows from their content, so that a changed paragraph moves its neighbours' borders only a little, and a paragraph
-    of half the size or more stands alone. Long paragraphs are cut between sentences, long sentences between words.
+    of half the size or more stands alone. Long paragraphs are cut between sentences, long sentences between words. A
+    row of a table is whole; one that no model could read at once is cut between its cells, each part under its first.
     """
     found: list[Chunk] = []
+    size = options.size - options.overlap
+    every = iter(_pieces(document, options.size, size, count))
     for blocks in _sections(document):
-        pieces = [_pieces(document.text, block, options.size - options.overlap, count) for block in blocks]
-        groups = list(_packed(document.text, blocks, pieces, options.size - options.overlap))
+        pieces = [next(every) for _ in blocks]
+        if blocks[0].alone:
+            found += _row(document, blocks[0], pieces[0], options.size, count)
+            continue
+        groups = list(_packed(document.text, blocks, pieces, size))
         previous: list[_Piece] = []
         for group in groups:
             extra = _tail(previous, options.overlap)
@@ -111,6 +123,7 @@ def _sections(document: Document) -> Iterator[list[Block]]:
             block.headings != run[-1].headings
             or block.alone
             or run[-1].alone
+            or block.start - run[-1].end > _WIDEST_GAP
             or document.text[run[-1].end : block.start].strip()
         ):
             yield run
@@ -120,10 +133,83 @@ def _sections(document: Document) -> Iterator[list[Block]]:
         yield run
 
 
-def _pieces(text: str, block: Block, size: int, count: CountTokens) -> list[_Piece]:
-    spans = [(block.start + start, block.start + end) for start, end in sentence_spans(text[block.start : block.end])]
-    pieces = [_Piece(*span, tokens) for span, tokens in zip(spans, count([text[a:b] for a, b in spans]), strict=True)]
-    return [part for piece in pieces for part in _split(text, piece, size, count)]
+def _row(document: Document, block: Block, pieces: list[_Piece], size: int, count: CountTokens) -> list[Chunk]:
+    """The chunks of a row: one, or several that repeat its first cell, and the column's name inside a long cell."""
+    text = document.text
+    if len(pieces) == 1:
+        return [_made(document, pieces)]
+    lines = _lines(text, block)
+    first = text[slice(*lines[0])][:_ROW_CHARACTERS]
+    groups: list[tuple[list[_Piece], str]] = []
+    for span in lines:
+        name = text[slice(*span)].partition(": ")[0][:_ROW_CHARACTERS]
+        for part, piece in enumerate(_counted(text, [[span]], [size], count)[0]):
+            if part:
+                groups.append(([piece], name))
+            elif groups and not groups[-1][1] and sum(one.tokens for one in groups[-1][0]) + piece.tokens <= size:
+                groups[-1][0].append(piece)
+            else:
+                groups.append(([piece], ""))
+    return [
+        _below(_made(document, group), first if number else "", name) for number, (group, name) in enumerate(groups)
+    ]
+
+
+def _lines(text: str, block: Block) -> list[tuple[int, int]]:
+    spans, start = [], block.start
+    for line in text[block.start : block.end].split("\n"):
+        if line.strip():
+            spans.append((start, start + len(line.rstrip())))
+        start += len(line) + 1
+    return spans
+
+
+def _below(made: Chunk, *headings: str) -> Chunk:
+    return replace(made, headings=(*made.headings, *(heading for heading in headings if heading)))
+
+
+def _pieces(document: Document, row_size: int, size: int, count: CountTokens) -> list[list[_Piece]]:
+    """The pieces of every block: its sentences, or the whole row, those that are too long cut."""
+    text = document.text
+    spans = [
+        [(block.start, block.end)]
+        if block.alone
+        else [(block.start + start, block.start + end) for start, end in sentence_spans(text[block.start : block.end])]
+        for block in document.blocks
+    ]
+    return _counted(text, spans, [row_size if block.alone else size for block in document.blocks], count)
+
+
+def _counted(
+    text: str, blocks: Sequence[Sequence[tuple[int, int]]], sizes: Sequence[int], count: CountTokens
+) -> list[list[_Piece]]:
+    """Pieces of at most so many tokens; what is far too long is cut by characters before anything is counted."""
+    windows = [
+        (number, a, b)
+        for number, (spans, size) in enumerate(zip(blocks, sizes, strict=True))
+        for span in spans
+        for a, b in _windows(text, *span, size * _WINDOW_CHARACTERS)
+    ]
+    found: list[list[_Piece]] = [[] for _ in blocks]
+    for start in range(0, len(windows), _COUNTED_TOGETHER):
+        part = windows[start : start + _COUNTED_TOGETHER]
+        for (number, a, b), tokens in zip(part, count([text[a:b] for _, a, b in part]), strict=True):
+            # A word without end is one unknown token to some tokenizers; it fills a chunk all the same.
+            piece = _Piece(a, b, max(tokens, (b - a) // _WINDOW_CHARACTERS))
+            found[number] += _split(text, piece, sizes[number], count)
+    return found
+
+
+def _windows(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """Parts of at most so many characters, cut at white space where there is some in the last quarter."""
+    while end - start > most:
+        space = text.rfind(" ", start + 3 * most // 4, start + most)
+        cut = space + 1 if space >= 0 else start + most
+        if not text[start:cut].isspace():
+            yield start, cut
+        start = cut
+    if start < end:
+        yield start, end
 
 
 def _split(text: str, piece: _Piece, size: int, count: CountTokens) -> list[_Piece]:
@@ -154,7 +240,7 @@ def _packed(text: str, blocks: Sequence[Block], pieces: Sequence[list[_Piece]], 
             yield open_group
             open_group, filled = [], 0
         for part in parts:
-            if open_group and filled + part.tokens > size:
+            if open_group and (filled + part.tokens > size or part.start - open_group[-1].end > _WIDEST_GAP):
                 yield open_group
                 open_group, filled = [], 0
             open_group.append(part)

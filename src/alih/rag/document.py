@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from alih.rag.visible import visible
+
 
 @dataclass(frozen=True)
 class Block:
@@ -34,9 +36,10 @@ class Document:
 
     Args:
         name: its path from the folder that was given, with forward slashes; what citations show.
-        kind: "pdf", "docx", "html", "markdown", "text", "rows" or "docstrings".
-        text: everything that was read, in reading order. For text, Markdown and docstrings offsets into it are offsets
-            into the decoded file; for the other formats they are offsets into the text that was extracted.
+        kind: "pdf", "docx", "html", "markdown", "text", "rows", "docstrings" and so on; see `alih.rag.ingest.READERS`.
+        text: everything that was read, in reading order. For text and Markdown without tables offsets into it are
+            offsets into the decoded file, less its invisible characters; for everything else they are offsets into the
+            text that was extracted.
         blocks: in order, not overlapping.
         title: as the document itself states it; empty where it does not.
         notes: what was odd (rows left out, …).
@@ -67,20 +70,73 @@ class Skipped:
 
 
 @dataclass
+class HeadingPath:
+    """The headings above the place that reading has reached."""
+
+    levels: list[tuple[int, str]] = field(default_factory=list)
+
+    def enter(self, level: int, heading: str) -> None:
+        """Go below a heading of a level (1 is the outermost); deeper and equal ones end."""
+        while self.levels and self.levels[-1][0] >= level:
+            self.levels.pop()
+        shown = " ".join(heading.split())[:200]
+        if shown:
+            self.levels.append((level, shown))
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The headings, the outermost first."""
+        return tuple(heading for _, heading in self.levels)
+
+
+@dataclass
 class Composer:
     """Puts a text together block by block, for formats whose text is extracted."""
 
     _parts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
     _length: int = 0
+    _headings: HeadingPath = field(default_factory=HeadingPath)
+    _bare: tuple[int, str, tuple[str, ...], int | None, str] | None = None
 
-    def add(
-        self, text: str, headings: Sequence[str] = (), *, page: int | None = None, place: str = "", alone: bool = False
-    ) -> None:
-        """Append one block; blocks are two line breaks apart. White space alone is no block."""
-        text = text.strip()
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The headings above what comes next."""
+        return self._headings.path
+
+    def heading(self, level: int, text: str, *, page: int | None = None, place: str = "") -> None:
+        """Go below a heading (1 is the outermost, 0 the document's title); one with nothing below it is a block."""
+        text = " ".join(visible(text).split())
         if not text:
             return
+        if self._bare is not None and self._bare[0] >= level:
+            self._add_bare()
+        above = tuple(heading for at, heading in self._headings.levels if at < level)
+        self._bare = (level, text, above, page, place)
+        self._headings.enter(level, text)
+
+    def add(
+        self,
+        text: str,
+        headings: Sequence[str] | None = None,
+        *,
+        page: int | None = None,
+        place: str = "",
+        alone: bool = False,
+    ) -> None:
+        """Append one block; blocks are two line breaks apart. White space alone is no block.
+
+        Args:
+            text: of the block.
+            headings: above it; by default those that were entered.
+            page, place, alone: as of `Block`.
+        """
+        text = visible(text).strip()
+        if not text:
+            return
+        if headings is None:
+            headings = self._headings.path
+            self._bare = None
         if self._parts:
             self._parts.append("\n\n")
             self._length += 2
@@ -89,26 +145,17 @@ class Composer:
         self._blocks.append(block)
         self._length = block.end
 
+    def settle(self) -> None:
+        """Say that something stands below the heading that was entered last, though not under its path alone."""
+        self._bare = None
+
     def document(self, name: str, kind: str, *, title: str = "", notes: Sequence[str] = ()) -> Document:
         """Everything added so far, as a document."""
+        self._add_bare()
         return Document(name, kind, "".join(self._parts), tuple(self._blocks), title, tuple(notes))
 
-
-@dataclass
-class HeadingPath:
-    """The headings above the place that reading has reached."""
-
-    _levels: list[tuple[int, str]] = field(default_factory=list)
-
-    def enter(self, level: int, heading: str) -> None:
-        """Go below a heading of a level (1 is the outermost); deeper and equal ones end."""
-        while self._levels and self._levels[-1][0] >= level:
-            self._levels.pop()
-        shown = " ".join(heading.split())[:200]
-        if shown:
-            self._levels.append((level, shown))
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The headings, the outermost first."""
-        return tuple(heading for _, heading in self._levels)
+    def _add_bare(self) -> None:
+        if self._bare is not None:
+            _, text, above, page, place = self._bare
+            self._bare = None
+            self.add(text, above, page=page, place=place)

@@ -16,6 +16,8 @@ from alih.rag.document import Document, Skipped
 from alih.rag.readers.docx import read_docx
 from alih.rag.readers.html import read_html
 from alih.rag.readers.markdown import read_markdown
+from alih.rag.readers.markup import read_eml, read_epub, read_ipynb, read_rst, read_rtf, read_xml
+from alih.rag.readers.office import read_odf, read_pptx, read_xlsx
 from alih.rag.readers.pdf import read_pdf
 from alih.rag.readers.rows import read_rows
 from alih.rag.readers.text import read_plain
@@ -24,10 +26,19 @@ Reader = Callable[[Path, str], Document]
 
 READERS: Final[dict[str, Reader]] = {
     ".pdf": read_pdf,
-    ".docx": read_docx,
+    **dict.fromkeys((".docx", ".docm"), read_docx),
+    **dict.fromkeys((".pptx", ".pptm"), read_pptx),
+    **dict.fromkeys((".xlsx", ".xlsm"), read_xlsx),
+    **dict.fromkeys((".odt", ".ods", ".odp"), read_odf),
+    ".epub": read_epub,
+    ".eml": read_eml,
+    ".ipynb": read_ipynb,
+    ".rst": read_rst,
+    ".rtf": read_rtf,
+    ".xml": read_xml,
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     **dict.fromkeys((".md", ".markdown"), read_markdown),
-    **dict.fromkeys((".txt", ".text", ".rst", ".log"), read_plain),
+    **dict.fromkeys((".txt", ".text", ".log"), read_plain),
     **dict.fromkeys((".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"), read_rows),
 }
 #: Largest file that is read, in bytes.
@@ -137,7 +148,7 @@ def read(found: Found) -> Document | Skipped:
         told = str(error) or type(error).__name__
         return Skipped(found.name, told.removeprefix(f"{found.path.name}: ").removeprefix(f"{found.path.name}, "))
     if not document.blocks:
-        return Skipped(found.name, "holds no text")
+        return Skipped(found.name, "; ".join(("holds no text", *document.notes)))
     if len(document.text) > MAX_TEXT:
         return Skipped(found.name, f"{len(document.text):,} characters of text, more than {MAX_TEXT:,}; split it")
     return document

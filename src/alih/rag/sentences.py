@@ -138,7 +138,9 @@ _ABBREVIATIONS = frozenset(
         "vs",
     ]
 )
-_END = re.compile(r"[.!?…。]+[\"'”’)\]]*(?=\s)")
+# Possessive, and begun nowhere but at the start of a run: a line of a hundred thousand dots takes no square of that.
+_END = re.compile(r"(?<![.!?…。])[.!?…。]++[\"'”’)\]]*+(?=\s)")
+_FOLLOWING = re.compile(r"\s*+(\S?)")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
 _BREAK = re.compile(r"\n[^\S\n]*\n|\n(?=[^\S\n]*(?:[-*•+]|\d{1,3}[.)])\s)")
 
@@ -178,8 +180,8 @@ def _ends(text: str) -> list[int]:
                 continue
             if told.isdigit() and len(told) <= 3 and _opens_line(text, mark.start() - len(told)):
                 continue  # "1. First" is a list item
-        following = text[mark.end() :].lstrip()[:1]
-        if following.islower():
+        following = _FOLLOWING.match(text, mark.end())
+        if following and following[1].islower():
             continue
         found.append(mark.end())
     return found
