@@ -23,6 +23,7 @@ class Says:
     """A model that writes given pieces."""
 
     name = "says"
+    max_tokens = 300
     special: Sequence[str] = ()
 
     def __init__(self, *pieces: str, reads: int = 10**6) -> None:
@@ -42,9 +43,10 @@ class Server:
 
     def __init__(self) -> None:
         self.status = 200
-        self.lines = ['data: {"choices":[{"delta":{"content":"Hel"}}]}', "", ": ping", "data: {bad", "data: {}"]
+        self.lines = ['data: {"choices":[{"delta":{"content":"Hel"}}]}', "", ": ping", "event: x", "data: {}"]
         self.lines += ['data: {"choices":[{"delta":{"content":"lo"}}]}', "data: [DONE]", "data: after"]
         self.wait = 0.0
+        self.promised = 0
         self.bodies: list[dict[str, Any]] = []
         outer = self
 
@@ -61,6 +63,8 @@ class Server:
                 self.send_response(outer.status)
                 if outer.status == 302:
                     self.send_header("Location", "http://localhost:1/elsewhere")
+                if outer.promised:
+                    self.send_header("Content-Length", str(outer.promised))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -96,6 +100,102 @@ def test_errors_of_a_server_are_told(server: Server, status: int) -> None:
     server.status = status
     with pytest.raises(ModelError, match=str(status)):
         list(ServerGenerator(server.address, "m").stream([], max_tokens=1))
+
+
+PIECE = 'data: {"choices":[{"delta":{"content":"Hel"}}]}'
+DONE = "data: [DONE]"
+
+
+def finished(reason: str) -> str:
+    return f'data: {{"choices":[{{"delta":{{}},"finish_reason":"{reason}"}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["<!doctype html><title>Welcome</title>"], "answers with a page"),
+        ([PIECE, "data: {bad", DONE], "broken JSON"),
+        (["{bad"], "broken JSON"),
+        ([PIECE, 'data: {"error":{"message":"out of memory"}}', DONE], "out of memory"),
+        (['{"error":"no such model"}'], "no such model"),
+        ([PIECE], "broke off"),
+        ([PIECE, finished("length"), DONE], "stopped after 9 tokens.*--max-tokens"),
+        ([PIECE, finished("content_filter"), DONE], "content_filter"),
+        ([DONE], "wrote nothing"),
+        (['data: {"choices":[{"delta":{"reasoning_content":"Hm"}}]}', DONE], "nothing but its reasoning"),
+        (['data: {"choices":"x"}', DONE], "another form"),
+        (["data: 7", DONE], "sends no object"),
+        ([PIECE] * 2000, "writes on"),
+        (['{"detail":"Not Found"}'], "Not Found"),
+    ],
+)
+def test_a_server_that_breaks_is_an_error_and_no_answer(server: Server, lines: list[str], message: str) -> None:
+    server.lines = lines
+    with pytest.raises(ModelError, match=message):
+        list(ServerGenerator(server.address, "m").stream([], max_tokens=9))
+
+
+def test_what_a_broken_server_wrote_is_never_taken_for_not_in_the_documents(server: Server, handbook: Library) -> None:
+    server.lines = ["<html>busy</html>"]
+    with pytest.raises(ModelError, match="page"):
+        handbook.ask(TAXI, generator=ServerGenerator(server.address, "m"))
+
+
+def test_a_connection_that_is_cut_is_an_error(server: Server) -> None:
+    server.promised = 10_000
+    server.lines = [PIECE]
+    with pytest.raises(ModelError, match="broke off"):
+        list(ServerGenerator(server.address, "m").stream([], max_tokens=9))
+
+
+def test_a_server_that_does_not_stream_answers_too(server: Server) -> None:
+    server.lines = ['{"choices":[{"message":{"content":[{"type":"text","text":"Hello"}]},', '"finish_reason":"stop"}]}']
+    assert list(ServerGenerator(server.address, "m").stream([], max_tokens=9)) == ["Hello"]
+
+
+def test_the_temperature_and_the_tokens_of_an_answer_are_sent(server: Server, handbook: Library) -> None:
+    handbook.ask(TAXI, generator=ServerGenerator(server.address, "m", max_tokens=41, temperature=0.5))
+    assert (server.bodies[0]["max_tokens"], server.bodies[0]["temperature"]) == (41, 0.5)
+
+
+def test_the_prompt_says_of_each_passage_where_it_stands(handbook: Library) -> None:
+    says = Says("Taxi receipts are refunded within 30 days.")
+    handbook.ask(TAXI, generator=says)
+    assert "[docs/sub/travel.html, Travel › Costs]\nTaxi receipts" in says.read[0]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["<think>", "Cats fly. ", "Who knows?</think>", "Taxi receipts are refunded within 30 days [1]."],
+        ["  <thi", "nking>A. B. C.</thinking> Taxi receipts are refunded within 30 days [1]."],
+    ],
+)
+def test_what_a_model_thinks_is_no_answer(handbook: Library, pieces: list[str]) -> None:
+    *sentences, last = stream(handbook, TAXI, handbook.settings.retrieval, Says(*pieces))
+    assert isinstance(last, Answer)
+    assert [one.text for one in last.sentences] == ["Taxi receipts are refunded within 30 days."]
+    assert len(sentences) == 1
+    assert handbook.ask(TAXI, generator=Says(*pieces)).sentences == last.sentences
+
+
+def test_thoughts_that_nothing_opens_are_no_answer_either(handbook: Library) -> None:
+    told = "Cats fly. Dogs swim.</think>Taxi receipts are refunded within 30 days [1]."
+    made = handbook.ask(TAXI, generator=Says(*told))
+    assert [one.text for one in made.sentences] == ["Taxi receipts are refunded within 30 days."]
+    with pytest.raises(ModelError, match="thinks aloud"):
+        list(stream(handbook, TAXI, handbook.settings.retrieval, Says(*told)))
+    with pytest.raises(ModelError, match="reasoning alone"):
+        handbook.ask(TAXI, generator=Says("<think>Cats fly."))
+
+
+def test_a_numbered_list_keeps_its_lines_and_its_numbers_are_no_claims(handbook: Library) -> None:
+    told = (
+        "The rules:\n1. Taxi receipts are refunded within 30 days [1].\n2. Meals up to 25 euros a day are refunded [1]."
+    )
+    made = handbook.ask(TAXI, generator=Says(told))
+    assert [one.supported for one in made.sentences][1:] == [True, True]
+    assert [line[:2] for line in made.text.splitlines()][1:] == ["1.", "2."]
 
 
 def test_a_silent_server_and_none_at_all_are_told(server: Server) -> None:

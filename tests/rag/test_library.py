@@ -72,7 +72,7 @@ def test_deleted_files_disappear(docs: Path, tiny_bert: Path, tmp_path: Path) ->
 def test_a_file_that_can_no_longer_be_read_is_gone_and_said(docs: Path, tiny_bert: Path, tmp_path: Path) -> None:
     library = Library("a", tmp_path, model=str(tiny_bert))
     library.add(docs)
-    (docs / "5.txt").write_bytes(b"caf\xe9 caf\xe9")
+    (docs / "5.txt").write_bytes(b"PK\x03\x04 an archive")
     report = library.sync()
     assert [one.name for one in report.skipped] == ["docs/5.txt"]
     assert report.removed == ["docs/5.txt"]

@@ -12,6 +12,7 @@ from alih.rag.answer import Answer, prompt
 from alih.rag.generator import Messages
 from alih.rag.library import Library
 from alih.rag.safety import addresses, as_data, clean_answer, quoted
+from alih.rag.visible import visible
 
 from .injections import DOCUMENTS, SECRET
 
@@ -24,6 +25,7 @@ class Obedient:
     """A model that does what the passages say: it writes all that it was given, and links of its own."""
 
     name = "obedient"
+    max_tokens = 300
     special: Sequence[str] = ("<|custom|>",)
 
     def __init__(self, extra: str) -> None:
@@ -53,7 +55,7 @@ def attacked(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Libra
 
 def told(library: Library, document: str) -> str:
     root = next(one for one in library.catalogue.roots() if document.startswith(one.label + "/"))
-    return (Path(root.path) / document.removeprefix(root.label + "/")).read_text(encoding="utf-8")
+    return visible((Path(root.path) / document.removeprefix(root.label + "/")).read_text(encoding="utf-8"))
 
 
 def citations_are_true(library: Library, made: Answer) -> bool:

@@ -136,7 +136,7 @@ def _print_stream(pieces: Iterator[Sentence | Answer], arguments: argparse.Names
 
     The first sentence waits for what comes after it: alone it may say that there is no answer.
     """
-    from alih.rag.answer import Answer
+    from alih.rag.answer import Answer, parting
 
     numbers: dict[int, int] = {}
     waiting = ""
@@ -155,4 +155,5 @@ def _print_stream(pieces: Iterator[Sentence | Answer], arguments: argparse.Names
         if count == 0:
             waiting = told
         else:
-            print(f"{waiting} {told}" if count == 1 else f" {told}", end="", flush=True)
+            parted = f"{parting(one.text)}{told}"
+            print(f"{waiting}{parted}" if count == 1 else parted, end="", flush=True)

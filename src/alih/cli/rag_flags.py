@@ -53,6 +53,9 @@ def add_generator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-remote", action="store_true", help="--server may be elsewhere: passages leave this machine"
     )
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="how long --server may be silent (120)")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="tokens of a written answer, at most (300)")
+    parser.add_argument("--temperature", type=float, metavar="X", help="0 to 2: 0 writes the likeliest (default)")
 
 
 def generator_of(arguments: argparse.Namespace) -> Generator | None:
@@ -63,14 +66,27 @@ def generator_of(arguments: argparse.Namespace) -> Generator | None:
     """
     if arguments.allow_remote and not (arguments.server or getattr(arguments, "judge_server", None)):
         raise OptionError("--allow-remote: is for --server; leave it out.")
+    typed = {name: getattr(arguments, name) for name in ("timeout", "max_tokens", "temperature")}
+    typed = {name: value for name, value in typed.items() if value is not None}
+    for name, value in typed.items():
+        flag = "--" + name.replace("_", "-")
+        if name == "timeout" and not arguments.server:
+            raise OptionError(f"{flag}: is for --server; leave it out.")
+        if not (arguments.server or arguments.generator):
+            raise OptionError(f"{flag}: is for answers that a model writes; add --generator or --server.")
+        low, high = {"timeout": (0.001, 86_400), "max_tokens": (1, 100_000), "temperature": (0, 2)}[name]
+        if not low <= value <= high:
+            raise OptionError(f"{flag} {value}: a number from {low:g} to {high:,}.")
     if arguments.server:
         from alih.rag.generator import ServerGenerator
 
-        return ServerGenerator(arguments.server, arguments.generator or "", allow_remote=arguments.allow_remote)
+        return ServerGenerator(
+            arguments.server, arguments.generator or "", allow_remote=arguments.allow_remote, **typed
+        )
     if arguments.generator:
         from alih.rag.generator import LocalGenerator
 
-        return LocalGenerator(arguments.generator)
+        return LocalGenerator(arguments.generator, **typed)
     return None
 
 

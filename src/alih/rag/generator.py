@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import json
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -18,22 +20,48 @@ from alih.errors import ModelError, OptionError
 Messages = Sequence[dict[str, str]]
 
 
+#: Tokens of an answer at most, and bytes of one line of a server: an answer is neither endless nor one line of 1 MB.
+MAX_TOKENS = 300
+_LONGEST_LINE = 1_000_000
+_MOST_CHARACTERS = 200  # of a token, on average
+
+
+class CutShortError(ModelError):
+    """The model was stopped by the limit of tokens before it had finished."""
+
+
 class Generator(Protocol):
     """A language model.
 
     Attributes:
         name: for the report.
+        max_tokens: of an answer.
         special: tokens that it takes as more than text; no passage may hold them.
     """
 
     name: str
+    max_tokens: int
     special: Sequence[str]
 
     def fits(self, messages: Messages, *, max_tokens: int) -> bool:
         """Whether it can read all of the messages and write so many tokens after them, as far as is known."""
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
-        """Write what comes after messages ({"role", "content"}), piece by piece, always taking the likeliest token."""
+        """Write what comes after messages ({"role", "content"}), piece by piece.
+
+        Raises:
+            CutShortError: it came to the limit before it had finished, as far as is known.
+        """
+
+
+_THINKING = re.compile(r"\s*<(think|thinking|thought|reasoning)>")
+_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>")
+
+
+def after_thinking(text: str) -> str:
+    """What was written after the model thought; a template may open its thoughts itself, so that only an end shows."""
+    *_, answer = _THOUGHT.split(text)
+    return "" if _THINKING.match(answer) else answer
 
 
 class LocalGenerator:
@@ -41,12 +69,14 @@ class LocalGenerator:
 
     Args:
         name: folder or Hub id.
+        max_tokens: of an answer.
+        temperature: 0 takes the likeliest token always.
 
     Raises:
         ModelError: it cannot be opened as a causal language model.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, max_tokens: int = MAX_TOKENS, temperature: float = 0.0) -> None:
         from alih.pretrained.open import load
         from alih.quantize.packed import make_fast
         from alih.training.precision import device
@@ -54,6 +84,8 @@ class LocalGenerator:
         opened = load(name, form="causal")
         self._tokenizer: Any = opened.tokenizer
         self.name = name
+        self.max_tokens = max_tokens
+        self._temperature = temperature
         self.special: Sequence[str] = [*self._tokenizer.all_special_tokens, *self._tokenizer.get_added_vocab()]
         self._on = device()
         self._model: Any = opened.model.to(self._on)  # type: ignore[arg-type]
@@ -64,7 +96,7 @@ class LocalGenerator:
         return int(self._tokens(messages).shape[1]) <= self._room(max_tokens)[0]
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
-        """Decode greedily; a prompt that is too long loses its beginning, never the question."""
+        """Decode; a prompt that is too long loses its beginning, never the question."""
         import torch
         from transformers import TextIteratorStreamer
 
@@ -76,7 +108,7 @@ class LocalGenerator:
             "input_ids": ids,
             "attention_mask": torch.ones_like(ids),
             "max_new_tokens": max_tokens,
-            "do_sample": False,
+            **({"do_sample": True, "temperature": self._temperature} if self._temperature else {"do_sample": False}),
             "pad_token_id": pad,
             "streamer": streamer,
         }
@@ -124,6 +156,8 @@ class ServerGenerator:
         model: its name there; empty takes the first that the server lists.
         allow_remote: also talk to other machines: passages of the documents leave this one.
         timeout: seconds without a word after which the server counts as dead.
+        max_tokens: of an answer.
+        temperature: 0 takes the likeliest token always.
 
     Raises:
         OptionError: the address is none, or is on another machine and `allow_remote` is not set.
@@ -131,7 +165,16 @@ class ServerGenerator:
 
     special: Sequence[str] = ()
 
-    def __init__(self, address: str, model: str = "", *, allow_remote: bool = False, timeout: float = 120.0) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: str = "",
+        *,
+        allow_remote: bool = False,
+        timeout: float = 120.0,
+        max_tokens: int = MAX_TOKENS,
+        temperature: float = 0.0,
+    ) -> None:
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise OptionError(f"--server {address}: not an address. Write one like http://localhost:11434/v1")
@@ -143,6 +186,8 @@ class ServerGenerator:
         self._address = address.rstrip("/")
         self._timeout = timeout
         self._model = model
+        self._temperature = temperature
+        self.max_tokens = max_tokens
         self.name = model or self._address
 
     def fits(self, messages: Messages, *, max_tokens: int) -> bool:
@@ -150,10 +195,12 @@ class ServerGenerator:
         return True
 
     def stream(self, messages: Messages, *, max_tokens: int) -> Iterator[str]:
-        """Ask for a stream of server-sent events.
+        """Ask for a stream of server-sent events; an answer that comes as one JSON object is taken, too.
 
         Raises:
-            ModelError: the server does not answer, or answers with an error.
+            CutShortError: the model came to the limit before it had finished.
+            ModelError: the server does not answer, answers with an error or with something else than completions, or
+                breaks off; nothing that it did not finish counts as an answer.
         """
         if not self._model:
             self._model = self.name = self._first_model()
@@ -161,21 +208,92 @@ class ServerGenerator:
             "model": self._model,
             "messages": list(messages),
             "max_tokens": max_tokens,
-            "temperature": 0,
+            "temperature": self._temperature,
             "stream": True,
         }
-        for line in self._lines("/chat/completions", body):
-            if not line.startswith("data:"):
+        reason, written, thought = "", 0, False
+        for event in self._events(body):
+            choice = self._choice(event)
+            if choice is None:
                 continue
-            told = line.removeprefix("data:").strip()
-            if told == "[DONE]":
-                return
-            try:
-                piece = json.loads(told)["choices"][0]["delta"].get("content")
-            except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-                continue
-            if isinstance(piece, str) and piece:
+            part = choice.get("delta") or choice.get("message") or {}
+            piece = _text_of(part.get("content"))
+            thought = thought or bool(part.get("reasoning_content") or part.get("reasoning"))
+            if piece:
+                written += len(piece)
                 yield piece
+            reason = str(choice.get("finish_reason") or reason)
+            if written > max_tokens * _MOST_CHARACTERS:
+                raise self._broken(f"writes on after {written:,} characters, though {max_tokens} tokens were asked for")
+        if reason == "length":
+            raise CutShortError(
+                f"--server {self._address}: the model was stopped after {max_tokens} tokens, before its answer was "
+                f"whole. Give it more: --max-tokens {4 * max_tokens}"
+            )
+        if reason not in {"", "stop", "eos", "end_turn", "stop_sequence"}:
+            raise self._broken(f'the model stopped for the reason "{reason}"')
+        if not written:
+            more = f"but its reasoning. Give it more tokens: --max-tokens {4 * max_tokens}" if thought else ""
+            raise self._broken(f"the model wrote nothing {more}".rstrip())
+
+    def _events(self, body: dict[str, Any]) -> Iterator[Any]:
+        """The JSON objects of the stream, up to its end.
+
+        Raises:
+            ModelError: it is no stream of JSON, or has no end.
+        """
+        other: list[str] = []
+        ended = finished = False
+        for line in self._lines("/chat/completions", body):
+            field, _, told = line.partition(":")
+            if field == "data":
+                if told.strip() == "[DONE]":
+                    ended = True
+                    break
+                event = self._parsed(told)
+                finished = finished or _is_finished(event)
+                yield event
+            elif field not in {"event", "id", "retry", ""}:
+                other.append(line)
+                if sum(map(len, other)) > _LONGEST_LINE:
+                    break
+        if other:
+            whole = self._parsed("".join(other))
+            finished = True
+            yield whole
+        if not ended and not finished:
+            raise self._broken("it broke off before the answer was whole")
+
+    def _parsed(self, told: str) -> Any:
+        try:
+            return json.loads(told)
+        except (ValueError, RecursionError) as error:
+            start = " ".join(told.split())[:80]
+            if start.startswith("<"):
+                raise self._broken(
+                    f"answers with a page ({start}), not with completions. The address of most servers ends in /v1"
+                ) from error
+            raise self._broken(f"sends broken JSON ({start})") from error
+
+    def _choice(self, event: Any) -> dict[str, Any] | None:
+        """The first choice of an event; None where it has none, as the last one that counts tokens."""
+        if not isinstance(event, dict):
+            raise self._broken(f"sends no object but {json.dumps(event)[:80]}")
+        if event.get("error"):
+            error = event["error"]
+            told = error.get("message", error) if isinstance(error, dict) else error
+            raise self._broken(f"answers with an error: {str(told)[:300]}")
+        if "choices" not in event:
+            if event.get("detail") or event.get("message"):
+                raise self._broken(f"answers: {str(event.get('detail') or event.get('message'))[:300]}")
+            return None
+        choices = event["choices"]
+        if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
+            raise self._broken("sends choices of another form than OpenAI's")
+        return choices[0] if choices else None
+
+    def _broken(self, what: str) -> ModelError:
+        return ModelError(f"--server {self._address}: {what}. See what the server itself reports.")
 
     def _first_model(self) -> str:
         try:
@@ -194,13 +312,27 @@ class ServerGenerator:
             # A redirection would send the passages, and the key, somewhere else than was agreed to; no proxy either.
             opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=self._timeout) as answer:
-                for line in answer:
+                while line := answer.readline(_LONGEST_LINE):
                     yield line.decode("utf-8", "replace").rstrip("\r\n")
         except urllib.error.HTTPError as error:
             told = error.read(500).decode("utf-8", "replace")
             raise ModelError(f"--server {self._address}: answers {error.code} ({told or error.reason}).") from error
-        except (OSError, ValueError) as error:
+        except http.client.IncompleteRead as error:
+            raise self._broken("it broke off before the answer was whole") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ModelError(f"--server {self._address}: no answer ({error}). Is it running?") from error
+
+
+def _is_finished(event: Any) -> bool:
+    choices = event.get("choices") if isinstance(event, dict) else None
+    return isinstance(choices, list) and any(isinstance(one, dict) and one.get("finish_reason") for one in choices)
+
+
+def _text_of(content: Any) -> str:
+    """Content as text: a string, or parts of which some are."""
+    if isinstance(content, list):
+        return "".join(str(one.get("text") or "") for one in content if isinstance(one, dict))
+    return content if isinstance(content, str) else ""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from alih.rag.answer import Answer
 from alih.rag.evaluate.questions import Question
-from alih.rag.generator import Generator, Messages
+from alih.rag.generator import CutShortError, Generator, Messages, after_thinking
 from alih.rag.safety import as_data
 
 #: Measures that a judge gives; see `Judge`.
@@ -59,7 +60,10 @@ class Judge:
     def _verdict(self, name: str, asked: str, question: str, told: str, evidence: str) -> dict[str, float]:
         content = "\n".join([self._part("question", [question]), self._part("answer", [told]), evidence, asked])
         messages: Messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
-        reply = "".join(self.generator.stream(messages, max_tokens=_TOKENS))
+        pieces: list[str] = []
+        with suppress(CutShortError):  # the verdict comes first; why is not asked
+            pieces.extend(self.generator.stream(messages, max_tokens=_TOKENS))
+        reply = after_thinking("".join(pieces))
         self.asked += 1
         verdict = _VERDICT.match(reply)
         if verdict is None:
