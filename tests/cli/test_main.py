@@ -46,6 +46,26 @@ def test_a_users_mistake_is_one_message_and_exit_code_2(capsys: pytest.CaptureFi
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["tokens", "caf\udce9"], "is not valid UTF-8 text"),
+        (["tokens", "-"], "standard input, row 1: byte 3 (0xE9) is not UTF-8 text. Convert it on its way"),
+        (["explain", "alih/minilm", "-"], "standard input, row 1: byte 3 (0xE9)"),
+        (["generate", "alih/lm-small", "-"], "byte 3 (0xE9) of what was read is no UTF-8"),
+        (["translate", "alih/translator", "-"], "standard input, line 1: byte 3 (0xE9) is not UTF-8 text"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_text_that_is_no_utf8_is_a_message_in_every_command(arguments: list[str], says: str) -> None:
+    typed = [os.fsencode(argument) for argument in arguments]
+    done = subprocess.run([sys.executable, "-m", "alih", *typed], input=b"caf\xe9\n", capture_output=True, check=False)
+    error = done.stderr.decode()
+    assert done.returncode == 2, error
+    assert says in error
+    assert "Traceback" not in error
+
+
 def test_an_unknown_flag_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["compare", "x.csv", "--learning-rte", "3"])

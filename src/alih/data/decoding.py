@@ -8,6 +8,9 @@ from pathlib import Path
 from alih.data.table import refuse_size
 from alih.errors import DataError
 
+#: What standard input is called in messages.
+STANDARD_INPUT = "standard input"
+
 # Longer marks first: the UTF-32 one begins with the UTF-16 one.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
@@ -83,9 +86,11 @@ def text_of(data: bytes, name: str) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
+        remedy = f'Save the file as UTF-8 (Excel: "CSV UTF-8"; or: iconv -f WINDOWS-1252 -t UTF-8 {name}).'
+        if name == STANDARD_INPUT:
+            remedy = "Convert it on its way: … | iconv -f WINDOWS-1252 -t UTF-8 | alih …"
         raise DataError(
-            f"{name}, row {row}: byte {error.start:,} (0x{data[error.start]:02X}) is not {label} text. "
-            f'Save the file as UTF-8 (Excel: "CSV UTF-8"; or: iconv -f WINDOWS-1252 -t UTF-8 {name}).'
+            f"{name}, row {row}: byte {error.start:,} (0x{data[error.start]:02X}) is not {label} text. {remedy}"
         ) from error
     if not text.strip("\ufeff \t\r\n"):
         raise DataError(f"{name}: holds only white space. Export or copy it again.")
