@@ -154,9 +154,9 @@ def test_a_folder_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_words_broken_over_lines_are_mended_in_pdf_text(tmp_path: Path) -> None:
-    from alih.rag.readers.pdf import _BROKEN_WORD
+    from alih.rag.readers.layout import BROKEN_WORD
 
-    assert _BROKEN_WORD.sub("", "micro\ufffe\nscope") == "microscope"
+    assert BROKEN_WORD.sub("", "micro\ufffe\nscope") == "microscope"
     document = ingest.read(ingest.find(pdf(tmp_path / "a.pdf", ["One line\nand another."]))[0][0])
     assert isinstance(document, Document)
     assert "One line\nand another." in document.text

@@ -78,6 +78,23 @@ def test_a_file_that_can_no_longer_be_read_is_gone_and_said(docs: Path, tiny_ber
     assert report.removed == ["docs/5.txt"]
 
 
+def test_a_folder_that_is_empty_at_once_loses_nothing_without_a_yes(
+    docs: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    library = Library("a", tmp_path, model=str(tiny_bert))
+    library.add(docs)
+    for path in sorted(docs.iterdir())[:7]:
+        path.unlink()
+    for emptied in (False, True):
+        report = library.sync()
+        assert report.removed == []
+        assert "--yes" in report.notes[0]
+        assert state(library)[0]["documents"] == 12
+        for path in docs.iterdir() if not emptied else ():
+            path.unlink()
+    assert len(library.sync(yes=True).removed) == 12
+
+
 def test_duplicates_are_stored_once_with_all_their_sources(tiny_bert: Path, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
@@ -163,7 +180,17 @@ def test_labels_decide_who_sees_what(docs: Path, tiny_bert: Path, tmp_path: Path
         assert "salaries/pay.txt" in mine
         tagged = library.search("Note", k=99, mode=mode, access={"board"}, tags={"year=2024"})
         assert {row.document for one in tagged for row in one.sources} == {"salaries/pay.txt", "salaries/copy.txt"}
-    library.add(secret)  # open to everybody now
+    report = library.add(secret)  # as before
+    assert (report.embedded, report.notes) == (0, [])
+    assert not any(one.place.document == "salaries/pay.txt" for one in library.search("salaries", k=99))
+    (tmp_path / "new").mkdir()
+    secret = secret.rename(tmp_path / "new" / "salaries")
+    library.add(secret)  # moved
+    assert not any(one.place.document == "salaries/pay.txt" for one in library.search("salaries", k=99))
+    with pytest.raises(OptionError, match="--access"):
+        library.add(tmp_path / "new")  # another way to the same files
+    report = library.add(secret, access=[], tags=[])
+    assert report.notes == ["salaries: was for those with hr or board, is for everybody now"]
     assert any(one.place.document == "salaries/pay.txt" for one in library.search("salaries", k=99))
     assert is_sound(library)
 

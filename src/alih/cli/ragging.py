@@ -40,10 +40,11 @@ def add_commands(commands: Commands) -> None:
     _add_index(actions)
     sync = _action(actions, "sync", "bring folders up to date: only what changed is embedded", run_sync)
     sync.add_argument("paths", nargs="*", metavar="PATH", help="folders of the library (default: all of them)")
+    _add_yes(sync)
     delete = _action(actions, "delete", "take documents out (their files stay)", run_delete)
     delete.add_argument("names", nargs="*", metavar="DOCUMENT", help="names or folders, as `rag list` shows them")
     delete.add_argument("--whole-library", action="store_true", help="delete the library itself")
-    _action(actions, "list", "libraries there are; with --library: its documents", run_list)
+    add_reader(_action(actions, "list", "libraries there are; with --library: its documents", run_list))
     show = _action(actions, "show", "what is found for a query, and why: scores by component", run_show)
     show.add_argument("query", help="question or words")
     add_reader(show)
@@ -67,14 +68,29 @@ def _add_index(actions: Commands) -> None:
         "paths", nargs="*", metavar="PATH", help="folders, files (PDF, Word, HTML, Markdown, text, rows)"
     )
     index.add_argument("--stdlib", action="store_true", help="the documentation of Python's standard library")
-    index.add_argument("--access", action="append", default=[], metavar="LABEL", help="who may read them; several")
-    index.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="a tag to search by; several")
+    index.add_argument(
+        "--access",
+        action="append",
+        metavar="LABEL",
+        help='who may read them; several; "none": everybody (default: as before)',
+    )
+    index.add_argument(
+        "--tag",
+        action="append",
+        metavar="KEY=VALUE",
+        help='a tag to search by; several; "none": no tag (default: as before)',
+    )
+    _add_yes(index)
     made = index.add_argument_group("of a new library (cannot be changed later)")
     made.add_argument("--model", help="embedding model: built-in name, folder, Hub id (default: alih/minilm)")
     made.add_argument("--store", help="lancedb (default), postgresql://user@host/database or qdrant://host:6333")
     made.add_argument("--chunk-size", type=int, metavar="N", help="most tokens of a chunk (default: 180)")
     made.add_argument("--overlap", type=int, metavar="N", help="tokens that a chunk repeats (default: 0)")
     made.add_argument("--language", choices=("en", "id", "both"), help="of lexical search (default: found out)")
+
+
+def _add_yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="remove documents even where most of a folder is gone")
 
 
 def run_index(arguments: argparse.Namespace) -> int:
@@ -106,7 +122,10 @@ def run_index(arguments: argparse.Namespace) -> int:
         progress=Progress(),
     )
     fresh = not library.exists
-    reports = [library.add(path, access=arguments.access, tags=arguments.tag) for path in arguments.paths]
+    access, tags = (
+        None if given is None else [] if given == ["none"] else given for given in (arguments.access, arguments.tag)
+    )
+    reports = [library.add(path, access=access, tags=tags, yes=arguments.yes) for path in arguments.paths]
     if arguments.stdlib:
         reports.append(library.add_stdlib())
     code = _tell(reports, as_json=arguments.json)
@@ -122,7 +141,7 @@ def run_sync(arguments: argparse.Namespace) -> int:
     """Run `alih rag sync`."""
     library = open_library(arguments)
     if not arguments.paths:
-        return _tell([library.sync()], as_json=arguments.json)
+        return _tell([library.sync(yes=arguments.yes)], as_json=arguments.json)
     roots = {root.path: root for root in library.catalogue.roots() if root.path}
     wanted = []
     for path in arguments.paths:
@@ -133,7 +152,7 @@ def run_sync(arguments: argparse.Namespace) -> int:
                 f"alih rag index {path} --library {library.name}"
             )
         wanted.append((path, root))
-    reports = [library.add(path, access=root.access, tags=root.tags) for path, root in wanted]
+    reports = [library.add(path, access=root.access, tags=root.tags, yes=arguments.yes) for path, root in wanted]
     return _tell(reports, as_json=arguments.json)
 
 
@@ -163,7 +182,7 @@ def run_delete(arguments: argparse.Namespace) -> int:
 def run_list(arguments: argparse.Namespace) -> int:
     """Run `alih rag list`."""
     if arguments.library is not None:
-        return _list_documents(open_library(arguments), as_json=arguments.json)
+        return _list_documents(open_library(arguments), arguments)
     from alih.rag.catalogue import Catalogue
     from alih.rag.settings import folder_of, libraries_folder, library_names, read_settings
 
@@ -194,12 +213,17 @@ def run_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list_documents(library: Library, *, as_json: bool) -> int:
+def _list_documents(library: Library, arguments: argparse.Namespace) -> int:
+    from alih.rag.store.base import Filter
+
+    reader = Filter(frozenset(arguments.access), frozenset(arguments.tag))
     chunks = library.catalogue.chunks_by_document()
     roots = {root.label: root for root in library.catalogue.roots()}
     found: list[dict[str, Any]] = []
     for row in library.catalogue.documents().values():
         root = roots.get(row.root)
+        if not reader.admits(root.access if root else (), root.tags if root else ()):
+            continue
         found.append(
             {
                 "document": row.name,
@@ -211,8 +235,11 @@ def _list_documents(library: Library, *, as_json: bool) -> int:
                 "notes": list(row.notes),
             }
         )
-    if as_json:
+    if arguments.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    if not found and chunks:
+        print(f"{library.name}: holds no documents that you may read, with this tag; say who you are: --access LABEL")
         return 0
     if not found:
         print(f"{library.name}: holds no documents; put some in: alih rag index DOCS --library {library.name}")

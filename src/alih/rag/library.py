@@ -104,16 +104,19 @@ class Library(Opened):
         self,
         source: str | Path,
         *,
-        access: Sequence[str] = (),
-        tags: Sequence[str] = (),
+        access: Sequence[str] | None = None,
+        tags: Sequence[str] | None = None,
+        yes: bool = False,
         acknowledge: Acknowledge | None = None,
     ) -> SyncReport:
         """Index a folder or a file, or bring it up to date: only what changed is embedded, what is gone disappears.
 
         Args:
             source: folder or file; its documents are named after the folder ("docs/leave.pdf").
-            access: labels one of which a reader has to hold to see them; everybody may without any.
-            tags: "key=value", to search by.
+            access: labels one of which a reader has to hold to see them; everybody may with an empty list. None keeps
+                those that the folder has; a folder that is new has none.
+            tags: "key=value", to search by; None keeps those that the folder has.
+            yes: remove documents even where most of a folder is gone at once.
             acknowledge: called with the names of documents as soon as they are on the disk for good.
 
         Raises:
@@ -121,7 +124,7 @@ class Library(Opened):
             RunError: another process is writing the library.
             OptionError: a label or tag that cannot be one, or a package that is missing.
         """
-        check_labels(access, tags)
+        check_labels(access or (), tags or ())
         path = Path(source).expanduser()
         found, skipped = find(path)
         whole = path.is_dir()
@@ -130,7 +133,7 @@ class Library(Opened):
             root = root_for(self.catalogue.roots(), home, access, tags, whole=whole)
             self._reread_if_moved_or_relabelled(root, indexer)
             indexer.report.skipped += [replace(one, name=f"{root.label}/{one.name}") for one in skipped]
-            indexer.files(root, found, whole=whole)
+            indexer.files(root, found, whole=whole, yes=yes)
             return indexer.finish()
 
     def add_stdlib(self, *, acknowledge: Acknowledge | None = None) -> SyncReport:
@@ -143,8 +146,11 @@ class Library(Opened):
             indexer.documents(root, documents)
             return indexer.finish()
 
-    def sync(self, *, acknowledge: Acknowledge | None = None) -> SyncReport:
+    def sync(self, *, yes: bool = False, acknowledge: Acknowledge | None = None) -> SyncReport:
         """Bring every folder that was added up to date.
+
+        Args:
+            yes, acknowledge: as for `add`.
 
         Raises:
             RunError: there is no library, or another process is writing it.
@@ -163,7 +169,7 @@ class Library(Opened):
                     found = [one for one in found if f"{root.label}/{one.name}" in known]
                     skipped = []
                 indexer.report.skipped += [replace(one, name=f"{root.label}/{one.name}") for one in skipped]
-                indexer.files(root, found, whole=True)
+                indexer.files(root, found, whole=True, yes=yes)
             return indexer.finish()
 
     def delete(self, names: Iterable[str]) -> SyncReport:
@@ -382,4 +388,9 @@ class Library(Opened):
         if before is not None and (before.access, before.tags) != (root.access, root.tags):
             indexer.remove(self.catalogue.documents(root.label))
             indexer.report.removed.clear()
+            if before.access != root.access:
+                was, now = (
+                    f"those with {' or '.join(one.access)}" if one.access else "everybody" for one in (before, root)
+                )
+                indexer.report.notes.append(f"{root.label}: was for {was}, is for {now} now")
         self.catalogue.put_root(root)

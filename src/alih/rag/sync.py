@@ -27,6 +27,8 @@ from alih.rag.store.base import Record, Store
 #: Chunks that are embedded, written and acknowledged together.
 _BATCH_CHUNKS = 512
 _BATCH_DOCUMENTS = 500
+#: So many documents of a folder may be gone at once without a question.
+_FEW = 2
 #: A file that was changed within this time before it was read may change again with the same size and time.
 _RACY_NANOSECONDS = 2_000_000_000
 
@@ -132,15 +134,17 @@ class Indexer:
             rows = self._catalogue.chunks(lost)
             self._write([(row.id, row.heading, row.text, row.access, row.tags) for row in rows.values()])
 
-    def files(self, root: Root, found: Iterable[Found], *, whole: bool) -> None:
+    def files(self, root: Root, found: Iterable[Found], *, whole: bool, yes: bool = False) -> None:
         """Take in files of a folder.
 
         Args:
             root: the folder.
             found: its files.
             whole: these are all of its files, so that documents which are not among them have been deleted.
+            yes: also where that is most of them: a disk that is not mounted looks like an empty folder.
         """
         known = self._catalogue.documents(root.label)
+        before_all = len(known)
         every = list(found)
         touched: list[DocumentRow] = []
         with self._progress.step("Indexing", len(every), "files") as advance:
@@ -155,7 +159,12 @@ class Indexer:
                     self.report.unchanged.append(name)
                 advance(1)
         self._catalogue.touch(touched)
-        if whole:
+        if whole and known and not yes and (not every or (len(known) > _FEW and 2 * len(known) > before_all)):
+            self.report.notes.append(
+                f"{root.path}: {len(known):,} of {counted(before_all, 'document')} are not there any more, which looks "
+                "like a disk that is not mounted, so nothing was removed. If they shall go, run the same with --yes."
+            )
+        elif whole:
             self._remove(known)
         self._flush()
 

@@ -1,8 +1,7 @@
-"""PDF: text page by page, with the headings of its outline."""
+"""PDF: paragraphs and tables page by page, with the headings of its outline, without what runs along."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ from alih.data.messages import counted
 from alih.errors import DataError
 from alih.rag.document import Composer, Document, HeadingPath
 from alih.rag.extras import needs
-from alih.rag.readers.text import paragraphs
+from alih.rag.readers.layout import Line, blocks_of, lines_of, without_contents, without_running
+from alih.rag.readers.tables import add_table
 
-#: pdfium writes a hyphen that a line break asked for as U+FFFE (older builds as U+0002).
-_BROKEN_WORD = re.compile("[\ufffe\x02]\\s*\n?")
 _MOST_PAGES = 20_000
 
 
@@ -41,37 +39,50 @@ def read_pdf(path: Path, name: str) -> Document:
 
 
 def _read(file: Any, path: Path, name: str) -> Document:
-    pages = len(file)
-    if pages > _MOST_PAGES:
-        raise DataError(f"{path.name}: {pages:,} pages, more than {_MOST_PAGES:,}. Split it.")
+    count = len(file)
+    if count > _MOST_PAGES:
+        raise DataError(f"{path.name}: {count:,} pages, more than {_MOST_PAGES:,}. Split it.")
     by_page = _outline(file)
+    heights = [file.get_page_size(number)[1] for number in range(count)]
+    pages = [_lines(file[number]) for number in range(count)]
+    scanned = [number for number, lines in enumerate(pages, 1) if not lines]
+    contents = 0
     headings = HeadingPath()
     composer = Composer()
-    for number in range(pages):
+    for number, lines in enumerate(without_running(pages, heights)):
+        place = f"page {number + 1}"
         for level, heading in by_page.get(number, []):
             headings.enter(level, heading)
-        for paragraph in _texts(file[number]):
-            composer.add(paragraph, headings.path, page=number + 1, place=f"page {number + 1}")
-    title = file.get_metadata_value("Title").strip()
-    document = composer.document(name, "pdf", title=title)
-    if not document.blocks:
-        raise DataError(
-            f"{path.name}: {counted(pages, 'page')} without any text: pictures (a scan). "
-            "Recognise the text first, for example with ocrmypdf."
-        )
-    return document
+        kept = without_contents(lines)
+        contents += len(kept) < len(lines)
+        for block in blocks_of(kept):
+            if isinstance(block, str):
+                composer.add(block, headings.path, page=number + 1, place=place)
+            else:
+                table = Composer(_headings=headings)
+                add_table(table, block)
+                made = table.document("", "")
+                for row in made.blocks:
+                    composer.add(
+                        made.text[row.start : row.end], row.headings, page=number + 1, place=place, alone=row.alone
+                    )
+    recognise = f"Recognise its text first: ocrmypdf --skip-text {path.name} {path.stem}-text.pdf"
+    if len(scanned) == count:
+        raise DataError(f"{path.name}: {counted(count, 'page')} without any text: pictures (a scan). {recognise}")
+    notes = [f"left out: {counted(contents, 'page')} of a table of contents"] if contents else []
+    if scanned:
+        shown = ", ".join(map(str, scanned[:10])) + (", …" if len(scanned) > 10 else "")
+        notes.append(f"{len(scanned):,} of {counted(count, 'page')} without text (a scan?), pages {shown}. {recognise}")
+    return composer.document(name, "pdf", title=file.get_metadata_value("Title").strip(), notes=notes)
 
 
-def _texts(page: Any) -> list[str]:
-    """The paragraphs of one page."""
+def _lines(page: Any) -> list[Line]:
     text_page = page.get_textpage()
     try:
-        raw = text_page.get_text_bounded()
+        return lines_of(text_page)
     finally:
         text_page.close()
         page.close()
-    text = _BROKEN_WORD.sub("", raw.replace("\r\n", "\n").replace("\r", "\n")).replace("\0", " ")
-    return [text[block.start : block.end] for block in paragraphs(text)]
 
 
 def _outline(file: Any) -> dict[int, list[tuple[int, str]]]:
