@@ -11,8 +11,8 @@ import pandas
 import pytest
 
 import alih
-from alih.compare.adapted import Adapted
 from alih.compare.comparison import Comparison
+from alih.tasks.classification.adapted import AdaptedClassifier
 from small_tasks import pictures
 
 FEW: dict[str, Any] = {"learning_rate": 0.01, "seeds": 1, "routes": "transfer"}
@@ -63,14 +63,14 @@ def test_adapt_returns_the_model_and_open_finds_it_again(reviews_csv: Path, tiny
     adapted = alih.adapt(
         reviews_csv, str(tiny_bert), route="finetune", blocks=1, epochs=1, learning_rate=1e-2, runs=str(tmp_path)
     )
-    assert isinstance(adapted, Adapted)
+    assert isinstance(adapted, AdaptedClassifier)
     again = alih.open(tmp_path / "last")
     assert again.predict(["good food"]) == adapted.predict(["good food"])
 
 
 def test_pictures_work_the_same(tiny_resnet: Path, tmp_path: Path) -> None:
     result = alih.compare(pictures(tmp_path / "photos"), str(tiny_resnet), runs=str(tmp_path / "runs"), **FEW)
-    assert result.best.task.classes == ("bottom", "top")
+    assert result.best.problem.classes == ("bottom", "top")
 
 
 @pytest.mark.parametrize(

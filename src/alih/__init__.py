@@ -20,7 +20,6 @@ from alih.pretrained.lazy import install as _teach_auto_classes
 from alih.version import VERSION
 
 if TYPE_CHECKING:
-    from alih.compare.adapted import Adapted
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
     from alih.embedding.result import Adaptation as EmbeddingAdaptation
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from alih.rag.embed import Embedder
     from alih.rag.library import Library
     from alih.task import Task
+    from alih.tasks.adapted import Adapted
     from alih.translation.result import Translation
     from alih.translation.translator import Translator
 
@@ -233,9 +233,9 @@ def open(path: str | Path) -> Adapted | Translator | Writer | Embedder:
         from alih.rag.embed import Embedder
 
         return Embedder(find(path).name)
-    from alih.compare.adapted import Adapted
+    from alih.compare.opening import open_adapted
 
-    return Adapted.open(path)
+    return open_adapted(path)
 
 
 def read(data: str | Path, **options: Any) -> Dataset:

@@ -52,7 +52,7 @@ def test_a_resumed_comparison_with_lora_gives_the_same_bits(
     for one, other in zip(whole.trials, again.trials, strict=True):
         assert (one.id, one.metrics, one.merged) == (other.id, other.metrics, other.merged)
         if one.purpose != "search":
-            assert np.array_equal(whole.folder.predictions(one), again.folder.predictions(other))
+            assert np.array_equal(*(run.folder.predictions(it)["logits"] for run, it in ((whole, one), (again, other))))
     files = [run.folder.model / "model.safetensors" for run in (whole, again)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -115,7 +115,7 @@ def test_calibrated_rounding_is_handed_over_as_it_was_trained(
         run = adapt(reviews_csv, "qalora", wanted, QUIET)
         assert run.handed_over is not None
         assert run.handed_over.agrees
-        found[rounding] = run.handed_over.logits
+        found[rounding] = run.handed_over.predictions["logits"]
     assert not np.allclose(found["nearest"], found["calibrated"], atol=1e-6)
 
 

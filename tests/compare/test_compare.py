@@ -62,12 +62,14 @@ def test_trials_on_disk_are_complete_and_distinct(done: Comparison) -> None:
             assert (done.folder.path / "predictions" / f"{line['id']}.safetensors").is_file()
 
 
-def test_measured_scores_are_those_of_the_logits_on_disk(done: Comparison, reviews_csv: Path) -> None:
-    labels = read(reviews_csv).validation.known_labels
+def test_measured_scores_are_those_of_the_statistics_on_disk(done: Comparison, reviews_csv: Path) -> None:
+    validation = read(reviews_csv).validation
     for trial in done.trials:
         if trial.purpose == "full":
-            found = done.folder.predictions(trial).argmax(axis=1)
-            assert trial.metrics["accuracy"] == pytest.approx(float((found == labels).mean()))
+            right, counted = done.folder.statistics(trial, "accuracy").T
+            assert trial.metrics["accuracy"] == pytest.approx(right.mean())
+            assert (counted == 1).all()
+            assert len(right) == len(done.folder.predictions(trial)["logits"]) == len(validation)
 
 
 def test_the_report_is_on_disk_and_says_what_was_decided(done: Comparison) -> None:
@@ -226,7 +228,7 @@ def test_several_labels_an_example(tiny_bert: Path, tmp_path: Path) -> None:
     rows = [(f"{'good' if n % 2 else 'a'} {'cold' if n % 3 else 'the'} {n}", n % 2, int(n % 3 > 0)) for n in range(60)]
     data = table(tmp_path / "multi.csv", ("text", "kind", "chilly"), rows)
     found = compare(data, options(tiny_bert, tmp_path, label=["kind", "chilly"], blocks=1), QUIET)
-    assert found.best.task.classes == ("kind", "chilly")
+    assert found.best.problem.classes == ("kind", "chilly")
     [prediction] = found.best.predict(["good cold"])
     assert isinstance(prediction.label, tuple)
     assert set(prediction.probabilities) == {"kind", "chilly"}
@@ -237,7 +239,7 @@ def test_pairs_of_texts(tiny_bert: Path, tmp_path: Path) -> None:
     rows = [(f"good {n}", f"{'fine' if n % 2 else 'awful'} {n}", ("no", "yes")[n % 2]) for n in range(60)]
     data = table(tmp_path / "pairs.csv", ("premise", "hypothesis", "label"), rows)
     best = compare(data, options(tiny_bert, tmp_path, blocks=1), QUIET).best
-    assert best.task.pair
+    assert best.problem.pair
     assert best.predict([("good", "fine")])[0].label in ("no", "yes")
     with pytest.raises(DataError, match="pairs of texts"):
         best.predict(["good"])
@@ -259,7 +261,7 @@ def test_classes_of_very_few_examples(tiny_bert: Path, tmp_path: Path) -> None:
     rows += [(f"quite cold {n}", "rare") for n in range(3)]
     data = table(tmp_path / "rare.csv", ("text", "label"), rows)
     found = compare(data, options(tiny_bert, tmp_path, blocks=1), QUIET)
-    assert set(found.best.task.classes) == {"a", "b", "rare"}
+    assert set(found.best.problem.classes) == {"a", "b", "rare"}
     assert np.isfinite(list(found.best.evaluate(data).metrics.values())).all()
 
 
@@ -343,7 +345,7 @@ def test_training_that_always_diverges_is_an_error_in_words(
     def diverge(*_arguments: Any, **_more: Any) -> None:
         raise TrainingError("the loss is not a number; lower the learning rate.")
 
-    monkeypatch.setattr("alih.routes.bench.Stage.fit", diverge)
+    monkeypatch.setattr("alih.tasks.bench.Stage.fit", diverge)
     with pytest.raises(RunError, match=r"nothing could be trained\. transfer, .*lower the learning rate"):
         compare(reviews_csv, options(tiny_bert, tmp_path), QUIET)
 
@@ -356,7 +358,7 @@ def test_one_variant_that_diverges_does_not_stop_the_others(
     def diverge(*_arguments: Any, **_more: Any) -> None:
         raise TrainingError("the loss is not a number; lower the learning rate.")
 
-    monkeypatch.setattr(Finetune, "adapt", diverge)
+    monkeypatch.setattr(Finetune, "prepare", diverge)
     found = compare(reviews_csv, options(tiny_bert, tmp_path, blocks=1), QUIET)
     assert found.decision.chosen == "transfer"
     assert len(found.skipped) == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alih.compare.decide import Candidate, Prefer, decide
 from alih.compare.limits import Limits
-from alih.compare.reasons import _SENTENCES
+from alih.messages import _SENTENCES
 from alih.metrics.base import Floats, means
 from alih.metrics.bootstrap import Difference
 from alih.metrics.classification import ACCURACY, table

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
-from alih.compare.adapted import Adapted
 from alih.compare.compare import adapt, resume
 from alih.compare.options import Options
 from alih.compare.runfolder import newest_unfinished
 from alih.data.examples import Examples
 from alih.errors import RunError
 from alih.progress import Progress
+from alih.tasks.classification.adapted import AdaptedClassifier
 from small_tasks import pictures, prices
 
 TEXTS = ["good great food", "awful", "the cold dark room was bad", "lovely " * 5 + "a the"]
@@ -53,7 +53,7 @@ def elsewhere(code: str, folder: Path, inputs: list[str]) -> tuple[np.ndarray, s
     return np.array(logits), problem, names
 
 
-def handed_over(data: Path, model: Path, runs: Path, route: str = "finetune") -> Adapted:
+def handed_over(data: Path, model: Path, runs: Path, route: str = "finetune") -> AdaptedClassifier:
     wanted = {"model": str(model), "runs": str(runs), "learning_rate": 3e-3}
     wanted |= {"epochs": 2, "blocks": 1} if route == "finetune" else {}
     return adapt(data, route, Options.from_mapping(wanted), Progress(quiet=True)).best
@@ -68,7 +68,7 @@ def test_texts_open_with_the_auto_classes_in_another_process(
     mine = adapted.logits(Examples(TEXTS, None, TEXTS))
     np.testing.assert_allclose(logits, mine, atol=1e-5)
     assert problem == "single_label_classification"
-    assert tuple(names.values()) == adapted.task.classes
+    assert tuple(names.values()) == adapted.problem.classes
     assert not list(adapted.folder.rglob("*.bin")), "safetensors only"
 
 
@@ -96,7 +96,7 @@ FULL_TOO = OSError(errno.ENOSPC, "No space left on device")
     ("what", "error", "route"),
     [
         ("transformers.PreTrainedModel.save_pretrained", FULL, "transfer"),
-        ("alih.compare.adapted.asdict", FULL_TOO, "transfer"),
+        ("alih.tasks.classification.adapted.asdict", FULL_TOO, "transfer"),
         ("alih.compare.export.write_fingerprints", FULL_TOO, "transfer"),
         ("alih.routes.adapters.save_file", FULL, "lora"),
         ("alih.routes.adapters.save_file", FULL_TOO, "lora"),

@@ -14,7 +14,7 @@ from alih.compare.forecast import Forecast, _growth, render, total_seconds
 from alih.compare.options import Options
 from alih.data.read import read
 from alih.progress import Progress
-from alih.task import Modality
+from alih.tasks.classification.task import Classification
 from small_tasks import RATES, reviews
 
 QUIET = Progress(quiet=True)
@@ -49,7 +49,7 @@ def test_more_examples_and_more_epochs_take_longer(reviews_csv: Path, tiny_bert:
 
 def test_a_forecast_changes_nothing_in_what_follows(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
     wanted = options(tiny_bert, tmp_path, routes="transfer", seeds=1)
-    job = Job(read(reviews_csv), wanted, ("transfer",), True, QUIET)
+    job = Job(Classification(read(reviews_csv)), wanted, ("transfer",), True, QUIET)
     bench = job.bench()
     before = [part.encoded.digest() for part in bench.parts.values()]
     job.forecast(bench)
@@ -66,16 +66,19 @@ def test_the_total_lies_between_stopping_at_once_and_running_everything() -> Non
 
 
 @pytest.mark.parametrize(
-    ("modality", "precision", "more"),
-    [(Modality.TEXT, "bf16", True), (Modality.TEXT, "fp32", False), (Modality.IMAGE, "bf16", False)],
+    ("reads", "precision", "more"),
+    [("input_ids", "bf16", True), ("input_ids", "fp32", False), ("pixel_values", "bf16", False)],
 )
 def test_texts_in_bf16_on_a_processor_are_given_more_room(
-    modality: Modality, precision: str, more: bool, monkeypatch: pytest.MonkeyPatch
+    reads: str, precision: str, more: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALIH_DEVICE", "cpu")
-    bench: Any = SimpleNamespace(task=SimpleNamespace(modality=modality), precision=precision)
-    plain: Any = SimpleNamespace(task=SimpleNamespace(modality=Modality.IMAGE), precision="fp32")
-    assert (_growth(bench) > _growth(plain)) == more
+
+    def bench(reads: str, precision: str) -> Any:
+        model = SimpleNamespace(main_input_name=reads)
+        return SimpleNamespace(pretrained=SimpleNamespace(model=model), precision=precision)
+
+    assert (_growth(bench(reads, precision)) > _growth(bench("pixel_values", "fp32"))) == more
 
 
 def test_the_forecast_says_what_breaks_the_limits() -> None:

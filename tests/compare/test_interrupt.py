@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from alih.cli.main import main
-from alih.compare.adapted import Adapted
 from alih.compare.compare import compare
+from alih.compare.opening import open_adapted
 from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.errors import RunError
@@ -83,7 +83,7 @@ def test_ctrl_c_keeps_the_trials_hands_over_the_best_and_exits_with_130(
     assert run.report["handed_over"]["test"] is None, "kept for the end"
     assert "kept for the end" in " ".join(output.split())
     assert list(run.weights.iterdir()), "what goes on needs them"
-    assert Adapted.open(tmp_path / "runs" / "last").predict(["good"])
+    assert open_adapted(tmp_path / "runs" / "last").predict(["good"])
 
 
 def test_ctrl_c_again_leaves_the_model_out_and_the_report_in(
@@ -98,7 +98,7 @@ def test_ctrl_c_again_leaves_the_model_out_and_the_report_in(
     assert found.interrupted
     assert found.folder.report["handed_over"] is None
     with pytest.raises(RunError, match="holds no adapted model"):
-        Adapted.open(found.folder.path)
+        open_adapted(found.folder.path)
 
 
 def test_a_killed_run_leaves_a_folder_that_reads(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_killed_run_leaves_a_folder_that_reads(reviews_csv: Path, tiny_bert: P
     run = RunFolder.open(folder)
     kept = run.trials()
     assert len(kept) >= 4
-    assert all(run.predictions(trial).shape == (18, 2) for trial in kept if trial.purpose == "full")
+    assert all(run.predictions(trial)["logits"].shape == (18, 2) for trial in kept if trial.purpose == "full")
     with pytest.raises(RunError, match="stopped before its report"):
         _ = run.report
 
@@ -123,7 +123,7 @@ def test_ctrl_c_before_anything_was_measured_leaves_one_line(
     def stop(*_arguments: Any, **_more: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alih.routes.bench.Stage.fit", stop)
+    monkeypatch.setattr("alih.tasks.bench.Stage.fit", stop)
     assert main(["compare", str(reviews_csv), "--model", str(tiny_bert), "--runs", str(tmp_path)]) == 130
     captured = capsys.readouterr()
     assert "Stopped. 0 trials are kept" in captured.err

@@ -37,7 +37,7 @@ def content(folder: RunFolder) -> dict[str, Any]:
     trials = {}
     for trial in folder.trials():
         history = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in trial.history]
-        logits = None if trial.purpose == "search" else folder.predictions(trial).tobytes()
+        logits = None if trial.purpose == "search" else folder.predictions(trial)["logits"].tobytes()
         trials[trial.id] = (trial.label, trial.purpose, trial.metrics, trial.shifted_metrics, history, logits)
     weights = (folder.model / "model.safetensors").read_bytes()
     return {"trials": trials, "weights": weights, "test": folder.report["handed_over"]["test"]}

@@ -286,7 +286,7 @@ def test_a_disk_that_cannot_be_written_to_is_told_and_costs_no_trial(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(RunError, match=rf"No space left.*go on with: alih resume {folder.path}"):
-            folder.append(trial(1), {"held_out": np.zeros((2, 2), dtype=np.float32)})
+            folder.append(trial(1), {"statistics/accuracy": np.zeros((2, 2), dtype=np.float32)})
     folder.append(trial(2))
     assert [found.seed for found in folder.trials()] == [0, 2]
 
@@ -307,9 +307,9 @@ def test_a_damaged_line_is_named_and_nothing_is_changed(folder: RunFolder) -> No
 def test_predictions_come_back_bit_for_bit_or_with_a_message(folder: RunFolder) -> None:
     logits = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
     folder.append(trial(1))
-    folder.append(trial(), {"held_out": logits, "logits": -logits})
-    assert (folder.predictions(trial()) == logits).all()
-    assert (folder.predictions(trial(), "logits") == -logits).all()
+    folder.append(trial(), {"statistics/accuracy": logits, "predictions/logits": -logits})
+    assert (folder.statistics(trial(), "accuracy") == logits).all()
+    assert (folder.predictions(trial())["logits"] == -logits).all()
     file = next((folder.path / "predictions").iterdir())
     assert folder.has_predictions(trial())
     file.write_bytes(file.read_bytes()[:20])
@@ -360,7 +360,8 @@ from test_runfolder import trial
 from alih.compare.runfolder import RunFolder
 folder = RunFolder.open(sys.argv[1])
 for number in range(10_000):
-    folder.append(trial(number), {"held_out": np.full((4, 2), number, dtype=np.float32)})
+    zeros = np.zeros((4, 2), dtype=np.float32)
+    folder.append(trial(number), {"statistics/accuracy": zeros + number, "predictions/logits": zeros})
     print(number, flush=True)
 """
 

@@ -11,10 +11,10 @@ import pytest
 from alih.compare.options import Options
 from alih.compare.report.again import command_again
 from alih.compare.spec import check_data, check_versions, check_whole, spec
-from alih.data.examples import Dataset
 from alih.data.read import read
 from alih.errors import AlihError, RunError
-from alih.routes.bench import ModelChoice
+from alih.tasks.base import ModelChoice, Task
+from alih.tasks.classification.task import Classification
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def place(reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
-def told(**options: Any) -> tuple[dict[str, Any], Dataset]:
+def told(**options: Any) -> tuple[dict[str, Any], Task]:
     """A specification as it is read back, and its data."""
-    dataset = read("reviews.csv")
+    task = Classification(read("reviews.csv"))
     wanted = Options.from_mapping(options)
-    written = spec(dataset, ModelChoice("alih/minilm"), wanted, ("transfer",), "compare")
+    written = spec(task, ModelChoice("alih/minilm"), wanted, ("transfer",), "compare")
     found: dict[str, Any] = json.loads(json.dumps(written))
-    return found, dataset
+    return found, task
 
 
 @pytest.mark.parametrize("lost", ["data.source", "data.digest", "data.examples", "routes", "command"])

@@ -24,7 +24,7 @@ def network() -> nn.Module:
 
 
 def tensors(model: nn.Module) -> Any:
-    adaptation: Any = SimpleNamespace(pretrained=SimpleNamespace(model=model))
+    adaptation: Any = SimpleNamespace(pretrained=SimpleNamespace(model=model), prompt=None)
     return state.trained(adaptation)
 
 

@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 import torch
 
+from alih.compare import adapting
 from alih.data.read import read
 from alih.errors import ModelError, OptionError
 from alih.pretrained.open import load
 from alih.progress import Progress
 from alih.routes import adapters, nf4
 from alih.routes.adapters import adapted_layers, attach, lora_layers, merge, save_adapter, unsuited
-from alih.routes.base import Adaptation, AdapterForm, Variant
-from alih.routes.bench import Bench, ModelChoice
+from alih.routes.base import AdapterForm, Variant
 from alih.routes.registry import ADAPTERS, route
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Adaptation, Bench
+from alih.tasks.classification.task import Classification
 from alih.training.boundary import FEATURES
 from alih.training.loop import FitSettings
 from small_tasks import pictures
@@ -41,7 +44,13 @@ def variant(name: str, blocks: int = 3, total: int = 3, **form: Any) -> Variant:
 
 @pytest.fixture(scope="module")
 def texts(reviews_csv: Path, tiny_bert: Path) -> Bench:
-    bench = Bench(read(reviews_csv), ModelChoice(str(tiny_bert)), None, batch_size=16, progress=Progress(quiet=True))
+    bench = Bench(
+        Classification(read(reviews_csv)),
+        ModelChoice(str(tiny_bert)),
+        None,
+        batch_size=16,
+        progress=Progress(quiet=True),
+    )
     bench.freeze([FEATURES, 1])
     return bench
 
@@ -49,12 +58,14 @@ def texts(reviews_csv: Path, tiny_bert: Path) -> Bench:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory, tiny_resnet: Path) -> Bench:
     folder = pictures(tmp_path_factory.mktemp("data") / "photos")
-    return Bench(read(folder), ModelChoice(str(tiny_resnet)), None, batch_size=16, progress=Progress(quiet=True))
+    return Bench(
+        Classification(read(folder)), ModelChoice(str(tiny_resnet)), None, batch_size=16, progress=Progress(quiet=True)
+    )
 
 
 def adapt(bench: Bench, chosen: Variant, head: FitSettings = HEAD) -> Adaptation:
     rows = np.arange(len(bench.parts["train"].encoded), dtype=np.int64)
-    return route(chosen.route).adapt(bench, chosen, SETTINGS, rows, head_settings=head)
+    return adapting.adapt(bench, chosen, SETTINGS, rows, head_settings=head)
 
 
 def logits(model: Any, bench: Bench) -> torch.Tensor:
@@ -104,7 +115,7 @@ def test_the_same_seed_gives_the_same_bits(texts: Bench, name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_adapters_above_a_boundary_train_from_the_cache_as_without_it(texts: Bench, name: str) -> None:
-    uncached = Bench(texts.dataset, texts.choice, None, batch_size=16, progress=Progress(quiet=True))
+    uncached = Bench(texts.task, texts.choice, None, batch_size=16, progress=Progress(quiet=True))
     still = replace(HEAD, learning_rate=1e-30)  # features and texts come in other batches, so heads would differ
     found, expected = (adapt(bench, variant(name, 2), still) for bench in (texts, uncached))
     assert found.stage.boundary == 1

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from alih.compare import adapting
 from alih.data.read import read
 from alih.errors import OptionError
 from alih.progress import Progress
-from alih.routes.base import Adaptation, Variant
-from alih.routes.bench import Bench, ModelChoice
+from alih.routes.base import Variant
 from alih.routes.registry import ROUTES, route
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Adaptation, Bench
+from alih.tasks.classification.task import Classification
 from alih.training.boundary import FEATURES
 from alih.training.loop import FitSettings
 from small_tasks import pictures
@@ -26,7 +29,9 @@ STILL = replace(SETTINGS, learning_rate=1e-30)
 
 
 def make_bench(data: Path, model: Path, *, boundaries: list[int] | None = None) -> Bench:
-    bench = Bench(read(data), ModelChoice(str(model)), None, batch_size=16, progress=Progress(quiet=True))
+    bench = Bench(
+        Classification(read(data)), ModelChoice(str(model)), None, batch_size=16, progress=Progress(quiet=True)
+    )
     if boundaries is not None:
         bench.freeze([FEATURES, *boundaries])
     return bench
@@ -49,7 +54,7 @@ def adapt(
     total = len(bench.pretrained.anatomy.blocks)
     variant = Variant(name, blocks, total, random_weights=name == "scratch")
     rows = np.arange(len(bench.parts["train"].encoded), dtype=np.int64)
-    return route(name).adapt(bench, variant, settings, rows, head_settings=head)
+    return adapting.adapt(bench, variant, settings, rows, head_settings=head)
 
 
 def changed(bench: Bench, adaptation: Adaptation) -> set[str]:
@@ -102,7 +107,9 @@ def test_finetuning_from_a_frozen_boundary_equals_finetuning_the_whole_model(
     direct = adapt(whole, "finetune", blocks, head=STILL)
     resumed = adapt(texts, "finetune", blocks, head=STILL)
     assert (direct.stage.boundary, resumed.stage.boundary) == (None, 3 - blocks)
-    np.testing.assert_allclose(resumed.stage.logits("validation"), direct.stage.logits("validation"), atol=1e-5)
+    np.testing.assert_allclose(
+        resumed.stage.predict("validation")["logits"], direct.stage.predict("validation")["logits"], atol=1e-5
+    )
     losses = [[epoch["train_loss"] for epoch in one.result.history] for one in (direct, resumed)]
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-5)
 
@@ -114,7 +121,7 @@ def test_features_in_the_cache_give_the_logits_of_the_whole_model(
     one, other = adapt(whole, "transfer", 0, STILL), adapt(texts, "transfer", 0, STILL)
     assert (one.stage.boundary, other.stage.boundary) == (None, FEATURES)
     for part in ("train", "validation", "shifted"):
-        np.testing.assert_allclose(one.stage.logits(part), other.stage.logits(part), atol=1e-6)
+        np.testing.assert_allclose(one.stage.outputs(part), other.stage.outputs(part), atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "blocks"), [("transfer", 0), ("finetune", 1), ("finetune", 3), ("scratch", 3)])
@@ -133,7 +140,7 @@ def test_finetune_trains_the_head_first_at_its_own_rate(texts: Bench) -> None:
 def test_one_of_the_routes_learns_the_task(texts: Bench) -> None:
     adaptation = adapt(texts, "finetune", 3, replace(SETTINGS, epochs=8))
     labels = texts.parts["validation"].examples.known_labels
-    assert (adaptation.stage.logits("validation").argmax(axis=1) == labels).mean() > 0.8
+    assert (adaptation.stage.predict("validation")["logits"].argmax(axis=1) == labels).mean() > 0.8
 
 
 def test_variants_are_a_third_of_the_blocks_and_all_of_them(texts: Bench) -> None:

@@ -28,7 +28,7 @@ def check(batch_size: int, length: int | None, memory: str | None) -> None:
 
 def needs_of(pretrained: Pretrained, batch_size: int, length: int | None, memory: str | None) -> dict[str, Any]:
     """What every route needs, as JSON-able data; with a limit also what fits, and at which batch size."""
-    from alih.routes.needs import largest_batch, needs, speed, variants_of
+    from alih.compare.needs import largest_batch, needs, speed, variants_of
 
     longest = pretrained.max_length
     is_image = pretrained.model.main_input_name == "pixel_values"

@@ -50,24 +50,26 @@ def add_commands(commands: Commands) -> None:
 
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
-    from alih.compare.adapted import Adapted
-    from alih.compare.predictions import check_output, render, rows, write
+    from alih.compare.opening import open_adapted
     from alih.data.examples import Damage
     from alih.data.messages import counted, worst
     from alih.pretrained.open import task_named
+    from alih.tasks.classification.adapted import AdaptedClassifier
+    from alih.tasks.classification.predictions import check_output, render, rows, write
 
     instead = _INSTEAD.get(task_named(arguments.adapted))
     if instead is not None:
         raise OptionError(f"{arguments.adapted} {instead.format(arguments.adapted)}")
     if arguments.output is not None:
         check_output(arguments.output, arguments.inputs)
-    adapted = Adapted.open(arguments.adapted)
+    adapted = open_adapted(arguments.adapted)
+    assert isinstance(adapted, AdaptedClassifier)
     damaged: list[Damage] = []
     examples = adapted.read_inputs(arguments.inputs, text=arguments.text, damaged=damaged)
     predictions = adapted.predict_examples(examples, batch_size=arguments.batch_size)
     found = rows(examples, predictions, damaged)
     if arguments.output is not None:
-        write(arguments.output, found, adapted.task)
+        write(arguments.output, found, adapted.problem)
         print(f"{counted(len(predictions), 'prediction')} written to {arguments.output}", file=sys.stderr)
     else:
         print(render(found, as_json=arguments.json))
@@ -78,8 +80,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate`."""
-    from alih.compare.adapted import Adapted
+    from alih.compare.opening import open_adapted
     from alih.pretrained.open import task_named
+    from alih.tasks.classification.adapted import AdaptedClassifier
 
     others = {
         "translation": evaluate_translation,
@@ -90,9 +93,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     if task in others:
         return others[task](arguments)
 
-    scores = Adapted.open(arguments.adapted).evaluate(
-        arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric
-    )
+    adapted = open_adapted(arguments.adapted)
+    assert isinstance(adapted, AdaptedClassifier)
+    scores = adapted.evaluate(arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric)
     if arguments.json:
         print(json.dumps(scores.as_dict(), indent=2))
     else:

@@ -27,12 +27,10 @@ from alih.compare.runner import Runner
 from alih.compare.state import Kept
 from alih.compare.trial import Purpose, Trial
 from alih.metrics.base import Floats, Metric
-from alih.metrics.classification import table
 from alih.progress import Progress
 from alih.routes.base import Effort, Variant
-from alih.routes.bench import Bench
 from alih.routes.registry import route
-from alih.task import Kind
+from alih.tasks.bench import Bench
 from alih.training.loop import FitSettings, TrainingError
 from alih.training.memory import OutOfMemoryError
 from alih.training.search import SearchResult, search_again, search_learning_rate
@@ -106,9 +104,8 @@ class Campaign:
         return [contender for contender in self.contenders if contender.full]
 
     def statistics(self, trial: Trial) -> Floats:
-        """The table (n, k) of the metric that decides, on the validation examples as the trial predicted them."""
-        task, labels = self.bench.task, self.bench.dataset.validation.known_labels
-        return table(self.metric, task.kind, task.classes, self.runner.folder.predictions(trial), labels)
+        """The table (n, k) of the metric that decides, on the examples that judge."""
+        return self.runner.folder.statistics(trial, self.metric.name)
 
     def _running(self) -> list[Contender]:
         return [contender for contender in self.contenders if contender.stopped is None]
@@ -175,7 +172,7 @@ class Campaign:
             standings,
             len(self.order),
             prefer=self.options.prefer,
-            groups=self.bench.dataset.validation.groups,
+            groups=self.bench.task.judged.groups,
             seed=self.options.seed,
         )
         for stop in found:
@@ -201,7 +198,7 @@ class Campaign:
             {c.label: np.stack([c.statistics[trial.seed] for trial in c.full]) for c in finalists},
             seeds=self.options.seeds,
             prefer=self.options.prefer,
-            groups=self.bench.dataset.validation.groups,
+            groups=self.bench.task.judged.groups,
             seed=self.options.seed,
         )
         return [c for c in finalists if c.label in still or c.variant.trainable_blocks == 0]
@@ -331,7 +328,7 @@ class Campaign:
 
     def _badness(self, variant: Variant, trial: Trial) -> float:
         """What the search minimises: the loss for a head alone, otherwise the deciding metric (see `Stage.fit`)."""
-        loss = trial.metrics["rmse" if self.bench.task.kind is Kind.REGRESSION else "log_loss"]
+        loss = trial.metrics[self.bench.task.smooth_metric]
         if variant.trainable_blocks == 0:
             return loss
         return -self.metric.sign * trial.metrics[self.metric.name] + _TIE * loss

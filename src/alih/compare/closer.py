@@ -7,52 +7,52 @@ from numpy.typing import NDArray
 
 from alih.compare.forgetting import is_drawn, pictures_forgotten, text_forgotten
 from alih.compare.trial import Closer
-from alih.data.shift import KINDS
-from alih.metrics.classification import table
-from alih.metrics.names import named
+from alih.metrics.base import Metric
 from alih.pretrained.open import Pretrained
 from alih.progress import Progress
-from alih.routes.base import Adaptation
-from alih.routes.bench import SHIFTED_ALONE, Bench
-from alih.task import Modality
+from alih.routes.base import Variant
+from alih.tasks.bench import SHIFTED_ALONE, Adaptation, Bench
 from alih.training.boundary import FEATURES, frozen_outputs
 
 #: Validation rows that the drift is measured on.
 _DRIFT_ROWS = 256
 
 
-def look_closer(bench: Bench, adaptation: Adaptation, metric: str) -> Closer:
+def look_closer(bench: Bench, variant: Variant, adaptation: Adaptation, metric: Metric) -> Closer:
     """Measure it.
 
     Args:
         bench: where the data are.
+        variant: what was adapted.
         adaptation: the adapted model.
         metric: the metric that decides.
     """
-    rows = np.arange(min(len(bench.parts["validation"].encoded), SHIFTED_ALONE), dtype=np.int64)
-    before = _score(bench, adaptation, metric, "validation", rows)
-    shifts = {kind: _score(bench, adaptation, metric, kind) - before for kind in KINDS[bench.task.modality]}
+    shifts: dict[str, float] = {}
+    if bench.task.shifts:
+        rows = np.arange(min(len(bench.parts["judged"].encoded), SHIFTED_ALONE), dtype=np.int64)
+        before = _score(bench, adaptation, metric, "judged", rows)
+        shifts = {kind: _score(bench, adaptation, metric, kind) - before for kind in bench.task.shifts}
     others = {name: _score(bench, adaptation, metric, name) for name in bench.others}
-    trains_backbone = adaptation.variant.trainable_blocks > 0 and not adaptation.variant.random_weights
-    if adaptation.variant.random_weights:
+    if variant.random_weights:
         return Closer(shifts, others)
-    name = bench.choice.name
+    trains_backbone = variant.trainable_blocks > 0
+    name, adapted = bench.choice.name, adaptation.pretrained
     return Closer(
         shifts,
         others,
-        pictures_forgotten(name, adaptation.pretrained) if trains_backbone else 0.0 if is_drawn(name) else None,
-        drift(bench, adaptation.pretrained) if trains_backbone else None,
-        text_forgotten(adaptation.pretrained, bench.general) if bench.dataset.task.modality is Modality.TEXT else None,
+        pictures_forgotten(name, adapted) if trains_backbone else 0.0 if is_drawn(name) else None,
+        drift(bench, adapted) if trains_backbone else None,
+        text_forgotten(adapted, bench.general) if adapted.model.main_input_name == "input_ids" else None,
     )
 
 
 def _score(
-    bench: Bench, adaptation: Adaptation, metric: str, name: str, rows: NDArray[np.int64] | None = None
+    bench: Bench, adaptation: Adaptation, metric: Metric, name: str, rows: NDArray[np.int64] | None = None
 ) -> float:
-    labels = bench.parts[name].examples.known_labels
-    found = adaptation.stage.logits(name, rows)
-    known, task = named(metric), bench.task
-    return known.score(table(known, task.kind, task.classes, found, labels if rows is None else labels[rows]))
+    examples = bench.parts[name].examples
+    predictions = adaptation.stage.predict(name, rows)
+    statistics = bench.task.statistics(predictions, examples if rows is None else examples.select(rows))
+    return metric.score(statistics[metric.name])
 
 
 def drift(bench: Bench, adapted: Pretrained) -> float | None:

@@ -16,23 +16,22 @@ from alih.compare.forgetting import check_general
 from alih.compare.options import ALL_BLOCKS, Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.runner import Runner
-from alih.compare.sizes import curve_sizes, nested_order
+from alih.compare.sizes import curve_sizes
 from alih.compare.spec import check_data, check_versions, check_whole, spec
 from alih.compare.variants import check_used, suited, variants_of
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
-from alih.data.predict_on import read_labelled
 from alih.data.read import read
 from alih.errors import OptionError, RunError
-from alih.metrics.classification import primary
-from alih.metrics.names import named
-from alih.pretrained.open import BUILT_IN, default_model
+from alih.pretrained.open import BUILT_IN
 from alih.pretrained.resolve import resolve
 from alih.progress import Progress
 from alih.routes.base import Variant
-from alih.routes.bench import Bench, ModelChoice
 from alih.routes.registry import DEFAULT, ROUTES
-from alih.task import Kind, Modality
+from alih.task import Kind
+from alih.tasks.base import ModelChoice, Task
+from alih.tasks.bench import Bench
+from alih.tasks.classification.task import Classification
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
 from alih.training.precision import choose as precision_for
@@ -73,7 +72,7 @@ def foresee(
     progress = progress or Progress()
     if isinstance(data, Dataset):
         _check_read(options)
-    job = Job(_dataset(data, options, progress), options, routes, True, progress)
+    job = Job(_task(data, options, progress), options, routes, True, progress)
     return job.forecast(job.bench())
 
 
@@ -120,9 +119,9 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
     check_whole(folder.path, told)
     check_versions(folder.path, told)
     options = Options.from_mapping(told["options"])
-    dataset = _dataset(data if data is not None else told["data"]["source"], options)
-    check_data(folder.path, told, dataset)
-    job = Job(dataset, options, tuple(told["routes"]), told["command"] == "compare", progress)
+    task = _task(data if data is not None else told["data"]["source"], options)
+    check_data(folder.path, told, task)
+    job = Job(task, options, tuple(told["routes"]), told["command"] == "compare", progress)
     bench = job.bench()
     with folder:
         progress.say(f"Going on with {len(folder.trials())} trials in {folder.path}")
@@ -143,13 +142,13 @@ def _run(
 ) -> Comparison:
     if isinstance(data, Dataset):
         _check_read(options)
-    dataset = _dataset(data, options, progress)
-    job = Job(dataset, options, routes, curve, progress)
+    task = _task(data, options, progress)
+    dataset, job = task.dataset, Job(task, options, routes, curve, progress)
     bench = job.bench()
     folder = RunFolder.create(options.runs, options.name or dataset.name)
     with folder:
         command = "compare" if curve else "adapt"
-        folder.write_spec(spec(dataset, bench.choice, replace(options, model=bench.choice.name), routes, command))
+        folder.write_spec(spec(task, bench.choice, replace(options, model=bench.choice.name), routes, command))
         progress.say(f"Run folder: {folder.path}")
         foreseen: list[Forecast] = []
         if curve and len(dataset.train) >= _WORTH_FORESEEING * options.batch_size:
@@ -160,14 +159,14 @@ def _run(
         return job.run(bench, folder, foreseen=foreseen)
 
 
-def _dataset(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Dataset:
+def _task(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Task:
     dataset = data if isinstance(data, Dataset) else _read(data, options, progress)
     if progress is not None:
         for note in dataset.notes:
             progress.say(note)
         if dataset.damaged:
             progress.say(f"  left out: {worst(dataset.damaged)}. All of them are in the run folder's spec.json.")
-    return dataset
+    return Classification(dataset)
 
 
 @dataclass
@@ -175,14 +174,14 @@ class Job:
     """One comparison, new or resumed: everything that follows from the data and the options.
 
     Args:
-        dataset: the splits.
+        task: what is predicted, with its dataset.
         options: what to run.
         routes: which routes.
         curve: measure learning curves, too.
         progress: where to report.
     """
 
-    dataset: Dataset
+    task: Task
     options: Options
     routes: tuple[str, ...]
     curve: bool
@@ -193,14 +192,14 @@ class Job:
 
     def bench(self) -> Bench:
         """Load the model and encode the data; everything that can be refused is refused here."""
-        dataset, options = self.dataset, self.options
+        options = self.options
         for flag in ("max_length", "general"):
-            if getattr(options, flag) is not None and dataset.task.modality is Modality.IMAGE:
+            if getattr(options, flag) is not None and not self.task.reads_texts:
                 raise OptionError(f"--{flag.replace('_', '-')}: is for texts, and the data are pictures; leave it out.")
         check_general(options.general)
-        metric = primary(dataset.task.kind, options.metric).name
+        metric = self.task.metric(options.metric)
         choice = ModelChoice(
-            _settled(options.model or default_model(dataset.task)),
+            _settled(options.model or self.task.default_model),
             options.revision,
             options.allow_pickle,
             options.pooling,
@@ -209,7 +208,7 @@ class Job:
         if cache is not None:
             cache = Cache(cache.folder, round(options.cache_limit * 1e9))
         bench = Bench(
-            dataset,
+            self.task,
             choice,
             cache,
             options.max_length,
@@ -230,7 +229,7 @@ class Job:
                 f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen."
             )
         variants = variants_of(self.routes, bench.pretrained.anatomy, options)
-        self.variants, self.unsuited = suited(variants, bench.pretrained, options)
+        self.variants, self.unsuited = suited(variants, bench, options)
         return bench
 
     def _others(self) -> dict[str, Examples]:
@@ -238,9 +237,7 @@ class Job:
         if self.options.shifted is None:
             return {}
         path, notes, damaged = Path(self.options.shifted).expanduser(), list[str](), list[Damage]()
-        found = read_labelled(
-            path, self.dataset.task, self.dataset.columns, damaged=damaged, notes=notes, progress=self.progress
-        )
+        found = self.task.read_more(path, damaged, notes, self.progress)
         notes.append(f"--shifted: {len(found):,} examples of {path.name}")
         if damaged:
             notes.append(f"  left out of {path.name}: {worst(damaged)}")
@@ -251,8 +248,8 @@ class Job:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Training examples that variants are measured on, ascending."""
-        count = len(self.dataset.train)
-        return curve_sizes(count, self.dataset.task) if self.curve else (count,)
+        count = len(self.task.dataset.train)
+        return curve_sizes(count, self.task.least_examples) if self.curve else (count,)
 
     @property
     def boundaries(self) -> list[Boundary]:
@@ -263,7 +260,7 @@ class Job:
 
     def forecast(self, bench: Bench) -> list[Forecast]:
         """Measure every variant on a few batches."""
-        efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.dataset.train))
+        efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.task.dataset.train))
         return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
     def run(
@@ -278,10 +275,10 @@ class Job:
         options, anatomy = self.options, bench.pretrained.anatomy
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
         bench.freeze(self.boundaries)
-        order = nested_order(self.dataset.task, self.dataset.train.known_labels, options.seed)
+        order = self.task.order(options.seed)
         efforts = Efforts(anatomy, options, len(order))
-        runner = Runner(bench, folder, bench.metric)
-        campaign = Campaign(bench, runner, options, named(bench.metric), order, efforts, self.budget, self.progress)
+        runner = Runner(bench, folder, bench.deciding)
+        campaign = Campaign(bench, runner, options, bench.deciding, order, efforts, self.budget, self.progress)
         campaign.foreseen, campaign.earlier_seconds = foreseen, earlier_seconds
         for one in self.unsuited:
             self.progress.say(f"  skipped {one}")

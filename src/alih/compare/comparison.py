@@ -13,7 +13,6 @@ import numpy as np
 
 from alih import interrupt
 from alih.compare import plots
-from alih.compare.adapted import Adapted
 from alih.compare.campaign import Campaign
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve, Point
@@ -23,8 +22,6 @@ from alih.compare.export import HandedOver, hand_over
 from alih.compare.limits import Limits
 from alih.compare.outlook import learning_curve, outlook, predicted
 from alih.compare.quantities import size_of
-from alih.compare.reasons import LANGUAGES, Language
-from alih.compare.report.evidence import evidence
 from alih.compare.report.from_run import report_data
 from alih.compare.report.html import render_html
 from alih.compare.requirement import enough_examples
@@ -32,8 +29,9 @@ from alih.compare.runfolder import RunFolder
 from alih.compare.table import adapt_seconds, render, table_data
 from alih.compare.trial import Trial
 from alih.errors import OptionError, RunError
+from alih.messages import LANGUAGES, Language
 from alih.metrics.base import Metric
-from alih.task import Kind
+from alih.tasks.adapted import Adapted
 
 if TYPE_CHECKING:
     import pandas
@@ -82,11 +80,11 @@ class Comparison:
         """
         bench, metric = campaign.bench, campaign.metric
         candidates = [candidate(contender) for contender in campaign.finalists]
-        validation, options = bench.dataset.validation, campaign.options
+        groups, options = bench.task.judged.groups, campaign.options
         decision = decide(
             metric,
             candidates,
-            groups=validation.groups,
+            groups=groups,
             limits=Limits(options.max_memory, options.max_latency),
             prefer=options.prefer,
             stopped=[c.label for c in campaign.contenders if c.cannot_win],
@@ -96,7 +94,7 @@ class Comparison:
         )
         chosen = next(c for c in campaign.finalists if c.label == decision.chosen)
         contenders, size = campaign.contenders, len(bench.dataset.train)
-        judged = (metric, campaign.statistics, validation.groups)
+        judged = (metric, campaign.statistics, groups)
         curves = {c.label: learning_curve(c, *judged) for c in contenders}
         decision = replace(decision, reasons=(*decision.reasons, *outlook(decision, curves, size)))
         enough = {c.label: enough_examples(c, *judged, curves[c.label]) for c in contenders}
@@ -275,18 +273,11 @@ def _evidence(
     bench, metric = campaign.bench, campaign.metric
     scored = metric.in_points and metric.higher_is_better
     best, examples = _routes_at_one_size(campaign.contenders, metric) if scored else ({}, None)
-    probe = bench.parts["train"].frozen
-    findings = diagnose(
-        bench.task,
-        bench.dataset.train,
-        probe.probe[-1] if probe is not None and probe.probe is not None else None,
-        bench.probe(),
-        best,
-        examples=examples,
-        validation=len(bench.dataset.validation) if bench.task.kind is Kind.SINGLE else None,
-        drifts={c.label: looked.drift for c in campaign.finalists if (looked := c.full[0].closer) and looked.drift},
-        seed=campaign.options.seed,
-    )
+    drifts = {c.label: looked.drift for c in campaign.finalists if (looked := c.full[0].closer) and looked.drift}
+    findings = [
+        *bench.task.diagnose(bench, campaign.options.seed),
+        *diagnose(best, examples or len(bench.dataset.train), drifts),
+    ]
     told: dict[str, Any] = {"diagnosis": {lang: [one.told(lang) for one in findings] for lang in LANGUAGES}}
     told["curves"] = [
         {"label": label, "points": [_curve_point(point) for point in curve.points]}
@@ -294,7 +285,7 @@ def _evidence(
         if curve is not None
     ]
     told |= _closer(campaign.finalists, metric)
-    return told if handed_over is None else told | evidence(bench.task, handed_over.logits, bench.dataset.validation)
+    return told if handed_over is None else told | bench.task.evidence(handed_over.predictions)
 
 
 def _routes_at_one_size(contenders: Sequence[Contender], metric: Metric) -> tuple[dict[str, float], int | None]:
@@ -322,9 +313,9 @@ def _closer(finalists: Sequence[Contender], metric: Metric) -> dict[str, Any]:
         costs[contender.label]["forgetting"] = trial.closer.forgetting
         costs[contender.label]["general"] = trial.closer.general
         before = float(np.mean([t.metrics[metric.name] for t in contender.full]))
-        together = float(np.mean([t.shifted_metrics[metric.name] for t in contender.full]))
+        together = [t.shifted_metrics[metric.name] for t in contender.full if t.shifted_metrics]
         shifted[contender.label] = {
-            "": together,
+            **({"": float(np.mean(together))} if together else {}),
             **{kind: before + change for kind, change in trial.closer.shifts.items()},
             **trial.closer.others,
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alih.compare.limits import Limits
-from alih.compare.reasons import Reason
+from alih.messages import Reason
 from alih.metrics.base import Floats, Metric
 from alih.metrics.bootstrap import Bootstrap, Difference, Interval
 

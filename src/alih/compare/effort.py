@@ -8,8 +8,8 @@ from alih.compare.options import Options
 from alih.compare.trial import Purpose
 from alih.pretrained.anatomy import Anatomy
 from alih.routes.base import Variant
-from alih.routes.bench import LEAST_LOOKS, look_every
 from alih.routes.registry import route
+from alih.tasks.bench import LEAST_LOOKS, look_every
 
 #: Share of the full training that a run of the search takes, on at most so many examples.
 SEARCH_SHARE = 0.34

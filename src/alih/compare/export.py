@@ -7,22 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from alih.compare.adapted import FINGERPRINTS, Adapted, Scores, save
 from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.compare.state import Kept, prompt_of, put_back
-from alih.data.overlap import write_fingerprints
+from alih.data.overlap import FINGERPRINTS, write_fingerprints
 from alih.errors import ModelError, RunError
-from alih.pretrained.families import head_modules
 from alih.pretrained.open import Pretrained
-from alih.routes import likelihood
-from alih.routes.adapters import attach, merge, save_adapter
 from alih.routes.base import Variant
-from alih.routes.bench import Bench
-from alih.training.precision import device
+from alih.routes.registry import route
+from alih.tasks.adapted import Adapted, Scores
+from alih.tasks.base import Predictions
+from alih.tasks.bench import Bench
 
 #: Folder of the adapters beside the merged model, in the run folder.
 ADAPTER = "adapter"
@@ -37,18 +34,18 @@ class HandedOver:
 
     Args:
         adapted: the model, opened from the run folder.
-        validation: scores on the validation split, from disk.
+        validation: scores on the examples that judge, from disk.
         test: scores on the test split: the only time it is touched; None while the comparison can still go on.
-        logits: from disk, on the validation split.
-        largest_difference: largest absolute difference between the logits from disk and those in memory.
-        agrees: the logits from disk equal those in memory, to 1e-3 of their size (2e-2 in 16 bits).
+        predictions: from disk, of the examples that judge.
+        largest_difference: largest absolute difference between the numbers from disk and those in memory.
+        agrees: the numbers from disk equal those in memory, to 1e-3 of their size (2e-2 in 16 bits).
         disk_bytes: size of the folder.
     """
 
     adapted: Adapted
     validation: Scores
     test: Scores | None
-    logits: NDArray[np.float32]
+    predictions: Predictions
     largest_difference: float
     agrees: bool
     disk_bytes: int
@@ -62,43 +59,49 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     """
     kept = contender.kept
     assert kept is not None, "a contender has a full trial, and a full trial keeps its weights"
-    prompt, variant = prompt_of(kept), contender.variant
+    prompt, task = prompt_of(kept), bench.task
     if prompt is None:
-        pretrained = _with_weights(bench, variant, kept, folder)
+        pretrained = _with_weights(bench, contender.variant, kept, folder)
     else:
-        pretrained = likelihood.wrap(bench, prompt)
-    dataset = bench.dataset
+        pretrained = task.prompt_again(bench, prompt)
     with _kept_if_full(folder):
-        save(pretrained, dataset.task, dataset.columns, bench.max_length, folder.model)
-        write_fingerprints(folder.path / FINGERPRINTS, dataset.train)
-    adapted = Adapted.open(folder.model, progress=bench.progress)
+        task.save(pretrained, folder.model, bench.max_length)
+        write_fingerprints(folder.path / FINGERPRINTS, bench.dataset.train)
+    adapted = task.adapted(folder.model, bench.progress)
     adapted.precision = bench.precision
-    tolerance = _TOLERANCE if bench.precision in (None, "fp32") else _TOLERANCE_16_BITS
-    from_disk, in_memory = adapted.logits(dataset.validation), folder.predictions(kept.trial, "logits")
+    from_disk, in_memory = adapted.predictions(task.judged), folder.predictions(kept.trial)
     return HandedOver(
         adapted,
-        adapted.score(dataset.validation, from_disk, metric=metric),
-        adapted.evaluate(dataset.test, metric=metric) if test else None,
+        adapted.score(task.judged, from_disk, metric=metric),
+        adapted.evaluate(bench.dataset.test, metric=metric) if test else None,
         from_disk,
-        float(np.abs(from_disk - in_memory).max()),
-        bool(np.allclose(from_disk, in_memory, rtol=tolerance, atol=tolerance * np.abs(in_memory).max())),
+        task.difference(from_disk, in_memory),
+        _agree(from_disk, in_memory, _TOLERANCE if bench.precision in (None, "fp32") else _TOLERANCE_16_BITS),
         sum(path.stat().st_size for path in folder.model.rglob("*") if path.is_file()),
+    )
+
+
+def _agree(from_disk: Predictions, in_memory: Predictions, tolerance: float) -> bool:
+    """Whether all numbers are equal up to a share of the largest one."""
+    return all(
+        np.allclose(array, in_memory[name], rtol=tolerance, atol=tolerance * np.abs(in_memory[name]).max(initial=0.0))
+        for name, array in from_disk.items()
+        if np.issubdtype(array.dtype, np.floating)
     )
 
 
 def _with_weights(bench: Bench, variant: Variant, kept: Kept, folder: RunFolder) -> Pretrained:
     """The pre-trained model with what training changed put back, and adapters merged."""
-    pretrained = bench.fresh(kept.trial.seed, random_weights=variant.random_weights)
+    pretrained, chosen = bench.fresh(kept.trial.seed, random_weights=variant.random_weights), route(variant.route)
     if variant.adapter is not None:
         # However the weights were rounded, the codes are among what was kept, and are put back.
-        form = replace(variant.adapter, rounding="nearest")
-        attach(pretrained, replace(variant, adapter=form), kept.trial.seed, device())
+        variant = replace(variant, adapter=replace(variant.adapter, rounding="nearest"))
+        chosen.prepare(pretrained, variant, kept.trial.seed)
     put_back(pretrained.model, kept)
-    bench.target.fold(head_modules(pretrained.model, pretrained.anatomy))
-    if variant.adapter is not None:
-        with _kept_if_full(folder):
-            save_adapter(pretrained, variant, folder.path / ADAPTER)
-        merge(pretrained.model, into_nf4=variant.adapter.merge == "nf4")
+    bench.task.finish(pretrained)
+    with _kept_if_full(folder):
+        chosen.save(pretrained, variant, folder.path / ADAPTER)
+    chosen.merge(pretrained, variant)
     return pretrained
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from alih.compare.adapting import adapt
 from alih.compare.effort import Efforts
 from alih.compare.quantities import duration, size_of
 from alih.compare.trial import Purpose
 from alih.data.batch import length_batches
 from alih.progress import Progress
-from alih.routes.base import Phase, Variant
-from alih.routes.bench import SCORING_BATCH, Bench, Part, PartName, scored_units
+from alih.routes.base import Variant
 from alih.routes.registry import route
-from alih.task import Modality
+from alih.tasks.bench import SCORING_BATCH, Bench, Part, PartName, Phase, scored_units
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cost import measure
 from alih.training.loop import FitSettings
@@ -164,7 +164,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
         some = np.tile(some, _REPEATS)
     with out_of_memory_in_words(variant.label):
         start = time.perf_counter()
-        adaptation = route(variant.route).adapt(pilot, variant, settings, some, head_settings=settings)
+        adaptation = adapt(pilot, variant, settings, some, head_settings=settings)
         overhead = time.perf_counter() - start - sum(phase.result.seconds for phase in adaptation.phases)
         paces = [_Pace.of(pilot, phase, some) for phase in adaptation.phases]
         shares_frozen = adaptation.uses_frozen_outputs
@@ -172,7 +172,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
         with measure() as cost:
             once = replace(settings, epochs=1)
             # Scored without gradients, but with more examples at once, which can take more memory than training.
-            route(variant.route).adapt(pilot, variant, once, longest, head_settings=once).stage.logits("shifted")
+            adapt(pilot, variant, once, longest, head_settings=once).stage.outputs("shifted")
     order = np.arange(efforts.examples, dtype=np.int64)
     held_out = len(bench.parts["validation"].encoded)
 
@@ -206,7 +206,7 @@ def _forecast(bench: Bench, pilot: Bench, variant: Variant, sizes: tuple[int, ..
 
 def _growth(bench: Bench) -> float:
     """What a whole run holds at most, over what a few batches do."""
-    texts, on = bench.task.modality is Modality.TEXT, device()
+    texts, on = bench.pretrained.model.main_input_name == "input_ids", device()
     return _GROWTH_BY_SHAPES if texts and on.type == "cpu" and choose(on, bench.precision) == "bf16" else _GROWTH
 
 
@@ -254,9 +254,9 @@ class _Pace:
 
 def _scoring_seconds(phase: Phase, name: PartName) -> float:
     """Seconds to score a part, once warm."""
-    phase.stage.logits(name)
+    phase.stage.outputs(name)
     start = time.perf_counter()
-    phase.stage.logits(name)
+    phase.stage.outputs(name)
     return time.perf_counter() - start
 
 

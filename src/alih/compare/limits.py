@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alih.compare.quantities import size_of
-from alih.compare.reasons import Reason
+from alih.messages import Reason
 
 #: One prediction is timed on a machine that may be doing other things: what is over a limit by less than this factor on
 #: few examples may be within it on all of them.

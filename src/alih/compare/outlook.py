@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from alih.compare.contender import Contender
 from alih.compare.curve import LearningCurve, Point, Prediction
 from alih.compare.decide import Decision
-from alih.compare.reasons import Reason
 from alih.compare.trial import Trial
+from alih.messages import Reason
 from alih.metrics.base import Floats, Metric
 from alih.metrics.bootstrap import Bootstrap
 

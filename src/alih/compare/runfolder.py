@@ -3,7 +3,7 @@
 runs/20261123-070000-reviews/
     spec.json       what was run, on what, with which versions
     trials.jsonl    one trial a line, flushed to the disk one by one
-    predictions/    validation logits of the trials (safetensors)
+    predictions/    statistics and predictions of the trials on what judges them (safetensors)
     weights/        trained weights until the decision falls
     report.json     table, decision, hand-over
     report.html     the same as a page
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -32,7 +32,9 @@ from alih.compare.trial import DELETE_LINE, Trial, finite, from_json, to_json
 from alih.errors import RunError
 from alih.pretrained.runs import LAST, run_folder
 
-Prediction = Literal["held_out", "logits"]
+#: What a trial's file of predictions holds, by the beginning of the array's name: the table of statistics of a metric,
+#: by which it was judged, and what its weights say of the same examples (see `alih.tasks.base.Predictions`).
+STATISTICS, PREDICTIONS = "statistics/", "predictions/"
 _KEPT = "Every trial is kept:"
 #: What to do about a damaged specification: nothing else says what was run.
 COPY_BACK = (
@@ -186,20 +188,19 @@ class RunFolder:
         """What to do about a damaged report, in words."""
         return f"The trials in trials.jsonl are untouched: delete report.json, and alih resume {self.path} makes it."
 
-    def append(self, trial: Trial, predictions: Mapping[Prediction, NDArray[np.float32]] | None = None) -> None:
+    def append(self, trial: Trial, arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
         """Write a trial down; when this returns, it is on the disk.
 
         Args:
             trial: the trial.
-            predictions: its validation logits, (n, outputs) each; written first, so that an acknowledged trial has
-                them.
+            arrays: its statistics and predictions; written first, so that an acknowledged trial has them.
 
         Raises:
             RunError: the disk is full, or cannot be written to; earlier trials are untouched.
         """
         try:
-            if predictions:
-                self._write_predictions(trial, predictions)
+            if arrays:
+                self._write_predictions(trial, arrays)
             path = self.path / "trials.jsonl"
             fresh = not path.exists()
             with path.open("a+b") as file:
@@ -237,30 +238,40 @@ class RunFolder:
                 raise RunError(f"{path}, line {number}: damaged ({error}). {DELETE_LINE}") from error
         return found
 
-    def predictions(self, trial: Trial, which: Prediction = "held_out") -> NDArray[np.float32]:
-        """Validation logits of a trial, (n, outputs).
-
-        Args:
-            trial: a curve or full trial.
-            which: `held_out`, by which it was judged (see `alih.training.choice`), or the `logits` of its weights.
+    def statistics(self, trial: Trial, metric: str) -> NDArray[Any]:
+        """The table (n, k) of a metric, by which a curve or full trial was judged.
 
         Raises:
-            RunError: they are missing or damaged.
+            RunError: it is missing or damaged.
         """
+        return self._arrays(trial, f"{STATISTICS}{metric}")[f"{STATISTICS}{metric}"]
+
+    def predictions(self, trial: Trial) -> dict[str, NDArray[Any]]:
+        """What the weights of a curve or full trial say of the examples that judge.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        arrays = self._arrays(trial, PREDICTIONS)
+        return {name.removeprefix(PREDICTIONS): array for name, array in arrays.items() if name.startswith(PREDICTIONS)}
+
+    def _arrays(self, trial: Trial, needed: str) -> dict[str, NDArray[Any]]:
         path = self._predictions(trial)
         try:
-            values: NDArray[np.float32] = load_file(path)[which]
+            arrays: dict[str, NDArray[Any]] = load_file(path)
+            if not any(name.startswith(needed) for name in arrays):
+                raise KeyError(needed)
         except (OSError, SafetensorError, KeyError) as error:
             raise RunError(
                 f"{path}: missing or damaged ({error}). Delete {self._line_of(trial)}: alih resume {self.path} then "
                 "runs this trial again, and keeps every other one."
             ) from error
-        return values
+        return arrays
 
     def has_predictions(self, trial: Trial) -> bool:
-        """Whether the predictions of a curve or full trial can be read."""
+        """Whether statistics and predictions of a curve or full trial can be read."""
         try:
-            return len(self.predictions(trial)) > 0 and len(self.predictions(trial, "logits")) > 0
+            return bool(self._arrays(trial, STATISTICS) and self._arrays(trial, PREDICTIONS))
         except RunError:
             return False
 
@@ -278,13 +289,13 @@ class RunFolder:
     def _predictions(self, trial: Trial) -> Path:
         return self.path / "predictions" / f"{trial.id}.safetensors"
 
-    def _write_predictions(self, trial: Trial, predictions: Mapping[Prediction, NDArray[np.float32]]) -> None:
+    def _write_predictions(self, trial: Trial, arrays: Mapping[str, NDArray[Any]]) -> None:
         path = self._predictions(trial)
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
             _flush(self.path)
         part = path.with_suffix(".part")
-        save_file({name: np.ascontiguousarray(found, dtype=np.float32) for name, found in predictions.items()}, part)
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
         _flush(part)
         part.replace(path)
         _flush(path.parent)

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alih.compare.adapting import adapt
 from alih.compare.closer import look_closer
-from alih.compare.runfolder import Prediction, RunFolder
+from alih.compare.runfolder import PREDICTIONS, STATISTICS, RunFolder
 from alih.compare.state import Kept, is_whole, keep, trained
 from alih.compare.trial import Costs, Merged, Purpose, Scope, Trial, trial_id
-from alih.metrics.classification import scores
-from alih.metrics.names import named
-from alih.pretrained.prompted import AlihPromptedForSequenceClassification
-from alih.routes.adapters import lora_layers, merge, round_to_nf4
-from alih.routes.base import Adaptation, AdapterForm, Variant
-from alih.routes.bench import Bench, PartName
+from alih.metrics.base import Metric
+from alih.routes.adapters import lora_layers, round_to_nf4
+from alih.routes.base import AdapterForm, Variant
 from alih.routes.registry import route
-from alih.task import Modality
+from alih.tasks.base import Predictions
+from alih.tasks.bench import Adaptation, Bench, PartName, Stage
 from alih.training.boundary import FullModel
 from alih.training.cost import flops, measure
-from alih.training.feed import InputFeed
-from alih.training.loop import FitSettings, TrainingError, logits
+from alih.training.loop import FitSettings
 from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import device
+from alih.training.scoring import to_device
 
-#: Training rows scored for the overfitting gap, at most.
-_TRAIN_ROWS_SCORED = 1000
-#: Single predictions timed for the latency.
-_LATENCY_RUNS = 40
 #: A training step costs about three forward passes: one forward, two backward (to activations and to weights).
 _PASSES_A_STEP = 3
 
@@ -63,7 +58,7 @@ class Runner:
 
     bench: Bench
     folder: RunFolder
-    metric: str
+    metric: Metric
     _known: dict[str, Trial] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,10 +100,10 @@ class Runner:
             return True
         if known.purpose != "full":
             return False
-        sign = named(self.metric).sign
-        score = sign * known.metrics[self.metric]
+        sign = 1 if self.metric.higher_is_better else -1
+        score = sign * known.metrics[self.metric.name]
         full = [trial for trial in self._known.values() if trial.label == known.label and trial.purpose == "full"]
-        kept = [self.folder.weights_of(trial) for trial in full if sign * trial.metrics[self.metric] >= score]
+        kept = [self.folder.weights_of(trial) for trial in full if sign * trial.metrics[self.metric.name] >= score]
         for path in kept:
             if path.is_file() and not is_whole(path):
                 self.bench.progress.say(f"  {path}: damaged, and deleted; that trial of {known.label} is run again")
@@ -117,7 +112,7 @@ class Runner:
 
     def _kept(self, trial: Trial) -> Kept | None:
         path = self.folder.weights_of(trial)
-        return Kept(path, trial, trial.metrics[self.metric]) if path.is_file() else None
+        return Kept(path, trial, trial.metrics[self.metric.name]) if path.is_file() else None
 
     def _run(
         self,
@@ -130,29 +125,32 @@ class Runner:
         purpose: Purpose,
         deadline: float | None,
     ) -> Outcome:
+        task = self.bench.task
         with measure() as cost:
-            adaptation = route(variant.route).adapt(
-                self.bench, variant, settings, rows, head_settings=head_settings, deadline=deadline
-            )
+            adaptation = adapt(self.bench, variant, settings, rows, head_settings=head_settings, deadline=deadline)
         # Training a head moves the head alone; what is measured below runs the whole model.
         nn.Module.to(adaptation.pretrained.model, device())
         full, scored = purpose == "full", purpose != "search"
         stage = adaptation.stage
-        judged = stage.held_out(adaptation.result)
+        statistics = task.statistics(task.judge(stage, adaptation.result), self.bench.parts["judged"].examples)
         changed = trained(adaptation)
         scope, trained_bytes = _scope(adaptation, variant, self.bench), _bytes(_trained(adaptation))
         counted = scored and variant.route != "qlora"  # the kernels of NF4 cannot be counted; its merged model can
         operations = self._flops(adaptation, rows, variant) if counted else None
-        merged = self._merge(adaptation, variant.adapter) if full and variant.adapter is not None else None
+        merged = self._merge(adaptation, variant) if full and variant.adapter is not None else None
         operations = self._flops(adaptation, rows, variant) if full and not counted else operations
-        train = self._score(adaptation, "train", rows[:_TRAIN_ROWS_SCORED]) if scored else {}
-        shifted = self._score(adaptation, "shifted") if scored else {}
-        predictions: dict[Prediction, NDArray[np.float32]] = {}
+        train = self._score(stage, "train", rows[: task.scored_rows]) if scored else {}
+        shifted = self._score(stage, "shifted") if scored and task.shifts else {}
+        arrays: dict[str, NDArray[Any]] = {}
         if scored:
-            predictions = {"held_out": judged, "logits": self._finite(stage.logits("validation"))}
-        closer = look_closer(self.bench, adaptation, self.metric) if full and settings.seed == self.bench.seed else None
+            arrays = {f"{STATISTICS}{name}": table for name, table in statistics.items()}
+            arrays |= {f"{PREDICTIONS}{name}": array for name, array in stage.predict("judged").items()}
+        closer = None
+        if full and settings.seed == self.bench.seed:
+            closer = look_closer(self.bench, variant, adaptation, self.metric)
         if scored and not full and variant.adapter is not None:
-            merge(adaptation.pretrained.model)  # as it would be handed over; not scored, for this decides nothing
+            # As it would be handed over; not scored, for this decides nothing.
+            route(variant.route).merge(adaptation.pretrained, variant)
         latency = self._latency_ms(adaptation) if scored else (None, None)
         shares_frozen = adaptation.uses_frozen_outputs
         frozen_seconds = self.bench.frozen_seconds(len(rows)) if shares_frozen else 0.0
@@ -164,7 +162,7 @@ class Runner:
             examples=len(rows),
             seed=settings.seed,
             purpose=purpose,
-            metrics=self._metrics("validation", judged),
+            metrics=task.scores(statistics),
             train_metrics=train,
             shifted_metrics=shifted,
             scope=scope,
@@ -178,7 +176,7 @@ class Runner:
                 frozen_seconds=frozen_seconds,
                 latency_p95_ms=latency[1],
                 energy_joules=cost.energy_joules,
-                tokens=self._tokens(adaptation) if scored else None,
+                tokens=task.tokens(stage) if scored else None,
             ),
             history=adaptation.result.history,
             best_epoch=adaptation.result.best_epoch,
@@ -187,82 +185,74 @@ class Runner:
             merged=merged,
         )
         # Weights first: a trial that is written down has them.
-        kept = keep(changed, self.folder.weights_of(trial), trial, trial.metrics[self.metric]) if full else None
-        self.folder.append(trial, predictions)
+        score = trial.metrics[self.metric.name]
+        kept = keep(changed, self.folder.weights_of(trial), trial, score) if full else None
+        self.folder.append(trial, arrays)
         self._known[name] = trial
         return Outcome(trial, kept)
 
-    def _merge(self, adaptation: Adaptation, form: AdapterForm) -> Merged:
+    def _merge(self, adaptation: Adaptation, variant: Variant) -> Merged:
         """Merge the adapters: what is measured from here on is the model that would be handed over."""
-        model, again = adaptation.pretrained.model, adaptation.variant.route == "qlora"
-        before = self._finite(adaptation.stage.logits("validation"))
-        layers = lora_layers(model)
-        merge(model)
-        after, nf4 = self._finite(adaptation.stage.logits("validation")), None
-        if again:
+        model, chosen = adaptation.pretrained.model, route(variant.route)
+        stage = adaptation.stage
+        before = stage.predict("judged")
+        layers = list(lora_layers(model)) if variant.route == "qlora" else []
+        in_32_bits = replace(variant, adapter=replace(variant.adapter or AdapterForm(), merge="32-bit"))
+        chosen.merge(adaptation.pretrained, in_32_bits)
+        after, nf4 = stage.predict("judged"), None
+        if layers:
             exact = round_to_nf4(model, layers)
-            nf4 = self._metrics("validation", rounded := self._finite(adaptation.stage.logits("validation")))
-            if form.merge == "nf4":
+            rounded = stage.predict("judged")
+            nf4 = self._metrics("judged", rounded)
+            if variant.adapter is not None and variant.adapter.merge == "nf4":
                 after = rounded
             else:
                 model.load_state_dict(exact, strict=False)
         return Merged(
-            self._metrics("validation", after),
-            self._metrics("validation", before),
-            float(np.abs(after - before).max()),
+            self._metrics("judged", after),
+            self._metrics("judged", before),
+            self.bench.task.difference(after, before),
             _bytes(model.state_dict().values()),
             nf4,
         )
 
-    def _score(self, adaptation: Adaptation, name: PartName, rows: NDArray[np.int64] | None = None) -> dict[str, float]:
-        return self._metrics(name, adaptation.stage.logits(name, rows), rows)
-
-    def _finite(self, found: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not np.isfinite(found).all():
-            raise TrainingError("its outputs are no finite numbers; lower the learning rate, or use --precision fp32.")
-        return found
+    def _score(self, stage: Stage, name: PartName, rows: NDArray[np.int64] | None = None) -> dict[str, float]:
+        return self._metrics(name, stage.predict(name, rows), rows)
 
     def _metrics(
-        self, name: PartName, found: NDArray[np.float32], rows: NDArray[np.int64] | None = None
+        self, name: PartName, predictions: Predictions, rows: NDArray[np.int64] | None = None
     ) -> dict[str, float]:
-        labels = self.bench.parts[name].examples.known_labels
-        task = self.bench.task
-        return scores(task.kind, task.classes, self._finite(found), labels if rows is None else labels[rows])
+        task, examples = self.bench.task, self.bench.parts[name].examples
+        return task.scores(task.statistics(predictions, examples if rows is None else examples.select(rows)))
 
     def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64], variant: Variant) -> float:
         """Operations of the training steps, and of the one pass through the frozen part where there was one."""
-        some = rows[: self.bench.batch_size]
-        found = 0.0
+        some, counted = rows[: self.bench.batch_size], 0.0
         for phase in adaptation.phases:
-            feed = phase.stage.feed("train", some, len(some))
-            batch = feed.inputs(feed.plan(None)[0])
             # Frozen weights beside adapters take no gradient: one pass forward, one back to the activations.
             beside_frozen = variant.adapter is not None and phase is adaptation.phases[-1]
             passes = _PASSES_A_STEP - 1 if beside_frozen else _PASSES_A_STEP
-            found += passes * flops(phase.stage.module, batch) / len(some) * phase.result.examples_seen
+            counted += passes * self._forward_flops(phase.stage, some) * phase.result.examples_seen
         if adaptation.uses_frozen_outputs:
-            whole = FullModel(adaptation.pretrained.model)
-            found += flops(whole, self.bench.parts["train"].encoded.collate(some)) / len(some) * len(rows)
-        return found
+            whole = Stage(self.bench, adaptation.pretrained, FullModel(adaptation.pretrained.model), None)
+            counted += self._forward_flops(whole, some) * len(rows)
+        return counted
 
-    def _tokens(self, adaptation: Adaptation) -> float | None:
-        """Tokens that one prediction reads, a prompt's included."""
-        if self.bench.task.modality is not Modality.TEXT:
-            return None
-        lengths, model = self.bench.parts["validation"].encoded.lengths, adaptation.pretrained.model
-        if isinstance(model, AlihPromptedForSequenceClassification):
-            return float(np.mean([model.tokens(int(length)) for length in lengths]))
-        return float(lengths.mean())
+    def _forward_flops(self, stage: Stage, rows: NDArray[np.int64]) -> float:
+        """Operations of a forward pass over one training example."""
+        feed = stage.feed("train", rows, len(rows))
+        batch, part = next(iter(feed.batches(None)))
+        on = next(stage.module.parameters()).device
+        return flops(lambda: self.bench.task.loss(stage.module, to_device(batch, on))) / feed.examples(part)
 
     def _latency_ms(self, adaptation: Adaptation) -> tuple[float, float]:
-        """Time of predicting one encoded validation example with the whole model: median, and 95th percentile."""
-        encoded = self.bench.parts["validation"].encoded
-        module = FullModel(adaptation.pretrained.model)
+        """Time of predicting one encoded example with the whole model: median, and 95th percentile."""
+        task, count = self.bench.task, len(self.bench.parts["judged"].encoded)
+        whole = Stage(self.bench, adaptation.pretrained, FullModel(adaptation.pretrained.model), None)
         times = []
-        for index in range(_LATENCY_RUNS):
-            feed = InputFeed(encoded, None, batch_size=1, rows=np.array([index % len(encoded)], dtype=np.int64))
+        for index in range(task.timed):
             start = time.perf_counter()
-            logits(module, feed, self.bench.precision)
+            whole.predict("judged", np.array([index % count], dtype=np.int64))
             times.append(time.perf_counter() - start)
         median, p95 = np.percentile(times, [50, 95])
         return float(median) * 1000, float(p95) * 1000

@@ -15,10 +15,10 @@ import numpy as np
 from alih.compare.options import Options
 from alih.compare.runfolder import COPY_BACK
 from alih.data.examples import Dataset, fingerprints
-from alih.data.predict_on import read_labelled
 from alih.errors import RunError
 from alih.generate.general import general_passages
-from alih.routes.bench import ModelChoice
+from alih.progress import Progress
+from alih.tasks.base import ModelChoice, Task
 
 #: Packages that the numbers depend on.
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
@@ -27,10 +27,9 @@ _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "nump
 _BESIDE = {"shifted": "examples", "general": "passages"}
 
 
-def spec(
-    dataset: Dataset, choice: ModelChoice, options: Options, routes: tuple[str, ...], command: str
-) -> dict[str, Any]:
+def spec(task: Task, choice: ModelChoice, options: Options, routes: tuple[str, ...], command: str) -> dict[str, Any]:
     """Everything needed to run the same comparison again, and to go on with it."""
+    dataset = task.dataset
     told = asdict(options)
     told |= {name: _whole(told[name]) for name in _BESIDE if told[name] is not None}
     return {
@@ -44,11 +43,11 @@ def spec(
             "damaged": [asdict(damage) for damage in dataset.damaged],
             "notes": list(dataset.notes),
         },
-        "task": asdict(dataset.task),
+        "task": {"name": task.name, **task.facts()},
         "model": asdict(choice),
         "routes": list(routes),
         "options": told,
-        "beside": _beside(dataset, told),
+        "beside": _beside(task, told),
         "versions": _versions(),
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -85,17 +84,18 @@ def check_versions(path: Path, told: Mapping[str, Any]) -> None:
         )
 
 
-def check_data(path: Path, told: Mapping[str, Any], dataset: Dataset) -> None:
+def check_data(path: Path, told: Mapping[str, Any], task: Task) -> None:
     """Refuse to go on with other data than the trials saw: the splits, and the files that they are measured on, too.
 
     Raises:
         RunError: the data have changed.
         AlihError: such a file cannot be read any more.
     """
+    dataset = task.dataset
     if dataset.digest() != told["data"]["digest"]:
         _refuse(path, dataset.source, "examples", told["data"]["examples"], _sizes(dataset))
     then = told.get("beside") or {}  # an older version wrote none
-    now = _beside(dataset, {name: told["options"].get(name) for name in then})
+    now = _beside(task, {name: told["options"].get(name) for name in then})
     for name in then.keys() & now.keys():
         if then[name]["digest"] != now[name]["digest"]:
             sizes = [{f"its {_BESIDE[name]}": one["size"]} for one in (then[name], now[name])]
@@ -110,13 +110,15 @@ def _refuse(path: Path, what: str, items: str, before: Mapping[str, int], now: M
     )
 
 
-def _beside(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _beside(task: Task, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Digest and size of what is read from each file beside the data, by its option."""
     found: dict[str, list[bytes]] = {}
     if (shifted := options.get("shifted")) is not None:
-        examples = read_labelled(Path(shifted).expanduser(), dataset.task, dataset.columns, damaged=[])
+        examples = task.read_more(Path(shifted).expanduser(), [], [], Progress(quiet=True))
         marks = (mark.encode() for mark in fingerprints(examples))
-        labels = (np.ascontiguousarray(label).tobytes() for label in examples.known_labels)
+        labels = [b""] * len(examples)
+        if examples.labels is not None:
+            labels = [np.ascontiguousarray(label).tobytes() for label in examples.labels]
         found["shifted"] = [mark + label for mark, label in zip(marks, labels, strict=True)]
     if (general := options.get("general")) is not None:
         found["general"] = [passage.encode(errors="surrogatepass") for passage in general_passages(general)]

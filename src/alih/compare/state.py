@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from alih.compare.trial import Trial
 from alih.errors import RunError
-from alih.routes.base import Adaptation
-from alih.routes.likelihood import Prompted
+from alih.tasks.bench import Adaptation
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Kept:
 def trained(adaptation: Adaptation) -> dict[str, Tensor]:
     """What adapting changed, by name: the parameters that trained, and buffers (running statistics); or a prompt."""
     model = adaptation.pretrained.model
-    if isinstance(adaptation, Prompted):
+    if adaptation.prompt is not None:
         written = json.dumps(adaptation.prompt).encode()
         return {_PROMPT: torch.frombuffer(bytearray(written), dtype=torch.uint8)}
     tensors = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}

@@ -126,7 +126,7 @@ def _record(
         "score": asdict(decision.scores[label]) if contender.full else None,
         "metrics": {name: float(np.mean([t.metrics[name] for t in full])) for name in first.metrics},
         "unshifted": float(np.mean([t.metrics[metric] for t in full])),
-        "shifted": float(np.mean([t.shifted_metrics[metric] for t in full])),
+        "shifted": float(np.mean([t.shifted_metrics[metric] for t in full])) if first.shifted_metrics else None,
         "overfitting": {"gap": float(np.mean(gaps)), "low": min(gaps), "high": max(gaps)},
     }
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from alih.compare.options import Options
 from alih.errors import OptionError
+from alih.generate.prompt import PromptForm
 from alih.pretrained.anatomy import Anatomy
-from alih.pretrained.open import Pretrained
-from alih.routes.base import AdapterForm, PromptForm, Variant
+from alih.routes.base import AdapterForm, Variant
 from alih.routes.registry import ADAPTERS, PROMPTED, ROUTES, route
+from alih.tasks.bench import Bench
 
 #: Options that only some routes read.
 _READERS: dict[str, tuple[str, ...]] = {
@@ -74,37 +75,45 @@ def variants_of(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> 
         options.merge,
     )
     prompt = PromptForm(options.template, options.shots, options.shots_by)
-    found = [replace(variant, prompt=prompt) if variant.prompt else variant for variant in found]
+    found = [
+        replace(variant, prompt=replace(prompt, shots=prompt.shots if variant.prompt.shots else 0))
+        if variant.prompt
+        else variant
+        for variant in found
+    ]
     return [replace(variant, adapter=form) if variant.adapter else variant for variant in found]
 
 
-def suited(variants: list[Variant], pretrained: Pretrained, options: Options) -> tuple[list[Variant], list[str]]:
-    """The variants that can adapt this model, and why the others cannot.
+def suited(variants: list[Variant], bench: Bench, options: Options) -> tuple[list[Variant], list[str]]:
+    """The variants that can adapt this model for this task, and why the others cannot.
 
     Raises:
         OptionError: none can, or targets that the model does not have.
     """
-    from alih.routes.adapters import adapted_layers, has_linear, unsuited
-
-    model, anatomy = pretrained.model, pretrained.anatomy
     kept: list[Variant] = []
     left: list[str] = []
     for variant in variants:
-        why = None
-        if variant.prompt is not None:
-            from alih.routes import class_vectors, likelihood
-
-            why = (likelihood if pretrained.writes else class_vectors).unsuited(pretrained, variant.prompt)
-        if variant.adapter is not None:
-            why = unsuited(model, anatomy, variant)
-            if why is None and options.routes is None and not has_linear(model, anatomy):
-                why = "adapters on convolutions are measured when asked for: --routes lora"
-            if why is None:
-                adapted_layers(model, anatomy, variant)
-        if why is None:
+        reason = _unsuited(variant, bench, options)
+        if reason is None:
             kept.append(variant)
         else:
-            left.append(f"{variant.label}: {why}")
+            left.append(f"{variant.label}: {reason}")
     if not kept:
-        raise OptionError(f"{pretrained.name} cannot be adapted so: {'; '.join(left)}.")
+        raise OptionError(f"{bench.choice.name} cannot be adapted so: {'; '.join(left)}.")
     return kept, left
+
+
+def _unsuited(variant: Variant, bench: Bench, options: Options) -> str | None:
+    pretrained, task = bench.pretrained, bench.task
+    if variant.prompt is not None:
+        return task.cannot_prompt(pretrained, variant.prompt)
+    if variant.trainable_blocks == 0 and not task.trains_head:
+        return f"the task {task.name} adds no head to the model that could be trained alone"
+    reason = route(variant.route).unsuited(pretrained, variant)
+    if reason is None and variant.adapter is not None:
+        from alih.routes.adapters import adapted_layers, has_linear
+
+        if options.routes is None and not has_linear(pretrained.model, pretrained.anatomy):
+            return "adapters on convolutions are measured when asked for: --routes lora"
+        adapted_layers(pretrained.model, pretrained.anatomy, variant)
+    return reason

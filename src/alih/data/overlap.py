@@ -9,6 +9,8 @@ from pathlib import Path
 from alih.data.examples import Examples, fingerprints
 from alih.errors import RunError
 
+#: File of the hashes of the training inputs, in the run folder.
+FINGERPRINTS = "fingerprints.json"
 _SCHEMA = 1
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -54,6 +55,21 @@ CHAT_PAIR_TEMPLATE: Final = (
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _LONGEST = 20_000
+
+
+@dataclass(frozen=True)
+class PromptForm:
+    """How classes are described to a model that is prompted, not trained.
+
+    Args:
+        template: Jinja text that describes a class by its `label`; None = the built-in ones.
+        shots: examples a class (few-shot).
+        shots_by: how they are chosen: typical ones, spread ones, or by lot.
+    """
+
+    template: str | None = None
+    shots: int = 8
+    shots_by: Literal["similarity", "diversity", "random"] = "diversity"
 
 
 def read_template(value: str) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 
 from alih.compare.comparison import REPORT_SCHEMA
 from alih.compare.decide import Decision
-from alih.compare.reasons import Language
 from alih.compare.report.from_run import report_data
 from alih.compare.report.html import render_html
 from alih.compare.table import render
 from alih.data.messages import excerpt
 from alih.instruct.scores import Scores
 from alih.instruct.trial import Measured
+from alih.messages import Language
 from alih.metrics.names import named
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from alih.metrics.text import final_answer
-
 Reasoning = Literal["auto", "think", "steps", "off"]
 
 #: What an answer begins with: nothing of ours; a reasoning model's thinking; steps, for models that were never taught
@@ -31,6 +29,8 @@ def vote(answers: Sequence[str]) -> tuple[str, float]:
     Returns:
         That answer, and the share of the answers that agree with it.
     """
+    from alih.metrics.text import final_answer  # numpy is not loaded for the names of the beginnings
+
     finals = [final_answer(text) for text in answers]
     counts = Counter(final for final in finals if final) or Counter(finals)
     best = max(counts, key=lambda final: (counts[final], -finals.index(final)))

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from alih.compare.adapting import CALIBRATION_EXAMPLES
 from alih.errors import ModelError, OptionError
 from alih.instruct.encode import Tokens
 from alih.instruct.options import GenerationOptions
@@ -22,7 +23,6 @@ from alih.quantize.calibration import Batch
 from alih.quantize.model import add_qalora, qalora_layers, quantize_model
 from alih.routes import nf4
 from alih.routes.adapters import merge
-from alih.routes.lora import CALIBRATION_EXAMPLES
 from alih.training.precision import device
 
 #: Peak learning rates that are tried where the user names none; the middle one where there is no time to try.

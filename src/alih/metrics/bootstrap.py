@@ -26,17 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.metrics.base import Floats, Metric
+from alih.metrics.words import INTERVAL_WORDS
 
 _RESAMPLES = 2000
 #: Resamples are drawn in chunks of about so many numbers, which bounds the memory.
 _CHUNK = 4_000_000
 #: How many seeds the spread that all systems share counts for, beside a system's own.
 _PRIOR_FREEDOM = 2
-#: An interval in words, and one of no width: the examples show no spread, which is not to say that there is none.
-INTERVAL_WORDS = {
-    "en": ("{low} to {high}", "not known: every resample scores the same"),
-    "id": ("{low} sampai {high}", "tidak diketahui: semua sampel ulang memberi skor yang sama"),
-}
 
 
 @dataclass(frozen=True)

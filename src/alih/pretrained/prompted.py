@@ -1,7 +1,7 @@
 """A causal language model as a classifier: the class whose label is the likeliest continuation of a prompt.
 
 The score of class c for a text x is log p(label_c | prefix, x, suffix) + bias_c, the label's tokens multiplied (Brown
-et al. 2020, arXiv 2005.14165, section 2.4); the bias calibrates (see `alih.routes.likelihood`).
+et al. 2020, arXiv 2005.14165, section 2.4); the bias calibrates (see `alih.tasks.classification.likelihood`).
 
 Labels of several tokens share their first ones. All their beginnings form a tree, which is run as one sequence behind
 the text: each token sees the prompt and its own beginning, nothing else, so one pass scores every class.

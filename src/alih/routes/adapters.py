@@ -80,9 +80,13 @@ def has_linear(model: nn.Module, anatomy: Anatomy) -> bool:
 
 
 def attach(
-    pretrained: Pretrained, variant: Variant, seed: int, device: torch.device, batches: Batches | None = None
+    pretrained: Pretrained,
+    variant: Variant,
+    seed: int,
+    device: torch.device,
+    batches: Batches | None = None,
 ) -> None:
-    """Put untrained adapters on a model, in place: what trains afterwards is they and the head.
+    """Put untrained adapters on a model, in place: what trains afterwards is they, and a head that the task added.
 
     For `qlora` and `qalora` the adapted layers are quantised first. Everything random follows from the seed.
 
@@ -121,7 +125,7 @@ def attach(
 
 
 def save_adapter(pretrained: Pretrained, variant: Variant, folder: Path) -> int:
-    """Write the adapters and the head, and return the bytes; `PeftModel.from_pretrained` opens those of LoRA.
+    """Write the adapters and the head that trained, and return the bytes; `PeftModel.from_pretrained` opens LoRA's.
 
     QA-LoRA adapters belong to quantised layers and have a format of their own; see `alih.quantize.adapter`.
 
@@ -262,9 +266,10 @@ def _inside(name: str, anatomy: Anatomy) -> str:
 
 
 def _heads(pretrained: Pretrained) -> list[str]:
+    """The parts of the head that trained."""
     model = pretrained.model
     paths = [path for path in pretrained.anatomy.head if path != "relu"]
-    return [path for path in paths if next(model.get_submodule(path).parameters(), None) is not None]
+    return [path for path in paths if any(p.requires_grad for p in model.get_submodule(path).parameters())]
 
 
 def _refuse_unknown(targets: Any, there: list[str]) -> None:

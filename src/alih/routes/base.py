@@ -1,24 +1,24 @@
-"""What every route is: variants to try, learning rates to search, and one way to adapt.
+"""What every route is: variants to try, learning rates to search, what of a model trains, and how that is merged.
 
 A *variant* is a route with its scope fixed (`finetune` with the top 2 of 6 blocks); a *setting* is how it is trained.
+A route knows no task: it sees a model with its anatomy.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from pathlib import Path
+from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alih.errors import OptionError
+from alih.generate.prompt import PromptForm
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.open import Pretrained
-from alih.training.loop import FitResult, FitSettings
-
-if TYPE_CHECKING:
-    from alih.routes.bench import Bench, Stage
+from alih.quantize.calibration import Batches
+from alih.training.modules import freeze_below
 
 #: Families made of convolutions; they want higher learning rates than Transformers do.
 CONVOLUTIONAL = frozenset({"alih-resnet", "alih-vgg", "resnet", "convnext"})
@@ -54,21 +54,6 @@ class AdapterForm:
     def scale(self) -> float:
         """α."""
         return 2.0 * self.rank if self.alpha is None else self.alpha
-
-
-@dataclass(frozen=True)
-class PromptForm:
-    """How classes are described to a model that is prompted, not trained.
-
-    Args:
-        template: Jinja text that describes a class by its `label`; None = the built-in ones.
-        shots: examples a class (few-shot).
-        shots_by: how they are chosen: typical ones, spread ones, or by lot.
-    """
-
-    template: str | None = None
-    shots: int = 8
-    shots_by: Literal["similarity", "diversity", "random"] = "diversity"
 
 
 @dataclass(frozen=True)
@@ -141,92 +126,58 @@ class Effort:
         return max(1, round(full * share))
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of training: a head first, then the blocks.
+class Route(ABC):
+    """One way of adapting a model. The defaults are those of a route that trains weights and adds none."""
 
-    Args:
-        stage: the module that trained, and its feeds.
-        result: how the training went.
-    """
+    #: The route's name, as typed after `--routes`.
+    name: ClassVar[str]
+    #: A head that the task adds is trained on the frozen features first: LP-FT (arXiv 2202.10054, section 4).
+    head_first: ClassVar[bool] = True
 
-    stage: Stage
-    result: FitResult
-
-
-@dataclass
-class Adaptation:
-    """A model adapted in memory, ready to be scored.
-
-    Args:
-        pretrained: the model (with the trained weights in it), its processor and anatomy.
-        phases: how it was trained, in order; the last one's module maps a batch of its feed to logits.
-        variant: which scope was trained.
-    """
-
-    pretrained: Pretrained
-    phases: tuple[Phase, ...]
-    variant: Variant
-
-    @property
-    def stage(self) -> Stage:
-        """The last phase's module, and what to feed it with."""
-        return self.phases[-1].stage
-
-    @property
-    def result(self) -> FitResult:
-        """How the last phase went."""
-        return self.phases[-1].result
-
-    @property
-    def examples_seen(self) -> int:
-        """Examples fed in all phases, counted each time."""
-        return sum(phase.result.examples_seen for phase in self.phases)
-
-    @property
-    def uses_frozen_outputs(self) -> bool:
-        """Whether some phase trained on what the pass through the frozen part gave."""
-        return any(phase.stage.boundary is not None for phase in self.phases)
-
-
-class Route(Protocol):
-    """One way of adapting a model."""
-
-    @property
-    def name(self) -> str:
-        """The route's name, as typed after `--routes`."""
-        ...
-
+    @abstractmethod
     def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
         """The scopes to try; `blocks` as the user gave it (−1 = all), None for the default."""
-        ...
 
+    @abstractmethod
     def learning_rates(self, anatomy: Anatomy) -> tuple[float, ...]:
-        """The learning rates to search, ascending; the search goes on past an end that wins."""
-        ...
+        """The learning rates to search, ascending; the search goes on past an end that wins. Empty: nothing trains."""
 
+    @abstractmethod
     def effort(self, anatomy: Anatomy) -> Effort:
         """How long to train."""
-        ...
 
-    def adapt(
-        self,
-        bench: Bench,
-        variant: Variant,
-        settings: FitSettings,
-        rows: NDArray[np.int64],
-        *,
-        head_settings: FitSettings,
-        deadline: float | None = None,
-    ) -> Adaptation:
-        """Adapt a fresh copy of the model to the training rows `rows`; seeds are in the settings.
+    def unsuited(self, pretrained: Pretrained, variant: Variant) -> str | None:
+        """Why the route cannot adapt this model, in words; None where it can."""
+        return None
+
+    def prepare(self, pretrained: Pretrained, variant: Variant, seed: int, batches: Batches | None = None) -> None:
+        """Let what the route trains require gradients, and nothing else, in place; adapters are put on here.
 
         Args:
-            bench: data, model and frozen outputs that all routes share.
+            pretrained: the model, fresh.
             variant: the scope.
-            settings: how to train.
-            rows: which training examples to use.
-            head_settings: how to train the head first, for routes that do.
-            deadline: `time.monotonic()` after which training stops with the best weights so far.
+            seed: of everything random.
+            batches: inputs of the model, for rounding that is calibrated on them.
         """
-        ...
+        freeze_below(pretrained.model, pretrained.anatomy, variant.trainable_blocks)
+
+    def merge(self, pretrained: Pretrained, variant: Variant) -> None:
+        """Make a plain model of what was trained, in place: nothing to do where no adapters were put on."""
+        return
+
+    def save(self, pretrained: Pretrained, variant: Variant, folder: Path) -> None:
+        """Write what was put on the model, before it is merged; nothing where there are no adapters."""
+        return
+
+
+def top_blocks(anatomy: Anatomy, wanted: Sequence[int]) -> list[int]:
+    """Numbers of top blocks, ascending, −1 read as all of them.
+
+    Raises:
+        OptionError: more blocks were asked for than the model has.
+    """
+    total = len(anatomy.blocks)
+    for count in wanted:
+        if count > total:
+            raise OptionError(f"--blocks: {count} asked for, but the model has {total}. Use 1 to {total}, or 'all'.")
+    return sorted({total if count < 0 else count for count in wanted})

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from alih.errors import OptionError
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Phase, Variant
-from alih.training.loop import FitSettings
-
-if TYPE_CHECKING:
-    from alih.routes.bench import Bench
+from alih.routes.base import CONVOLUTIONAL, Effort, Route, Variant, top_blocks
 
 
-class Finetune:
+class Finetune(Route):
     """Head first, then the blocks: LP-FT (linear probing, then fine-tuning; arXiv 2202.10054, section 4).
 
     A random head sends gradients that distort good features before it has learnt anything; a head trained on frozen
     features first does not. What lies below the boundary is frozen, computed once, and read from the cache.
     """
 
-    name = "finetune"
+    name: ClassVar[str] = "finetune"
 
     def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
         """A third of the blocks and all of them, or those asked for.
@@ -34,13 +26,8 @@ class Finetune:
             OptionError: more blocks were asked for than the model has.
         """
         total = len(anatomy.blocks)
-        wanted = [math.ceil(total / 3), total] if blocks is None else [total if k < 0 else k for k in blocks]
-        for count in wanted:
-            if count > total:
-                raise OptionError(
-                    f"--blocks: {count} asked for, but the model has {total}. Use 1 to {total}, or 'all'."
-                )
-        return [Variant(self.name, count, total) for count in sorted(set(wanted))]
+        wanted = [math.ceil(total / 3), total] if blocks is None else blocks
+        return [Variant(self.name, count, total) for count in top_blocks(anatomy, wanted)]
 
     def learning_rates(self, anatomy: Anatomy) -> tuple[float, ...]:
         """Rates that move pre-trained weights without destroying them."""
@@ -51,21 +38,3 @@ class Finetune:
         if anatomy.family in CONVOLUTIONAL:
             return Effort(least_epochs=8, most_epochs=30, least_steps=300, patience=None)
         return Effort(least_epochs=3, most_epochs=10, least_steps=120, patience=None)
-
-    def adapt(
-        self,
-        bench: Bench,
-        variant: Variant,
-        settings: FitSettings,
-        rows: NDArray[np.int64],
-        *,
-        head_settings: FitSettings,
-        deadline: float | None = None,
-    ) -> Adaptation:
-        """Train the head on features, then the top blocks from the boundary; see `Route.adapt`."""
-        pretrained = bench.fresh(settings.seed)
-        head = bench.stage(pretrained, 0)
-        first = Phase(head, head.fit(rows, head_settings, deadline, f"{variant.label}: head first"))
-        stage = bench.stage(pretrained, variant.trainable_blocks)
-        second = Phase(stage, stage.fit(rows, settings, deadline, variant.label))
-        return Adaptation(pretrained, (first, second), variant)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import CONVOLUTIONAL, Adaptation, Effort, Phase, Variant
-from alih.training.loop import FitSettings
-
-if TYPE_CHECKING:
-    from alih.routes.bench import Bench
+from alih.routes.base import CONVOLUTIONAL, Effort, Route, Variant
 
 
-class Scratch:
+class Scratch(Route):
     """The control experiment: everything trains, nothing was learnt before."""
 
-    name = "scratch"
+    name: ClassVar[str] = "scratch"
+    head_first: ClassVar[bool] = False
 
     def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
         """One variant: everything trains, whatever `blocks` says."""
@@ -34,18 +28,3 @@ class Scratch:
         if anatomy.family in CONVOLUTIONAL:
             return Effort(least_epochs=12, most_epochs=40, least_steps=400, patience=None)
         return Effort(least_epochs=5, most_epochs=15, least_steps=160, patience=None)
-
-    def adapt(
-        self,
-        bench: Bench,
-        variant: Variant,
-        settings: FitSettings,
-        rows: NDArray[np.int64],
-        *,
-        head_settings: FitSettings,
-        deadline: float | None = None,
-    ) -> Adaptation:
-        """Train everything from random weights; see `Route.adapt`."""
-        pretrained = bench.fresh(settings.seed, random_weights=True)
-        stage = bench.stage(pretrained, variant.trainable_blocks)
-        return Adaptation(pretrained, (Phase(stage, stage.fit(rows, settings, deadline, variant.label)),), variant)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from alih.pretrained.anatomy import Anatomy
-from alih.routes.base import Adaptation, Effort, Phase, Variant
-from alih.training.loop import FitSettings
-
-if TYPE_CHECKING:
-    from alih.routes.bench import Bench
+from alih.routes.base import Effort, Route, Variant
 
 
-class Transfer:
+class Transfer(Route):
     """A new head on a frozen backbone.
 
     The features of an example never change, so they are computed once; training then costs what a linear model costs.
     """
 
-    name = "transfer"
+    name: ClassVar[str] = "transfer"
+    head_first: ClassVar[bool] = False
 
     def variants(self, anatomy: Anatomy, blocks: Sequence[int] | None) -> list[Variant]:
         """One variant: no block trains, whatever `blocks` says."""
@@ -35,18 +29,3 @@ class Transfer:
     def effort(self, anatomy: Anatomy) -> Effort:
         """Many epochs: each costs next to nothing."""
         return Effort(least_epochs=30, most_epochs=200, least_steps=1000, patience=10)
-
-    def adapt(
-        self,
-        bench: Bench,
-        variant: Variant,
-        settings: FitSettings,
-        rows: NDArray[np.int64],
-        *,
-        head_settings: FitSettings,
-        deadline: float | None = None,
-    ) -> Adaptation:
-        """Train the head on features; see `Route.adapt`."""
-        pretrained = bench.fresh(settings.seed)
-        stage = bench.stage(pretrained, 0)
-        return Adaptation(pretrained, (Phase(stage, stage.fit(rows, settings, deadline, variant.label)),), variant)

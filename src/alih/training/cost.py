@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -89,17 +88,14 @@ def _used(before: dict[Path, int], after: dict[Path, int]) -> float | None:
 
 
 @torch.no_grad()
-def flops(module: nn.Module, batch: dict[str, Tensor]) -> int:
-    """Count the floating-point operations of one forward pass over a batch; training costs about three times as many.
+def flops(work: Callable[[], object]) -> int:
+    """Count the floating-point operations of a forward pass; training costs about three times as many.
 
     Matrix products, convolutions and attention count, with a multiply-add as two operations.
     """
-    first = next(module.parameters(), None)
-    if first is not None:
-        batch = {name: tensor.to(first.device) for name, tensor in batch.items()}
     # The counter does not know the processor's fused attention; plain matrix products it does.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        module(batch)
+        work()
     return int(counter.get_total_flops())
 
 

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from alih.compare.report.data import (
-    Bin,
-    Calibration,
     Candidate,
     Choice,
-    Confusion,
     Curve,
     CurvePoint,
     Epoch,
     Finding,
     History,
-    Mistake,
     ReportData,
     Row,
     Run,
@@ -25,6 +21,7 @@ from alih.compare.report.data import (
 )
 from alih.compare.runfolder import RunFolder
 from alih.compare.trial import Costs, Scope, Trial, trial_id
+from alih.tasks.evidence import Bin, Calibration, Confusion, Mistake
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 

@@ -10,20 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alih.compare.report.charts import learning_curves, legend, losses, pareto, probe_by_depth, reliability
-from alih.compare.report.data import (
-    Bin,
-    Calibration,
-    Candidate,
-    Choice,
-    Confusion,
-    Curve,
-    CurvePoint,
-    Epoch,
-    History,
-    Sure,
-)
+from alih.compare.report.data import Candidate, Choice, Curve, CurvePoint, Epoch, History, Sure
 from alih.compare.report.matrix import heat_map, pairs
 from alih.compare.report.words import Words
+from alih.tasks.evidence import Bin, Calibration, Confusion
 from compare.report.samples import full
 
 EN = Words("en")

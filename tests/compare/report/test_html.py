@@ -13,10 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alih.compare.report.data import Confusion, Mistake, ReportData, Run, Sure
+from alih.compare.report.data import ReportData, Run, Sure
 from alih.compare.report.html import render_html
 from alih.compare.report.words import TEXTS
 from alih.errors import OptionError
+from alih.tasks.evidence import Confusion, Mistake
 from compare.report.samples import PICTURE, full
 
 Language = Literal["en", "id"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alih.compare.quantities import duration
-from alih.compare.report.data import Calibration, Candidate, Choice, Curve, History
+from alih.compare.report.data import Candidate, Choice, Curve, History
 from alih.compare.report.frame import Frame
 from alih.compare.report.svg import SERIES, Markup, apart, line, linear, logarithmic, marker, swatch, tag, text, ticks
 from alih.compare.report.words import Words
 from alih.metrics.names import find
+from alih.tasks.evidence import Calibration
 
 #: Least pixels between two labels of a horizontal axis.
 _APART = 44

@@ -14,6 +14,7 @@ from typing import Literal
 from alih.compare.report.reading import read
 from alih.compare.trial import finite
 from alih.errors import RunError
+from alih.tasks.evidence import Calibration, Confusion, Mistake
 
 SCHEMA_VERSION = 2
 Severity = Literal["note", "warning", "serious"]
@@ -187,52 +188,6 @@ class Curve:
 
     label: str
     points: tuple[CurvePoint, ...]
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """`counts[i][j]`: examples of class i that were taken for class j."""
-
-    classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Predictions of like confidence: their mean confidence, the share that is right, how many they are."""
-
-    confidence: float
-    accuracy: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Non-empty bins, ascending, and the expected calibration error (arXiv 1706.04599, section 2)."""
-
-    bins: tuple[Bin, ...]
-    error: float
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong prediction.
-
-    Args:
-        actual: the true label.
-        predicted: what the model said.
-        probability: that it gave to what it said.
-        text: the input, where it is a text.
-        picture: the input as a PNG data URI, where it is a picture.
-        origin: where it came from ("reviews.csv, row 812").
-    """
-
-    actual: str
-    predicted: str
-    probability: float
-    text: str | None = None
-    picture: str | None = None
-    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alih.compare.reasons import Reason
 from alih.compare.report.again import command_again
 from alih.compare.report.data import (
-    Calibration,
     Candidate,
     Choice,
-    Confusion,
     Curve,
     CurvePoint,
     Epoch,
     Finding,
     History,
-    Mistake,
     MoreCosts,
     ReportData,
     Row,
@@ -48,7 +44,9 @@ from alih.compare.runfolder import COPY_BACK, RunFolder
 from alih.compare.table import forgotten
 from alih.compare.trial import Trial
 from alih.errors import RunError
+from alih.messages import Reason
 from alih.metrics.names import find
+from alih.tasks.evidence import Calibration, Confusion, Mistake
 
 #: Keys under "evidence", with what stands under them.
 EVIDENCE = ("confusion", "calibration", "mistakes", "curves", "diagnosis", "costs", "shifted")

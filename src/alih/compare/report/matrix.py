@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alih.compare.report.data import Confusion
 from alih.compare.report.frame import Frame
 from alih.compare.report.svg import Markup, tag, text
 from alih.compare.report.words import Words
+from alih.tasks.evidence import Confusion
 
 #: More classes than this are told as a list of pairs.
 LARGEST = 20

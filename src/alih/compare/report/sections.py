@@ -6,11 +6,12 @@ import re
 
 from alih.compare.quantities import duration
 from alih.compare.report.charts import learning_curves, legend, losses, pareto, probe_by_depth, reliability
-from alih.compare.report.data import Finding, Mistake, ReportData
+from alih.compare.report.data import Finding, ReportData
 from alih.compare.report.matrix import LARGEST, heat_map, pairs
 from alih.compare.report.route_table import span
 from alih.compare.report.svg import Markup, line, tag, text
 from alih.compare.report.words import Words
+from alih.tasks.evidence import Mistake
 
 _PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]+={0,2}")
 

@@ -23,10 +23,10 @@ from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.live import ON_HEAP, LiveMemory
 from alih.pretrained.open import Pretrained
 from alih.quantize.targets import replace
-from alih.routes import class_vectors
 from alih.routes.adapters import adapted_layers, unsuited
 from alih.routes.base import Variant
 from alih.routes.registry import ROUTES, route
+from alih.tasks.classification import class_vectors
 from alih.training.best import IN_MEMORY_BYTES
 from alih.training.memory import most_tokens
 from alih.training.modules import freeze_below, trained_paths

@@ -11,7 +11,9 @@ from alih.data.read import read
 from alih.errors import DataError, OptionError
 from alih.progress import Progress
 from alih.routes.base import Effort
-from alih.routes.bench import Bench, ModelChoice
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Bench
+from alih.tasks.classification.task import Classification
 from small_tasks import prices
 
 
@@ -22,14 +24,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_longer_texts_than_the_model_takes_are_refused(data: Path, tiny_bert: Path) -> None:
     with pytest.raises(OptionError, match=r"--max-length 4000: .* takes at most 48 tokens"):
-        Bench(read(data), ModelChoice(str(tiny_bert)), None, max_length=4000, progress=Progress(quiet=True))
+        Bench(
+            Classification(read(data)),
+            ModelChoice(str(tiny_bert)),
+            None,
+            max_length=4000,
+            progress=Progress(quiet=True),
+        )
 
 
 def test_an_empty_split_is_refused(data: Path, tiny_bert: Path) -> None:
     dataset = read(data)
     empty = replace(dataset, validation=dataset.validation.select([]))
     with pytest.raises(DataError, match="a split is empty"):
-        Bench(empty, ModelChoice(str(tiny_bert)), None, progress=Progress(quiet=True))
+        Bench(Classification(empty), ModelChoice(str(tiny_bert)), None, progress=Progress(quiet=True))
 
 
 def test_epochs_grow_as_data_shrink_within_bounds() -> None:

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alih.compare.adapted import Adapted, _check_input
 from alih.compare.compare import adapt
+from alih.compare.opening import open_adapted
 from alih.compare.options import Options
-from alih.compare.predictions import THRESHOLD, Prediction, predictions, rows
 from alih.data.examples import Damage, Examples
 from alih.errors import AlihError, DataError, OptionError, RunError
 from alih.progress import Progress
 from alih.task import Kind, Modality, Task
+from alih.tasks.classification.adapted import AdaptedClassifier, _check_input
+from alih.tasks.classification.predictions import THRESHOLD, Prediction, predictions, rows
 from small_tasks import GOOD, pictures, reviews, table
 
 QUIET = Progress(quiet=True)
@@ -34,30 +35,30 @@ def run(reviews_csv: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def texts(run: Path) -> Adapted:
-    return Adapted.open(run)
+def texts(run: Path) -> AdaptedClassifier:
+    return open_adapted(run)
 
 
 def test_it_opens_from_the_run_folder_the_model_folder_and_the_last_link(run: Path) -> None:
-    found = [Adapted.open(path).predict(["good"]) for path in (run, run / "model", run.parent / "last")]
+    found = [open_adapted(path).predict(["good"]) for path in (run, run / "model", run.parent / "last")]
     assert found[0] == found[1] == found[2]
 
 
-def test_it_has_learnt_the_task(texts: Adapted, tmp_path: Path) -> None:
+def test_it_has_learnt_the_task(texts: AdaptedClassifier, tmp_path: Path) -> None:
     scores = texts.evaluate(reviews(tmp_path / "other.csv", 60, seed=9))
     assert scores.metrics["accuracy"] > 0.7  # chance gives more than this once in a thousand times
     assert "accuracy" in str(scores)
     assert scores.as_dict()["interval"][0] <= scores.metrics["accuracy"] <= scores.as_dict()["interval"][1]
 
 
-def test_probabilities_are_of_the_classes_and_sum_to_one(texts: Adapted) -> None:
+def test_probabilities_are_of_the_classes_and_sum_to_one(texts: AdaptedClassifier) -> None:
     [one] = texts.predict(["great lovely food"])
     assert set(one.probabilities) == {"negative", "positive"}
     assert sum(one.probabilities.values()) == pytest.approx(1)
     assert one.probability == max(one.probabilities.values()) == one.probabilities[str(one.label)]
 
 
-def test_predictions_do_not_depend_on_the_batch_or_the_order(texts: Adapted) -> None:
+def test_predictions_do_not_depend_on_the_batch_or_the_order(texts: AdaptedClassifier) -> None:
     inputs = [" ".join(GOOD[: 1 + n % 7]) + " the" * (n % 5) for n in range(20)]
     together = texts.predict(inputs)
     alone = [texts.predict([value], batch_size=1)[0] for value in inputs]
@@ -68,18 +69,20 @@ def test_predictions_do_not_depend_on_the_batch_or_the_order(texts: Adapted) -> 
 def test_without_the_sidecar_the_folder_still_predicts_the_same(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run / "model", tmp_path / "model")
     (tmp_path / "model" / "alih.json").unlink()
-    plain = Adapted.open(tmp_path / "model")
+    plain = open_adapted(tmp_path / "model")
     long = "good " * 40
-    assert plain.task == Adapted.open(run).task
-    assert plain.predict(["bad awful", long]) == Adapted.open(run).predict(["bad awful", long])
+    assert plain.problem == open_adapted(run).problem
+    assert plain.predict(["bad awful", long]) == open_adapted(run).predict(["bad awful", long])
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": 1}', '{"schema": 1, "task": {}, "columns": {}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"schema": 1}', '{"schema": 2, "task": {"name": "classification"}, "columns": {}}']
+)
 def test_a_damaged_sidecar_is_an_error_in_words(run: Path, tmp_path: Path, content: str) -> None:
     shutil.copytree(run / "model", tmp_path / "model")
     (tmp_path / "model" / "alih.json").write_text(content)
     with pytest.raises(RunError, match=r"alih\.json: damaged .* Delete the file"):
-        Adapted.open(tmp_path / "model")
+        open_adapted(tmp_path / "model")
 
 
 def test_a_sidecar_of_another_version_or_model_is_refused(run: Path, tmp_path: Path) -> None:
@@ -88,24 +91,24 @@ def test_a_sidecar_of_another_version_or_model_is_refused(run: Path, tmp_path: P
     told = json.loads(sidecar.read_text())
     sidecar.write_text(json.dumps({**told, "schema": 99}))
     with pytest.raises(RunError, match="schema 99"):
-        Adapted.open(tmp_path / "model")
+        open_adapted(tmp_path / "model")
     told["task"]["classes"] = ["a", "b", "c"]
     sidecar.write_text(json.dumps(told))
     with pytest.raises(RunError, match="different classes"):
-        Adapted.open(tmp_path / "model")
+        open_adapted(tmp_path / "model")
 
 
 def test_what_is_no_adapted_model_is_refused(tmp_path: Path, tiny_bert: Path) -> None:
     with pytest.raises(RunError, match=r"no run folder\. Make one with: alih compare"):
-        Adapted.open(tmp_path / "nothing")
+        open_adapted(tmp_path / "nothing")
     (tmp_path / "spec.json").write_text("{}")
     with pytest.raises(RunError, match=rf"holds no adapted model.*stopped early.*alih resume {tmp_path}"):
-        Adapted.open(tmp_path)
+        open_adapted(tmp_path)
     (tmp_path / "report.json").write_text('{"interrupted": false}')
     with pytest.raises(RunError, match=rf"adapted model of this run is gone.*alih resume {tmp_path}"):
-        Adapted.open(tmp_path)
+        open_adapted(tmp_path)
     with pytest.raises(AlihError, match="names no classes"):
-        Adapted.open(tiny_bert)
+        open_adapted(tiny_bert)
 
 
 @pytest.mark.parametrize(
@@ -118,16 +121,16 @@ def test_what_is_no_adapted_model_is_refused(tmp_path: Path, tiny_bert: Path) ->
         ([3], "takes texts, not int"),
     ],
 )
-def test_inputs_of_another_kind_are_refused(texts: Adapted, inputs: Any, words: str) -> None:
+def test_inputs_of_another_kind_are_refused(texts: AdaptedClassifier, inputs: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         texts.predict(inputs)
 
 
-def test_no_inputs_give_no_predictions(texts: Adapted) -> None:
+def test_no_inputs_give_no_predictions(texts: AdaptedClassifier) -> None:
     assert texts.predict([]) == []
 
 
-def test_texts_typed_files_and_mixtures_are_told_apart(texts: Adapted, tmp_path: Path) -> None:
+def test_texts_typed_files_and_mixtures_are_told_apart(texts: AdaptedClassifier, tmp_path: Path) -> None:
     file = table(tmp_path / "new.csv", ("text",), [("good",), ("bad",)])
     assert list(texts.read_inputs([str(file)]).inputs) == ["good", "bad"]
     assert list(texts.read_inputs(["good", "not/a/file but a text"]).inputs) == ["good", "not/a/file but a text"]
@@ -140,7 +143,7 @@ def test_texts_typed_files_and_mixtures_are_told_apart(texts: Adapted, tmp_path:
     assert list(texts.read_inputs(["x" * 300]).inputs) == ["x" * 300]
 
 
-def test_a_column_that_was_typed_must_be_there(texts: Adapted, tmp_path: Path) -> None:
+def test_a_column_that_was_typed_must_be_there(texts: AdaptedClassifier, tmp_path: Path) -> None:
     file = table(tmp_path / "new.csv", ("words", "mood"), [("good", "positive"), ("bad", "negative")])
     with pytest.raises(OptionError, match=r'no column "word".*Did you mean "words"'):
         texts.read_inputs([str(file)], text="word")
@@ -149,7 +152,7 @@ def test_a_column_that_was_typed_must_be_there(texts: Adapted, tmp_path: Path) -
     assert texts.evaluate(file, text="words", label="mood").examples == 2
 
 
-def test_damaged_rows_are_left_out_of_the_scores_and_counted(texts: Adapted, tmp_path: Path) -> None:
+def test_damaged_rows_are_left_out_of_the_scores_and_counted(texts: AdaptedClassifier, tmp_path: Path) -> None:
     lines = [("good" if n % 2 else "bad", ("negative", "positive")[n % 2]) for n in range(20)]
     file = table(tmp_path / "labelled.csv", ("text", "label"), [*lines, ("", "positive")])
     scores = texts.evaluate(file)
@@ -158,13 +161,13 @@ def test_damaged_rows_are_left_out_of_the_scores_and_counted(texts: Adapted, tmp
     assert "1 more could not be used: labelled.csv, row 22" in str(scores)
 
 
-def test_an_unknown_label_is_refused(texts: Adapted, tmp_path: Path) -> None:
+def test_an_unknown_label_is_refused(texts: AdaptedClassifier, tmp_path: Path) -> None:
     file = table(tmp_path / "labelled.csv", ("text", "label"), [("good", "positive"), ("bad", "negativ")])
     with pytest.raises(DataError, match=r'row 3: label "negativ".*Did you mean "negative"'):
         texts.evaluate(file)
 
 
-def test_a_metric_of_another_kind_is_refused(texts: Adapted, reviews_csv: Path) -> None:
+def test_a_metric_of_another_kind_is_refused(texts: AdaptedClassifier, reviews_csv: Path) -> None:
     with pytest.raises(OptionError, match="--metric"):
         texts.evaluate(reviews_csv, metric="r2")
 

@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 
 import alih
 from alih.cli.main import main
-from alih.compare.adapted import Adapted
+from alih.compare.adapting import adapt
+from alih.compare.opening import open_adapted
 from alih.data.read import read
 from alih.errors import AlihError, OptionError
+from alih.generate.prompt import PromptForm
 from alih.pretrained.open import load
 from alih.progress import Progress
-from alih.routes import likelihood
-from alih.routes.base import Adaptation, PromptForm, Variant
-from alih.routes.bench import Bench, ModelChoice
-from alih.routes.likelihood import batch_bias, mutual_information
-from alih.routes.registry import route
+from alih.routes.base import Variant
 from alih.task import Kind
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Adaptation, Bench
+from alih.tasks.classification import likelihood
+from alih.tasks.classification.likelihood import batch_bias, mutual_information
+from alih.tasks.classification.task import Classification
 from alih.training.loop import FitSettings
 
 SETTINGS = FitSettings(learning_rate=0.0, epochs=1, batch_size=16, seed=5)
@@ -31,14 +34,21 @@ SETTINGS = FitSettings(learning_rate=0.0, epochs=1, batch_size=16, seed=5)
 
 @pytest.fixture(scope="module")
 def bench(reviews_csv: Path) -> Bench:
-    return Bench(read(reviews_csv), ModelChoice("alih/lm-small"), None, batch_size=16, progress=Progress(quiet=True))
+    return Bench(
+        Classification(read(reviews_csv)),
+        ModelChoice("alih/lm-small"),
+        None,
+        batch_size=16,
+        progress=Progress(quiet=True),
+    )
 
 
 def adapted(bench: Bench, name: str, form: PromptForm | None = None) -> Adaptation:
     total = len(bench.pretrained.anatomy.blocks)
     rows = np.arange(len(bench.parts["train"].encoded), dtype=np.int64)
-    variant = Variant(name, 0, total, prompt=form or PromptForm())
-    return route(name).adapt(bench, variant, SETTINGS, rows, head_settings=SETTINGS)
+    form = form or PromptForm()
+    variant = Variant(name, 0, total, prompt=replace(form, shots=form.shots if name == "few-shot" else 0))
+    return adapt(bench, variant, SETTINGS, rows, head_settings=SETTINGS)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 20), st.integers(2, 6))
@@ -72,8 +82,8 @@ def test_zero_shot_reads_no_label(bench: Bench) -> None:
         after = adapted(bench, "zero-shot")
     finally:
         bench.parts["train"] = part
-    assert isinstance(before, likelihood.Prompted)
-    assert isinstance(after, likelihood.Prompted)
+    assert before.prompt is not None
+    assert after.prompt is not None
     assert before.prompt == after.prompt
     assert before.prompt["examples"] == 0
     assert any(before.prompt["bias"]), "calibrated on the training texts"
@@ -81,7 +91,7 @@ def test_zero_shot_reads_no_label(bench: Bench) -> None:
 
 def test_few_shot_shows_examples_and_looks_at_training_rows_alone(bench: Bench) -> None:
     before = adapted(bench, "few-shot", PromptForm(shots=2))
-    assert isinstance(before, likelihood.Prompted)
+    assert before.prompt is not None
     assert before.prompt["examples"] == 4
     shown = bench.pretrained.processor.decode(before.prompt["prefix_ids"])
     train = [str(text) for text in bench.parts["train"].examples.inputs]
@@ -93,13 +103,13 @@ def test_few_shot_shows_examples_and_looks_at_training_rows_alone(bench: Bench) 
         after = adapted(bench, "few-shot", PromptForm(shots=2))
     finally:
         bench.parts["validation"] = held_out
-    assert isinstance(after, likelihood.Prompted)
+    assert after.prompt is not None
     assert after.prompt == before.prompt
 
 
 def test_as_many_examples_as_fit_one_of_each_class_first(bench: Bench) -> None:
     found = adapted(bench, "few-shot", PromptForm(shots=1000))
-    assert isinstance(found, likelihood.Prompted)
+    assert found.prompt is not None
     assert 2 < int(str(found.prompt["examples"])) < 1000
     longest = int(bench.parts["train"].encoded.lengths.max())
     assert int(str(found.prompt["room"])) >= min(longest, 256) * 0.9
@@ -113,7 +123,7 @@ def test_the_bench_is_left_as_it_was(bench: Bench) -> None:
 
 def test_what_cannot_be_prompted_says_why(bench: Bench) -> None:
     pretrained = bench.pretrained
-    task = bench.task
+    task = bench.dataset.task
     several = replace(pretrained, task=replace(task, kind=Kind.MULTI))
     assert "one of several classes" in str(likelihood.unsuited(several, PromptForm()))
     together = replace(pretrained, task=replace(task, pair=True))
@@ -138,7 +148,7 @@ def test_the_model_handed_over_predicts_from_disk_and_is_adapted_no_further(revi
     found = alih.compare(
         reviews_csv, model="alih/lm-small", routes="zero-shot,few-shot", shots=2, runs=tmp_path, seeds=1
     )
-    opened = Adapted.open(found.folder.path)
+    opened = open_adapted(found.folder.path)
     assert opened.pretrained.model.config.model_type == "alih-prompted"
     texts = [str(text) for text in read(reviews_csv).validation.inputs]
     first = opened.predict(texts[:3])
@@ -152,7 +162,7 @@ def test_the_model_handed_over_predicts_from_disk_and_is_adapted_no_further(revi
 def test_a_user_s_template_is_the_one_that_is_taken(bench: Bench) -> None:
     template = "Review: {{ text }}\nVerdict: {{ label }}"
     found = adapted(bench, "zero-shot", PromptForm(template=template))
-    assert isinstance(found, likelihood.Prompted)
+    assert found.prompt is not None
     assert found.prompt["template"] == template
     assert torch.isfinite(torch.tensor(found.prompt["bias"])).all()
 

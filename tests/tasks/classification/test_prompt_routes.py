@@ -11,15 +11,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alih.compare.adapting import adapt
 from alih.data.read import read
+from alih.generate.prompt import PromptForm
 from alih.pretrained.families import head_modules
 from alih.pretrained.open import load
 from alih.progress import Progress
-from alih.routes import class_vectors
-from alih.routes.base import PromptForm, Variant
-from alih.routes.bench import Bench, ModelChoice
-from alih.routes.few_shot import choose_shots
-from alih.routes.registry import route
+from alih.routes.base import Variant
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Bench
+from alih.tasks.classification import class_vectors
+from alih.tasks.classification.class_vectors import choose_shots
+from alih.tasks.classification.task import Classification
 from alih.training.boundary import FEATURES
 from alih.training.loop import FitSettings
 from small_tasks import pictures
@@ -30,7 +33,7 @@ SETTINGS = FitSettings(learning_rate=0.0, epochs=1, batch_size=16, seed=5)
 @pytest.fixture(scope="module")
 def bench(reviews_csv: Path, tiny_bert: Path) -> Bench:
     found = Bench(
-        read(reviews_csv),
+        Classification(read(reviews_csv)),
         ModelChoice(str(tiny_bert), pooling="mean"),
         None,
         batch_size=16,
@@ -42,9 +45,10 @@ def bench(reviews_csv: Path, tiny_bert: Path) -> Bench:
 
 def adapted(bench: Bench, name: str, form: PromptForm | None = None):  # type: ignore[no-untyped-def]
     total = len(bench.pretrained.anatomy.blocks)
-    variant = Variant(name, 0, total, prompt=form or PromptForm())
+    form = form or PromptForm()
+    variant = Variant(name, 0, total, prompt=replace(form, shots=form.shots if name == "few-shot" else 0))
     rows = np.arange(len(bench.parts["train"].encoded), dtype=np.int64)
-    return route(name).adapt(bench, variant, SETTINGS, rows, head_settings=SETTINGS)
+    return adapt(bench, variant, SETTINGS, rows, head_settings=SETTINGS)
 
 
 def head_of(adaptation) -> torch.nn.Linear:  # type: ignore[no-untyped-def]
@@ -129,7 +133,7 @@ def test_similarity_takes_the_most_typical_and_diversity_spreads() -> None:
 
 def test_pictures_and_numbers_are_refused_in_words(tiny_resnet: Path, tmp_path: Path) -> None:
     images = Bench(
-        read(pictures(tmp_path / "photos")),
+        Classification(read(pictures(tmp_path / "photos"))),
         ModelChoice(str(tiny_resnet)),
         None,
         batch_size=8,

@@ -14,14 +14,14 @@ from alih.task import Kind, Task
 
 
 @dataclass(frozen=True)
-class Target:
+class Scaling:
     """How the numbers of a regression are scaled for training, so that learning rates mean the same on any unit."""
 
     mean: float = 0.0
     deviation: float = 1.0
 
     @classmethod
-    def of(cls, task: Task, labels: NDArray[np.generic], *, centre: bool) -> Target:
+    def of(cls, task: Task, labels: NDArray[np.generic], *, centre: bool) -> Scaling:
         """Scale by the training labels; `centre` only where the head has a bias to carry the mean."""
         if task.kind is not Kind.REGRESSION:
             return cls()

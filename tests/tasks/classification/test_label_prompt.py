@@ -12,7 +12,7 @@ from alih.errors import DataError, OptionError
 from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, PAIR_TEMPLATES, TEXT_TEMPLATES
 from alih.pretrained.open import load
 from alih.pretrained.pairs import set_apart
-from alih.routes.label_prompt import LEAST_ROOM, PromptMaker
+from alih.tasks.classification.label_prompt import LEAST_ROOM, PromptMaker
 
 TEMPLATE = "Text: {{ text }}\nCategory: {{ label }}"
 

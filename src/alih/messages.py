@@ -1,11 +1,12 @@
-"""The decision in words, in English and in Indonesian: each reason is a key and its values."""
+"""What the engine says, in English and in Indonesian: each sentence is a key and its values."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from alih.metrics.bootstrap import INTERVAL_WORDS
+from alih.metrics.words import INTERVAL_WORDS
 
 Language = Literal["en", "id"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -187,3 +188,34 @@ def _say(value: Any, language: Language) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(_say(one, language) for one in value)
     return str(value)
+
+
+#: Where an example came from: "reviews.csv, row 812".
+_ROW = re.compile(r", row (?=\d)")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One finding about the data.
+
+    Args:
+        title: in a few words.
+        text: what was found, and what to do.
+        severity: how much it matters.
+        items: where, as texts.
+    """
+
+    title: Reason
+    text: Reason
+    severity: Literal["note", "warning"] = "note"
+    items: tuple[str, ...] = ()
+
+    def told(self, language: Language) -> dict[str, Any]:
+        """The finding in a language, as JSON-able data."""
+        items = [_ROW.sub(", baris ", item) if language == "id" else item for item in self.items]
+        return {
+            "title": self.title.say(language),
+            "text": self.text.say(language),
+            "severity": self.severity,
+            "items": items,
+        }

@@ -16,7 +16,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,21 +23,18 @@ from numpy.typing import NDArray
 from alih.data.batch import encode
 from alih.data.examples import Examples, Input
 from alih.errors import DataError, OptionError
-from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, LABEL, PAIR, TEXT, uses
+from alih.generate.prompt import CHAT_PAIR_TEMPLATE, CHAT_TEMPLATE, LABEL, PAIR, TEXT, PromptForm, uses
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.open import Pretrained, language_model
 from alih.pretrained.prompted import AlihPromptedForSequenceClassification
 from alih.progress import Progress
-from alih.routes.base import Adaptation, Phase, PromptForm, Variant
-from alih.routes.class_vectors import Untrained, training_features
-from alih.routes.label_prompt import LabelPrompt, PromptMaker, Shown
 from alih.task import Kind, Task
+from alih.tasks.bench import Adaptation, Bench, Phase, Stage
+from alih.tasks.classification.class_vectors import choose_shots, training_features
+from alih.tasks.classification.label_prompt import LabelPrompt, PromptMaker, Shown
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
 from alih.training.loop import FitSettings, logits, untrained
-
-if TYPE_CHECKING:
-    from alih.routes.bench import Bench
 
 #: Texts without content (Zhao et al. 2021, section 5).
 _CONTENT_FREE = ("N/A", "[MASK]", "-")
@@ -50,14 +46,11 @@ _OTHER_SETS = 2
 _FITTING = 0.95
 
 
-@dataclass
-class Prompted(Untrained):
-    """A language model inside a prompt."""
-
-    @property
-    def prompt(self) -> dict[str, object]:
-        """The prompt: fields of `AlihPromptedConfig`, from which the same model is made again."""
-        return told_of(self.pretrained)
+def adapt(
+    bench: Bench, form: PromptForm, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+) -> Adaptation:
+    """Put the best prompt around the model: with examples where the form asks for some, else without any."""
+    return (_few_shot if form.shots else _zero_shot)(bench, form, settings, rows, deadline)
 
 
 def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
@@ -82,11 +75,11 @@ def unsuited(pretrained: Pretrained, form: PromptForm) -> str | None:
     return None
 
 
-def zero_shot(
-    bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+def _zero_shot(
+    bench: Bench, form: PromptForm, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
 ) -> Adaptation:
     """Put the prompt without examples around the model; labels of `rows` are not read."""
-    search = _Search.begin(bench, variant, settings, rows, deadline)
+    search = _Search.begin(bench, form, settings, rows, deadline)
     sample = search.sample(np.asarray(search.order[:_CHOOSING], dtype=np.int64))
     best: tuple[float, _Candidate] | None = None
     for template in _templates(search.maker, search.form):
@@ -102,14 +95,12 @@ def zero_shot(
     return search.end(best[1], batch_bias(best[1].scores), "batch")
 
 
-def few_shot(
-    bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+def _few_shot(
+    bench: Bench, form: PromptForm, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
 ) -> Adaptation:
     """Choose template, examples and calibration on training rows, and put the prompt around the model."""
-    from alih.routes.few_shot import choose_shots
-
-    search = _Search.begin(bench, variant, settings, rows, deadline)
-    form, labels = search.form, np.asarray(bench.parts["train"].labels, dtype=np.int64)[rows]
+    search = _Search.begin(bench, form, settings, rows, deadline)
+    labels = np.asarray(bench.parts["train"].labels, dtype=np.int64)[rows]
     features = training_features(bench, bench.stage(bench.fresh(settings.seed), 0), rows)
     sets = [choose_shots(features, labels, form.shots, form.shots_by, settings.seed)]
     sets += [choose_shots(features, labels, form.shots, "random", settings.seed + n) for n in range(1, _OTHER_SETS + 1)]
@@ -153,7 +144,7 @@ def mutual_information(scores: NDArray[np.float64]) -> float:
     return float(_entropy(mean) - _entropy(p).mean())
 
 
-def told_of(pretrained: Pretrained) -> dict[str, object]:
+def prompt_of(pretrained: Pretrained) -> dict[str, object]:
     """What the configuration of a prompted model says of its prompt."""
     config = pretrained.model.config
     names = ("prefix_ids", "suffix_ids", "label_ids", "bias", "leading", "trailing", "room", "template", "examples")
@@ -162,9 +153,9 @@ def told_of(pretrained: Pretrained) -> dict[str, object]:
 
 
 def wrap(bench: Bench, told: dict[str, object]) -> Pretrained:
-    """The bench's language model inside a prompt; `told` as `told_of` gives it."""
+    """The bench's language model inside a prompt; `told` as `prompt_of` gives it."""
     pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
-    model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.task.classes, **told)
+    model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.dataset.task.classes, **told)
     return _as_classifier(pretrained, model)
 
 
@@ -182,7 +173,7 @@ class _Search:
     """What both routes share: the model, the rows in random order, and how long there is."""
 
     bench: Bench
-    variant: Variant
+    form: PromptForm
     settings: FitSettings
     rows: NDArray[np.int64]
     deadline: float | None
@@ -193,16 +184,13 @@ class _Search:
 
     @classmethod
     def begin(
-        cls, bench: Bench, variant: Variant, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
+        cls, bench: Bench, form: PromptForm, settings: FitSettings, rows: NDArray[np.int64], deadline: float | None
     ) -> _Search:
         start = time.monotonic()
         pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
         order = np.random.default_rng(settings.seed).permutation(len(rows)).tolist()
-        return cls(bench, variant, settings, rows, deadline, start, pretrained, _maker(pretrained, bench.task), order)
-
-    @property
-    def form(self) -> PromptForm:
-        return self.variant.prompt or PromptForm()
+        maker = _maker(pretrained, bench.dataset.task)
+        return cls(bench, form, settings, rows, deadline, start, pretrained, maker, order)
 
     def is_over(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -218,7 +206,7 @@ class _Search:
         if prompt is None:
             return None
         model = AlihPromptedForSequenceClassification.around(
-            self.pretrained.model, self.bench.task.classes, **prompt.told()
+            self.pretrained.model, self.bench.dataset.task.classes, **prompt.told()
         )
         batch = sample.gather(np.arange(min(2, len(sample)), dtype=np.int64))
         model.choose_pass(batch["input_ids"], batch["attention_mask"])
@@ -250,7 +238,7 @@ class _Search:
 
     def biases(self, candidate: _Candidate) -> dict[str, NDArray[np.float64]]:
         """Each calibration's."""
-        none = np.zeros(len(self.bench.task.classes))
+        none = np.zeros(len(self.bench.dataset.task.classes))
         return {
             "none": none,
             "batch": batch_bias(candidate.scores),
@@ -259,7 +247,7 @@ class _Search:
 
     def _content_free(self, candidate: _Candidate) -> NDArray[np.float64]:
         model = AlihPromptedForSequenceClassification.around(
-            self.pretrained.model, self.bench.task.classes, **candidate.prompt.told(), as_tree=candidate.as_tree
+            self.pretrained.model, self.bench.dataset.task.classes, **candidate.prompt.told(), as_tree=candidate.as_tree
         )
         empty: list[Input] = [(text, text) if self.maker.pair else text for text in _CONTENT_FREE]
         examples = Examples(empty, None, list(_CONTENT_FREE))
@@ -269,23 +257,25 @@ class _Search:
 
     def end(self, candidate: _Candidate, bias: NDArray[np.float64], calibration: str) -> Adaptation:
         """The adaptation with this prompt."""
-        from alih.routes.bench import Stage
-
-        prompt, form = candidate.prompt, self.form
+        prompt = candidate.prompt
         is_chat = prompt.template in (CHAT_TEMPLATE, CHAT_PAIR_TEMPLATE)
         template = "the model's chat template" if is_chat else repr(prompt.template)
-        shown = f"{prompt.examples} examples, " if form.shots and self.variant.route == "few-shot" else ""
-        self.bench.progress.say(f"{self.variant.route}: {template}, {shown}calibration: {calibration}.")
+        shown = f"{prompt.examples} examples, " if self.form.shots else ""
+        self.bench.progress.say(
+            f"{'few-shot' if self.form.shots else 'zero-shot'}: {template}, {shown}calibration: {calibration}."
+        )
         told = prompt.told() | {"as_tree": candidate.as_tree, "bias": bias.tolist()}
-        model = AlihPromptedForSequenceClassification.around(self.pretrained.model, self.bench.task.classes, **told)
+        model = AlihPromptedForSequenceClassification.around(
+            self.pretrained.model, self.bench.dataset.task.classes, **told
+        )
         model.requires_grad_(False)
         pretrained = _as_classifier(self.pretrained, model)
-        stage = Stage(self.bench, FullModel(pretrained.model), None)
+        stage = Stage(self.bench, pretrained, FullModel(pretrained.model), None)
         begun = time.monotonic()
-        held_out = stage.logits("validation")
+        held_out = stage.outputs("validation")
         seconds = time.monotonic() - begun  # the search before it is no pass over the data
         result = untrained(self.settings.epochs, seconds, held_out)
-        return Prompted(pretrained, (Phase(stage, result),), self.variant)
+        return Adaptation(pretrained, (Phase(stage, result),), prompt_of(pretrained))
 
 
 def _as_classifier(pretrained: Pretrained, model: AlihPromptedForSequenceClassification) -> Pretrained:

@@ -13,13 +13,15 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 import alih
 from alih.cli.main import main
+from alih.compare.adapting import adapt
 from alih.data.read import read
 from alih.pretrained.open import load
 from alih.progress import Progress
-from alih.routes import likelihood
 from alih.routes.base import PromptForm, Variant
-from alih.routes.bench import Bench, ModelChoice
-from alih.routes.registry import route
+from alih.tasks.base import ModelChoice
+from alih.tasks.bench import Bench
+from alih.tasks.classification import likelihood
+from alih.tasks.classification.task import Classification
 from alih.training.loop import FitSettings
 
 TEMPLATE = "Premise: {{ text }}\nHypothesis: {{ pair }}\nRelation: {{ label }}"
@@ -64,12 +66,19 @@ def by_hand(first: str, second: str, classes: tuple[str, ...]) -> torch.Tensor:
 def test_a_pair_is_scored_as_the_plain_model_does_and_so_is_the_folder_opened_again(
     pairs_csv: Path, tmp_path: Path
 ) -> None:
-    bench = Bench(read(pairs_csv), ModelChoice("alih/lm-small"), None, batch_size=16, progress=Progress(quiet=True))
+    bench = Bench(
+        Classification(read(pairs_csv)),
+        ModelChoice("alih/lm-small"),
+        None,
+        batch_size=16,
+        progress=Progress(quiet=True),
+    )
     rows = np.arange(len(bench.parts["train"].encoded), dtype=np.int64)
     settings = FitSettings(learning_rate=0.0, epochs=1, batch_size=16, seed=5)
-    variant = Variant("zero-shot", 0, len(bench.pretrained.anatomy.blocks), prompt=PromptForm(template=TEMPLATE))
-    found = route("zero-shot").adapt(bench, variant, settings, rows, head_settings=settings)
-    assert isinstance(found, likelihood.Prompted)
+    form = PromptForm(template=TEMPLATE, shots=0)
+    variant = Variant("zero-shot", 0, len(bench.pretrained.anatomy.blocks), prompt=form)
+    found = adapt(bench, variant, settings, rows, head_settings=settings)
+    assert found.prompt is not None
     found.pretrained.save(tmp_path)
 
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
@@ -78,7 +87,7 @@ def test_a_pair_is_scored_as_the_plain_model_does_and_so_is_the_folder_opened_ag
     with torch.no_grad():
         scores = opened(**batch).logits - torch.tensor(opened.config.bias)
     for score, (first, second) in zip(scores, TEXTS, strict=True):
-        wanted = by_hand(first, second, bench.task.classes)
+        wanted = by_hand(first, second, bench.dataset.task.classes)
         torch.testing.assert_close(score.double().log_softmax(dim=0), wanted, atol=1e-4, rtol=0)
     again = likelihood.wrap(bench, found.prompt)
     with torch.no_grad():

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alih.compare.report.data import Bin, Calibration, Confusion, Mistake
 from alih.data.examples import Examples, Input
 from alih.data.images import decode
 from alih.metrics.classification import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
+from alih.tasks.evidence import Bin, Calibration, Confusion, Mistake
 
 _BINS = 15
 _MISTAKES = 12

@@ -14,13 +14,13 @@ from PIL import Image
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
-from alih.compare.report.data import Calibration, Confusion, Mistake
-from alih.compare.report.evidence import calibration, confident_errors, confusion, evidence, picture_uri
 from alih.compare.report.reading import read
 from alih.data.examples import Examples
 from alih.errors import ModelError
 from alih.metrics.classification import CALIBRATION_ERROR, probabilities, table
 from alih.task import Kind, Modality, Task
+from alih.tasks.classification.evidence import calibration, confident_errors, confusion, evidence, picture_uri
+from alih.tasks.evidence import Calibration, Confusion, Mistake
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -1,45 +1,36 @@
-"""An adapted model, opened from disk: what predicts, is evaluated, and is handed over.
-
-The folder is a plain Hugging Face one. `alih.json` beside the weights adds what such a folder cannot say: the task and
-the columns of the training data, so that `predict` and `evaluate` read new files as the training data was read.
-"""
+"""An adapted classifier, opened from disk; `predict` and `evaluate` read new files as the training data was read."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.compare.predictions import Prediction, predictions
 from alih.data.batch import encode
 from alih.data.columns import names_of
 from alih.data.examples import Columns, Damage, Examples, Input
 from alih.data.inputs import at_levels
-from alih.data.messages import worst
-from alih.data.overlap import overlap, read_fingerprints
+from alih.data.overlap import FINGERPRINTS, overlap, read_fingerprints
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.errors import DataError, OptionError, RunError
-from alih.metrics.bootstrap import Interval, interval
-from alih.metrics.classification import primary, scores, table
 from alih.pretrained.open import Pretrained, load
-from alih.pretrained.runs import model_of
 from alih.progress import Progress
-from alih.task import Kind, Modality, Task
+from alih.task import Kind, Modality
+from alih.task import Task as Problem
+from alih.tasks.adapted import SIDECAR, Adapted, Scores, read_sidecar, write_sidecar
+from alih.tasks.base import Predictions
+from alih.tasks.classification.predictions import Prediction, predictions
+from alih.tasks.classification.task import Classification
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
 from alih.training.loop import logits
 from alih.training.memory import out_of_memory_in_words
-from alih.training.precision import Precision, device
+from alih.training.precision import device
 
-#: Hashes of the training inputs, in the run folder.
-FINGERPRINTS = "fingerprints.json"
-_SIDECAR = "alih.json"
-_SCHEMA = 1
 #: Endings by which a single word is a file that is missing, and not a text.
 _TABLES = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xls", ".xlsx"}
 _DOCUMENTS = {".txt", ".md", ".html", ".pdf", ".docx", ".gz", ".zip"}
@@ -47,53 +38,12 @@ _PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"}
 _FILES = _TABLES | _DOCUMENTS | _PICTURES
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Metrics on a labelled set.
-
-    Args:
-        metrics: every metric of the task.
-        primary: the one that decides, with its 95 % bootstrap interval.
-        interval: that interval.
-        examples: how many examples were scored.
-        left_out: rows that could not be used, and why.
-        trained_on: how many of the examples the model was trained on; None where that is not known.
-    """
-
-    metrics: dict[str, float]
-    primary: str
-    interval: Interval
-    examples: int
-    left_out: tuple[Damage, ...] = ()
-    trained_on: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The scores as JSON-able data."""
-        low, high = self.interval.low, self.interval.high
-        found = {"examples": self.examples, "metrics": self.metrics, "primary": self.primary, "interval": [low, high]}
-        found |= {} if self.trained_on is None else {"trained_on": self.trained_on}
-        return found | ({"left_out": [asdict(damage) for damage in self.left_out]} if self.left_out else {})
-
-    def __str__(self) -> str:
-        lines = [f"{self.examples:,} examples"]
-        if self.left_out:
-            lines[0] += f"; {len(self.left_out):,} more could not be used: {worst(self.left_out)}"
-        if self.trained_on:
-            lines.append(
-                f"{self.trained_on:,} of them stand in the training data, too: these scores flatter the model."
-            )
-        for name, value in self.metrics.items():
-            sure = f"   95 % interval {self.interval.words('.4f')}"
-            lines.append(f"{name:<20} {value:.4f}{sure if name == self.primary else ''}")
-        return "\n".join(lines)
-
-
-class Adapted:
-    """An adapted model.
+class AdaptedClassifier(Adapted):
+    """A model that classifies texts, pairs of texts or pictures, or predicts a number for them.
 
     Args:
         pretrained: model and processor.
-        task: what it predicts.
+        problem: what it predicts.
         columns: the columns of its training data.
         max_length: most tokens a text.
         folder: where it was opened from.
@@ -103,38 +53,38 @@ class Adapted:
     def __init__(
         self,
         pretrained: Pretrained,
-        task: Task,
+        problem: Problem,
         columns: Columns,
         max_length: int | None,
         folder: Path,
         progress: Progress | None = None,
     ) -> None:
-        self.pretrained = pretrained
-        self.task = task
+        super().__init__(Classification(None, problem), pretrained, folder, progress)
+        self.problem = problem
         self.columns = columns
         self.max_length = max_length
-        self.folder = folder
-        self.progress = progress or Progress()
-        #: Compute type of predictions; None = the device's best.
-        self.precision: Precision | None = None
         self._module = FullModel(pretrained.model)
 
     @classmethod
-    def open(cls, path: str | Path, *, progress: Progress | None = None) -> Adapted:
-        """Open a run folder ("runs/last") or the folder of an adapted model.
+    def open(cls, folder: Path, *, progress: Progress | None = None) -> AdaptedClassifier:
+        """Open the folder of an adapted model.
 
         Raises:
             RunError: there is no adapted model in it.
         """
-        folder = Path(path).expanduser()
-        folder = folder if (folder / "config.json").is_file() else model_of(path)
-        told = _read_sidecar(folder)
+        facts = read_sidecar(folder)
         pretrained = load(str(folder), None)
-        if told is None:
-            return cls(pretrained, _task_of(pretrained, folder), Columns(), pretrained.max_length, folder, progress)
-        if pretrained.model.config.num_labels != told.task.outputs:
-            raise RunError(f"{folder}: config.json and {_SIDECAR} name different classes. Delete {_SIDECAR} to go on.")
-        return cls(pretrained, told.task, told.columns, told.max_length, folder, progress)
+        if facts is None:
+            if pretrained.task is None:
+                raise RunError(
+                    f"{folder}: config.json names no classes. Was this model adapted? Try: alih adapt DATA --model "
+                    f"{folder}"
+                )
+            return cls(pretrained, pretrained.task, Columns(), pretrained.max_length, folder, progress)
+        problem, columns, max_length = _facts(facts, folder)
+        if pretrained.model.config.num_labels != problem.outputs:
+            raise RunError(f"{folder}: config.json and {SIDECAR} name different classes. Delete {SIDECAR} to go on.")
+        return cls(pretrained, problem, columns, max_length, folder, progress)
 
     def predict(self, inputs: Sequence[Input], *, batch_size: int = 64) -> list[Prediction]:
         """Predict texts, pairs of texts, or pictures (paths or uint8 arrays).
@@ -147,24 +97,28 @@ class Adapted:
                 f'predict takes a list: write predict(["{inputs}"]). For a file, use the command alih predict.'
             )
         given = [
-            Path(value) if self.task.modality is Modality.IMAGE and isinstance(value, str) else value
+            Path(value) if self.problem.modality is Modality.IMAGE and isinstance(value, str) else value
             for value in inputs
         ]
         origins = [f"input {number}" for number in range(1, len(given) + 1)]
         for value, origin in zip(given, origins, strict=True):
-            _check_input(value, origin, self.task)
+            _check_input(value, origin, self.problem)
         return self.predict_examples(Examples(given, None, origins), batch_size=batch_size)
 
     def predict_examples(self, examples: Examples, *, batch_size: int = 64) -> list[Prediction]:
         """Predict examples that were read before."""
-        return predictions(self.task, self.logits(examples, batch_size=batch_size))
+        return predictions(self.problem, self.logits(examples, batch_size=batch_size))
+
+    def predictions(self, examples: Examples) -> Predictions:
+        """`logits`: (n, outputs)."""
+        return {"logits": self.logits(examples)}
 
     def logits(self, examples: Examples, *, batch_size: int = 64) -> NDArray[np.float32]:
         """Score examples: float32 of shape (n, outputs)."""
         if batch_size < 1:
             raise OptionError(f"--batch-size: must be at least 1, not {batch_size}.")
         if len(examples) == 0:
-            return np.zeros((0, self.task.outputs), dtype=np.float32)
+            return np.zeros((0, self.problem.outputs), dtype=np.float32)
         if self.columns.levels:
             scaled = at_levels(examples.inputs, examples.origins, self.columns.levels, Progress(quiet=True))
             examples = replace(examples, inputs=scaled)
@@ -191,7 +145,7 @@ class Adapted:
         Raises:
             DataError: it cannot be read, or holds a label that the model does not know.
         """
-        chosen = primary(self.task.kind, metric).name
+        self.task.metric(metric)  # refused before anything is read
         left_out: list[Damage] = []
         if isinstance(data, Examples):
             examples = data
@@ -200,31 +154,17 @@ class Adapted:
             notes: list[str] = []
             columns = self._columns(text, label)
             examples = read_labelled(
-                data, self.task, columns, typed=typed, damaged=left_out, notes=notes, progress=self.progress
+                data, self.problem, columns, typed=typed, damaged=left_out, notes=notes, progress=self.progress
             )
             for note in notes:
                 self.progress.say(note)
-        scores = self.score(examples, self.logits(examples), metric=chosen, left_out=left_out)
+        scores = self.score(examples, self.predictions(examples), metric=metric, left_out=left_out)
         return scores if isinstance(data, Examples) else replace(scores, trained_on=self._trained_on(examples))
 
     def _trained_on(self, examples: Examples) -> int | None:
         """How many of the examples the model was trained on; None where its run does not tell."""
         path = self.folder.parent / FINGERPRINTS
         return overlap(read_fingerprints(path), examples) if path.is_file() else None
-
-    def score(
-        self,
-        examples: Examples,
-        found: NDArray[np.float32],
-        *,
-        metric: str | None = None,
-        left_out: Sequence[Damage] = (),
-    ) -> Scores:
-        """Score logits (n, outputs) of labelled examples."""
-        task, labels, chosen = self.task, examples.known_labels, primary(self.task.kind, metric)
-        each = scores(task.kind, task.classes, found, labels)
-        sure = interval(chosen, table(chosen, task.kind, task.classes, found, labels), examples.groups)
-        return Scores(each, chosen.name, sure, len(examples), tuple(left_out))
 
     def read_inputs(
         self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None
@@ -241,11 +181,11 @@ class Adapted:
             OptionError: several files, or an odd number of texts where pairs are needed.
         """
         alone = inputs[0] if len(inputs) == 1 else None
-        if alone is not None and _is_path(inputs[0], self.task):
+        if alone is not None and _is_path(inputs[0], self.problem):
             notes: list[str] = []
             columns = self._columns(text, None)
             found = read_inputs(
-                alone, self.task, columns, typed=names_of(text), damaged=damaged, notes=notes, progress=self.progress
+                alone, self.problem, columns, typed=names_of(text), damaged=damaged, notes=notes, progress=self.progress
             )
             for note in notes:
                 self.progress.say(note)
@@ -253,10 +193,10 @@ class Adapted:
         if text is not None:
             raise OptionError("--text: names a column of a file, but no file was named; leave it out.")
         for value in inputs:
-            if self.task.modality is Modality.TEXT and _is_path(value, self.task):
+            if self.problem.modality is Modality.TEXT and _is_path(value, self.problem):
                 raise OptionError(f"{value}: is a file. Name one file at a time, without texts beside it.")
         origins = [f"input {number}" for number in range(1, len(inputs) + 1)]
-        if self.task.modality is Modality.IMAGE:
+        if self.problem.modality is Modality.IMAGE:
             for value in inputs:
                 if not Path(value).is_file():
                     raise OptionError(
@@ -265,7 +205,7 @@ class Adapted:
             return Examples([Path(value) for value in inputs], None, origins)
         for value, origin in zip(inputs, origins, strict=True):
             _check_text(value, origin)
-        if not self.task.pair:
+        if not self.problem.pair:
             return Examples(list(inputs), None, origins)
         if len(inputs) % 2:
             raise OptionError("this model takes pairs of texts: type two texts an input, or name a file.")
@@ -276,7 +216,7 @@ class Adapted:
         return replace(self.columns, inputs=inputs, label=label or self.columns.label)
 
 
-def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int | None, folder: Path) -> None:
+def save(pretrained: Pretrained, task: Classification, columns: Columns, max_length: int | None, folder: Path) -> None:
     """Write an adapted model: a plain Hugging Face folder, and `alih.json` beside the weights.
 
     Raises:
@@ -286,50 +226,29 @@ def save(pretrained: Pretrained, task: Task, columns: Columns, max_length: int |
     if max_length is not None:
         pretrained.processor.model_max_length = max_length  # for those who open the folder without Alih
     pretrained.save(folder)
-    told = {"schema": _SCHEMA, "task": asdict(task), "columns": asdict(columns), "max_length": max_length}
-    (folder / _SIDECAR).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_sidecar(folder, task, {"columns": asdict(columns), "max_length": max_length})
 
 
-@dataclass(frozen=True)
-class _Told:
+def _facts(facts: Mapping[str, Any], folder: Path) -> tuple[Problem, Columns, int | None]:
     """What `alih.json` says."""
-
-    task: Task
-    columns: Columns
-    max_length: int | None
-
-
-def _read_sidecar(folder: Path) -> _Told | None:
-    path = folder / _SIDECAR
-    if not path.is_file():
-        return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["schema"] != _SCHEMA:
-            raise RunError(f"{path}: schema {told['schema']}, but this version of Alih reads {_SCHEMA}. Update Alih.")
-        task, columns = told["task"], told["columns"]
-        return _Told(
-            Task(Modality(task["modality"]), Kind(task["kind"]), tuple(task["classes"]), bool(task["pair"])),
+        task, columns = facts["task"], facts["columns"]
+        return (
+            Problem(Modality(task["modality"]), Kind(task["kind"]), tuple(task["classes"]), bool(task["pair"])),
             Columns(**{**columns, "inputs": tuple(columns["inputs"]), "levels": _pair(columns.get("levels"))}),
-            told["max_length"],
+            facts["max_length"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by config.json alone.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / SIDECAR}: damaged ({error!r}). Delete the file to go by config.json alone."
+        ) from error
 
 
 def _pair(levels: list[float] | None) -> tuple[float, float] | None:
     return (float(levels[0]), float(levels[1])) if levels else None
 
 
-def _task_of(pretrained: Pretrained, folder: Path) -> Task:
-    if pretrained.task is None:
-        raise RunError(
-            f"{folder}: config.json names no classes. Was this model adapted? Try: alih adapt DATA --model {folder}"
-        )
-    return pretrained.task
-
-
-def _check_input(value: Input, origin: str, task: Task) -> None:
+def _check_input(value: Input, origin: str, task: Problem) -> None:
     """Refuse an input of another kind than the model takes."""
     if task.modality is Modality.IMAGE:
         if isinstance(value, Path) and not value.is_file():
@@ -357,7 +276,7 @@ def _check_text(text: str, origin: str) -> None:
         raise DataError(f"{origin}: the text is empty. Give a text, or leave it out.")
 
 
-def _is_path(value: str, task: Task) -> bool:
+def _is_path(value: str, task: Problem) -> bool:
     if value == "-":  # standard input
         return True
     if not value.strip() or len(value) > 4096 or "\n" in value or "\0" in value:

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alih.compare.predictions import Prediction, check_output, predictions, render, rows, write
 from alih.data.delimited import unguarded
 from alih.data.examples import Damage, Examples, Input
 from alih.data.sources import read_table
 from alih.errors import ModelError, OptionError
 from alih.task import Kind, Modality, Task
+from alih.tasks.classification.predictions import Prediction, check_output, predictions, render, rows, write
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no, never", 'ye"s'))
 PAIRS = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"), pair=True)

@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from alih.errors import ModelError
-from alih.routes.target import Target, last_linear
 from alih.task import Kind, Modality, Task
+from alih.tasks.classification.scaling import Scaling, last_linear
 
 NUMBERS = Task(Modality.TEXT, Kind.REGRESSION)
 
 
 def test_scaled_labels_have_mean_zero_and_deviation_one() -> None:
     labels = np.random.default_rng(0).normal(150_000, 20_000, 200)
-    target = Target.of(NUMBERS, labels, centre=True)
+    target = Scaling.of(NUMBERS, labels, centre=True)
     scaled = target.scale(NUMBERS, labels)
     assert abs(float(scaled.mean())) < 1e-5
     assert abs(float(scaled.std()) - 1) < 1e-5
@@ -26,18 +26,18 @@ def test_scaled_labels_have_mean_zero_and_deviation_one() -> None:
 def test_labels_of_classes_are_left_alone() -> None:
     task = Task(Modality.TEXT, Kind.SINGLE, ("a", "b"))
     labels = np.array([0, 1, 1])
-    assert Target.of(task, labels, centre=True) == Target()
-    assert Target().scale(task, labels) is labels
+    assert Scaling.of(task, labels, centre=True) == Scaling()
+    assert Scaling().scale(task, labels) is labels
 
 
 def test_equal_labels_do_not_divide_by_zero() -> None:
-    assert Target.of(NUMBERS, np.full(5, 3.0), centre=True) == Target(3.0, 1.0)
+    assert Scaling.of(NUMBERS, np.full(5, 3.0), centre=True) == Scaling(3.0, 1.0)
 
 
 def test_folding_the_scale_into_the_head_gives_predictions_in_the_labels_unit() -> None:
     torch.manual_seed(0)
     head, features = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)), torch.randn(8, 4)
-    target = Target(150_000.0, 20_000.0)
+    target = Scaling(150_000.0, 20_000.0)
     before = head(features).detach()
     target.fold(head)
     np.testing.assert_allclose(head(features).detach().numpy(), target.unscale(before.numpy()), rtol=1e-6)

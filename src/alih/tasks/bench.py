@@ -1,28 +1,27 @@
-"""The bench that all routes of one comparison work at: one dataset, one model, and what is computed once for all."""
+"""The bench that all candidates of one comparison are made at: one task, one model, and what is computed once for all.
+
+A *part* is a split as the model reads it; a *stage* is a model in training position with the feeds that suit it; an
+*adaptation* is a model adapted in memory, ready to be scored.
+"""
 
 from __future__ import annotations
 
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from alih.data.batch import Encoded, encode, length_batches
+from alih.data.batch import Encoded, length_batches
 from alih.data.examples import Dataset, Examples
-from alih.data.shift import KINDS, shifted
 from alih.errors import DataError, ModelError, OptionError
-from alih.metrics.classification import primary, table
-from alih.metrics.names import named
-from alih.pretrained.families import head_modules
-from alih.pretrained.open import Pretrained, load
+from alih.metrics.base import Metric
+from alih.pretrained.open import Pretrained
 from alih.progress import Progress
-from alih.routes.target import Target, last_linear
-from alih.task import Kind, Task
+from alih.tasks.base import ModelChoice, Predictions, Task
 from alih.training.boundary import (
     FEATURES,
     Boundary,
@@ -30,14 +29,12 @@ from alih.training.boundary import (
     FullModel,
     HeadModel,
     ResumedModel,
-    freeze_below,
     frozen_outputs,
 )
 from alih.training.cache import Cache
 from alih.training.cost import measure
-from alih.training.feed import BoundaryFeed, ExampleFeed, FeatureFeed, InputFeed
-from alih.training.loop import FitResult, FitSettings, fit, logits
-from alih.training.loss import LabelledLook, objective
+from alih.training.feed import BoundaryFeed, FeatureFeed, Feed
+from alih.training.loop import FitResult, FitSettings, fit
 from alih.training.memory import most_tokens, out_of_memory_in_words
 from alih.training.precision import Precision, device
 from alih.training.probe import probe_by_depth
@@ -49,10 +46,11 @@ SCORING_BATCH = 4
 #: Looks at the validation split that are made in any case, where a model trains that may be handed over.
 LEAST_LOOKS = 3
 
-#: "train", "validation", "shifted" (a copy of the validation split with all shifts at once), one of `KINDS` (a copy
-#: with that shift alone, of the first `SHIFTED_ALONE` rows), or the name of another set that the user gave.
+#: "train", "validation" (what chooses weights), "judged" (what judges candidates; mostly the same), "shifted" (a copy
+#: of what judges with all shifts at once), one of the task's `shifts` (a copy with that shift alone, of the first
+#: `SHIFTED_ALONE` rows), or the name of another set that the user gave.
 PartName = str
-#: Validation rows that each shift alone is measured on: enough to see what hurts, few enough to cost little.
+#: Rows that each shift alone is measured on: enough to see what hurts, few enough to cost little.
 SHIFTED_ALONE = 128
 
 
@@ -62,35 +60,26 @@ class Part:
 
     examples: Examples
     encoded: Encoded
-    labels: NDArray[np.generic]
+    labels: NDArray[np.generic] | None = None
     frozen: Frozen | None = None
 
     def select(self, rows: NDArray[np.int64]) -> Part:
         """Some rows, with nothing frozen."""
-        return Part(self.examples.select(rows), self.encoded.select(rows), self.labels[rows])
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """Which model to load, and how."""
-
-    name: str
-    revision: str | None = None
-    allow_pickle: bool = False
-    pooling: Literal["auto", "native", "mean"] = "auto"
+        labels = None if self.labels is None else self.labels[rows]
+        return Part(self.examples.select(rows), self.encoded.select(rows), labels)
 
 
 @dataclass
 class Bench:
-    """Data, model and frozen outputs that all routes share.
+    """Task, model and frozen outputs that all candidates share.
 
     Args:
-        dataset: the splits. The test split is not touched here.
+        task: what is predicted, with its dataset, of which the test split is not touched here.
         choice: which model.
         cache: where frozen outputs are kept; None computes them without keeping.
         max_length: most tokens a text, or None for what the model takes.
         batch_size: examples a step.
-        seed: of the first copy of the model, and of the shifted copy of the validation split.
+        seed: of the first copy of the model, and of the shifted copies.
         metric: the metric that decides; the task's first if not given.
         precision: compute type of every pass; None = the device's best.
         progress: where to report.
@@ -100,71 +89,60 @@ class Bench:
     `pretrained` is the bench's own copy: its anatomy and processor last, its weights only until `freeze`.
     """
 
-    dataset: Dataset
+    task: Task
     choice: ModelChoice
     cache: Cache | None
     max_length: int | None = None
     batch_size: int = 32
     seed: int = 0
-    metric: str = ""
+    metric: Metric | None = None
     precision: Precision | None = None
     progress: Progress = field(default_factory=Progress)
     others: Mapping[str, Examples] = field(default_factory=dict)
     general: str | None = None
     pretrained: Pretrained = field(init=False)
-    target: Target = field(init=False, default=Target())
     parts: dict[PartName, Part] = field(init=False)
     frozen_peak_bytes: int = field(init=False, default=0)
     _frozen_seconds_each: float = field(init=False, default=0.0)
     _not_resumable: set[Boundary] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.metric = self.metric or primary(self.task.kind).name
+        task = self.task
         self.pretrained = self.fresh(self.seed)
         longest = self.pretrained.max_length
         if self.max_length is not None and longest is not None and self.max_length > longest:
             raise OptionError(f"--max-length {self.max_length}: {self.choice.name} takes at most {longest} tokens.")
-        held_out = self.dataset.validation
-        few = held_out.select(np.arange(min(len(held_out), SHIFTED_ALONE), dtype=np.int64))
-        splits: dict[PartName, Examples] = {
-            "train": self.dataset.train,
-            "validation": held_out,
-            "shifted": shifted(held_out, self.task, self.seed, self.progress),
-            **{kind: shifted(few, self.task, self.seed, kinds=(kind,)) for kind in KINDS[self.task.modality]},
-            **self.others,
-        }
-        head = head_modules(self.pretrained.model, self.pretrained.anatomy)
-        centre = self.task.kind is Kind.REGRESSION and last_linear(head).bias is not None
-        self.target = Target.of(self.task, self.dataset.train.known_labels, centre=centre)
-        self.parts = {name: self._part(examples) for name, examples in splits.items()}
+        task.begin(self.pretrained)
+        judged = task.judged
+        few = judged.select(np.arange(min(len(judged), SHIFTED_ALONE), dtype=np.int64))
+        splits: dict[PartName, Examples] = {"train": self.dataset.train, "validation": self.dataset.validation}
+        if task.shifts:
+            splits["shifted"] = task.shifted(judged, self.seed, self.progress)
+            splits |= {kind: task.shifted(few, self.seed, kinds=(kind,)) for kind in task.shifts}
+        self.parts = {name: self._part(examples) for name, examples in (splits | dict(self.others)).items()}
+        same = judged is self.dataset.validation
+        self.parts["judged"] = self.parts["validation"] if same else self._part(judged)
 
     @property
-    def task(self) -> Task:
-        """What is predicted."""
-        return self.dataset.task
+    def dataset(self) -> Dataset:
+        """The splits."""
+        return self.task.dataset
+
+    @property
+    def deciding(self) -> Metric:
+        """The metric that decides."""
+        return self.metric or self.task.metric()
 
     def fresh(self, seed: int, *, random_weights: bool = False) -> Pretrained:
-        """Load the model anew: pre-trained (or random) backbone, and a head that depends on the seed alone."""
-        choice = self.choice
-        pretrained = load(
-            choice.name,
-            self.task,
-            random_weights=random_weights,
-            seed=seed,
-            allow_pickle=choice.allow_pickle,
-            revision=choice.revision,
-            pooling=choice.pooling,
-        )
-        if not pretrained.head_is_new:
-            self.target.unfold(head_modules(pretrained.model, pretrained.anatomy))
-        return pretrained
+        """Open the model anew: pre-trained (or random) weights, and a new head that depends on the seed alone."""
+        return self.task.open(self.choice, seed=seed, random_weights=random_weights)
 
     def excerpt(self, parts: Mapping[PartName, Part], boundaries: Sequence[Boundary]) -> Bench:
         """A bench with these parts in place of its own, frozen at the boundaries without the cache."""
         found = copy.copy(self)
         found.cache, found.progress, found._not_resumable = None, Progress(quiet=True), set()
         found.pretrained = self.fresh(self.seed)
-        found.parts = dict(parts)
+        found.parts = {"judged": parts["validation"], **parts}
         found.freeze(boundaries)
         return found
 
@@ -178,7 +156,7 @@ class Bench:
             return
         start = time.perf_counter()
         with out_of_memory_in_words("running the frozen part"), measure() as cost:
-            for name, part in self.parts.items():
+            for name, part in self._each():
                 part.frozen = frozen_outputs(
                     self.pretrained,
                     part.encoded,
@@ -190,11 +168,15 @@ class Bench:
                     precision=self.precision,
                     of=f"{self.dataset.name} ({name})",
                 )
-            taken = (time.perf_counter() - start) / sum(len(part.encoded) for part in self.parts.values())
+            taken = (time.perf_counter() - start) / sum(len(part.encoded) for _, part in self._each())
             # Where the cache had it all, the pass took no time now; a user without the cache would pay for it.
             self._frozen_seconds_each = max(taken, self._forward_seconds_each())
         self.frozen_peak_bytes = cost.peak_memory_bytes
         self.release()
+
+    def _each(self) -> list[tuple[PartName, Part]]:
+        """Every part once, though it may have two names."""
+        return list({id(part): (name, part) for name, part in reversed(self.parts.items())}.values())[::-1]
 
     def release(self) -> None:
         """Let go of the bench's own copy of the weights: trials load theirs, and one copy in memory is enough."""
@@ -207,55 +189,45 @@ class Bench:
     def probe(self) -> list[float]:
         """Validation score of a linear probe on each depth's output; empty before `freeze`."""
         train, validation = self.parts["train"], self.parts["validation"]
-        if train.frozen is None or validation.frozen is None:
+        if train.frozen is None or validation.frozen is None or train.labels is None or validation.labels is None:
             return []
         return probe_by_depth(train.frozen, train.labels, validation.frozen, validation.labels)
 
     def _forward_seconds_each(self) -> float:
         """By a few examples; what they were filled up by is reckoned out."""
         rows = np.arange(min(len(self.parts["train"].encoded), 2 * self.batch_size), dtype=np.int64)
-        some = self.parts["train"].encoded.select(rows)
-        module, feed = (
-            FullModel(self.pretrained.model),
-            InputFeed(some, None, batch_size=SCORING_BATCH * self.batch_size),
-        )
-        logits(module, feed, self.precision)  # the first pass warms up
+        some = self.parts["train"].select(rows)
+        module, feed = FullModel(self.pretrained.model), self.task.feed(some, None, SCORING_BATCH * self.batch_size)
+        self.task.outputs(module, feed, self.precision)  # the first pass warms up
         start = time.perf_counter()
-        logits(module, feed, self.precision)
+        self.task.outputs(module, feed, self.precision)
         taken = time.perf_counter() - start
-        units = sum(scored_units(part.encoded, self.batch_size) for part in self.parts.values())
-        examples = sum(len(part.encoded) for part in self.parts.values())
-        return taken / scored_units(some, self.batch_size) * units / examples
+        parts = [part for _, part in self._each()]
+        units = sum(scored_units(part.encoded, self.batch_size) for part in parts)
+        return taken / scored_units(some.encoded, self.batch_size) * units / sum(len(part.encoded) for part in parts)
 
-    def stage(self, pretrained: Pretrained, trainable_blocks: int, *, adapted: bool = False) -> Stage:
-        """Prepare `pretrained` for training its head and top blocks, from frozen outputs where there are some.
+    def stage(self, pretrained: Pretrained, trainable_blocks: int) -> Stage:
+        """A model whose trained parameters are marked, in training position: from frozen outputs where there are some.
 
         Args:
-            pretrained: the model.
-            trainable_blocks: how many top blocks train, or have adapters that do.
-            adapted: adapters were put on, and what trains is marked already.
+            pretrained: the model, prepared by its route.
+            trainable_blocks: how many top blocks train, or have adapters that do; 0 = the head alone.
         """
         model, anatomy = pretrained.model, pretrained.anatomy
-        if not adapted:
-            freeze_below(model, anatomy, trainable_blocks)
         boundary: Boundary | None = len(anatomy.blocks) - trainable_blocks if trainable_blocks else FEATURES
         if trainable_blocks >= len(anatomy.blocks) or not self._has(boundary):
             boundary = None
-        module: nn.Module
         if boundary is None:
-            module = FullModel(model)
-        elif isinstance(boundary, int):
-            module = ResumedModel(model, anatomy, boundary)
-            if not self._resumes(module, boundary):
-                return Stage(self, FullModel(model), None)
-        else:
-            module = HeadModel(model, anatomy)
-        return Stage(self, module, boundary)
+            return Stage(self, pretrained, FullModel(model), None)
+        if not isinstance(boundary, int):
+            return Stage(self, pretrained, HeadModel(model, anatomy), boundary)
+        stage = Stage(self, pretrained, ResumedModel(model, anatomy, boundary), boundary)
+        return stage if self._resumes(stage, boundary) else Stage(self, pretrained, FullModel(model), None)
 
-    def _resumes(self, module: ResumedModel, boundary: int) -> bool:
+    def _resumes(self, stage: Stage, boundary: int) -> bool:
         """Whether a model can be started at a boundary; where it cannot, its frozen part runs in every epoch."""
         try:
-            logits(module, Stage(self, module, boundary).feed("train", np.arange(1, dtype=np.int64)), "fp32")
+            self.task.outputs(stage.module, stage.feed("train", np.arange(1, dtype=np.int64)), "fp32")
         except ModelError as error:
             self._not_resumable.add(boundary)
             self.progress.say(f"{error} Here its frozen part runs again in every epoch.")
@@ -271,8 +243,8 @@ class Bench:
         if len(examples) == 0:
             raise DataError("a split is empty; give more examples, or other shares with --validation and --test.")
         longest = self.max_length or self.pretrained.max_length
-        encoded = encode(self.pretrained.processor, examples, longest, progress=self.progress)
-        return Part(examples, encoded, self.target.scale(self.task, examples.known_labels))
+        encoded = self.task.encode(self.pretrained, examples, longest, self.progress)
+        return Part(examples, encoded, self.task.labels(examples))
 
 
 def scored_units(encoded: Encoded, batch_size: int) -> float:
@@ -306,20 +278,26 @@ class Stage:
 
     Args:
         bench: where the data are.
-        module: maps a batch to logits.
+        pretrained: the model that the module is, or is a part of.
+        module: maps a batch to outputs.
         boundary: what the feeds read: None for encoded inputs, otherwise the frozen outputs at this boundary.
     """
 
     bench: Bench
+    pretrained: Pretrained
     module: nn.Module
     boundary: Boundary | None
 
-    def feed(self, name: PartName, rows: NDArray[np.int64] | None = None, batch_size: int | None = None) -> ExampleFeed:
-        """Feed a split, or the given rows of it."""
-        part = self.bench.parts[name]
-        size = batch_size or self.bench.batch_size
+    @property
+    def trains_head_alone(self) -> bool:
+        """Whether the features stay as they are."""
+        return isinstance(self.module, HeadModel)
+
+    def feed(self, name: PartName, rows: NDArray[np.int64] | None = None, batch_size: int | None = None) -> Feed:
+        """Feed a part, or the given rows of it."""
+        part, size = self.bench.parts[name], batch_size or self.bench.batch_size
         if self.boundary is None:
-            return InputFeed(part.encoded, part.labels, batch_size=size, rows=rows)
+            return self.bench.task.feed(part, rows, size)
         assert part.frozen is not None
         activations = part.frozen.at(self.boundary)
         if isinstance(self.boundary, int):
@@ -329,49 +307,72 @@ class Stage:
     def fit(
         self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None, what: str = "training"
     ) -> FitResult:
-        """Train on the given rows of the training split, validating as often as is worth it; see `look_every`.
-
-        A head alone is judged by its loss, which is smooth. Where features change, the metric that decides judges: such
-        models grow overconfident, so that their loss rises while their accuracy still does (arXiv 1706.04599,
-        section 3). Neither choice flatters a route: see `EpochChoice`.
-        """
-        look = LabelledLook(
-            self.feed("validation", batch_size=SCORING_BATCH * self.bench.batch_size),
-            self.bench.task,
-            None if isinstance(self.module, HeadModel) else self._badness,
-            self.bench.parts["validation"].examples.groups,
-        )
+        """Train on the given rows of the training split; the task says what is learnt, and how validation chooses."""
+        task = self.bench.task
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
-            objective(self.bench.task),
-            look,
-            self._seldom(settings, len(rows)),
+            task.loss,
+            task.look(self, self.bench.deciding),
+            task.settings(settings, self, len(rows)),
             progress=self.bench.progress,
             deadline=deadline,
             what=what,
         )
 
-    def _seldom(self, settings: FitSettings, rows: int) -> FitSettings:
-        """With looks no more often than `look_every` allows; what was asked for may be fewer (a plan asks so)."""
-        if isinstance(self.module, HeadModel):
-            return settings
-        held_out = len(self.bench.parts["validation"].encoded)
-        every = max(settings.validate_every, look_every(held_out, rows, settings.epochs))
-        return replace(settings, validate_every=every)
-
-    def _badness(self, found: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
-        bench = self.bench
-        labels = bench.parts["validation"].examples.known_labels[rows]
-        metric, task = named(bench.metric), bench.task
-        return -metric.sign * metric.score(table(metric, task.kind, task.classes, bench.target.unscale(found), labels))
-
-    def held_out(self, result: FitResult) -> NDArray[np.float32]:
-        """Validation logits by which a route is judged, in the unit of the labels; see `FitResult.held_out`."""
-        assert result.held_out is not None
-        return self.bench.target.unscale(result.held_out)
-
-    def logits(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """Score a split: (rows, outputs), in the order of the rows; numbers in the unit of the labels."""
+    def outputs(self, name: PartName, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """What the module gives for a part, in the order of the rows."""
         feed = self.feed(name, rows, SCORING_BATCH * self.bench.batch_size)
-        return self.bench.target.unscale(logits(self.module, feed, self.bench.precision))
+        return self.bench.task.outputs(self.module, feed, self.bench.precision)
+
+    def predict(self, name: PartName, rows: NDArray[np.int64] | None = None) -> Predictions:
+        """What the model says of a part, as it will be used."""
+        return self.bench.task.predict(self, name, rows)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training: a head first, then the blocks.
+
+    Args:
+        stage: the module that trained, and its feeds.
+        result: how the training went.
+    """
+
+    stage: Stage
+    result: FitResult
+
+
+@dataclass
+class Adaptation:
+    """A model adapted in memory, ready to be scored.
+
+    Args:
+        pretrained: the model (with the trained weights in it), its processor and anatomy.
+        phases: how it was trained, in order.
+        prompt: of a model that is prompted and not trained, from which it is made again; None where weights trained.
+    """
+
+    pretrained: Pretrained
+    phases: tuple[Phase, ...]
+    prompt: dict[str, object] | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The last phase's module, and what to feed it with."""
+        return self.phases[-1].stage
+
+    @property
+    def result(self) -> FitResult:
+        """How the last phase went."""
+        return self.phases[-1].result
+
+    @property
+    def examples_seen(self) -> int:
+        """Examples fed in all phases, counted each time."""
+        return sum(phase.result.examples_seen for phase in self.phases)
+
+    @property
+    def uses_frozen_outputs(self) -> bool:
+        """Whether some phase trained on what the pass through the frozen part gave."""
+        return any(phase.result.steps and phase.stage.boundary is not None for phase in self.phases)

@@ -10,13 +10,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from alih.compare.needs import largest_batch, needs, variants_of
 from alih.errors import AlihError
 from alih.pretrained.live import LiveMemory
 from alih.pretrained.open import Pretrained, load
 from alih.pretrained.outline import outline
 from alih.routes.adapters import attach
 from alih.routes.base import Variant
-from alih.routes.needs import largest_batch, needs, variants_of
 from alih.routes.registry import route
 from alih.task import Kind, Modality, Task
 from alih.training.modules import freeze_below
