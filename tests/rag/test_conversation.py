@@ -44,7 +44,21 @@ def test_other_follow_ups_stand_behind_the_question_that_they_follow_on(question
     assert rewrite(question, previous) == f"{previous.rstrip('?')}: {question}"
 
 
-@pytest.mark.parametrize("question", ["How long is a taxi receipt valid?", "Siapa direktur keuangan kantor pusat?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long is a taxi receipt valid?",
+        "Siapa direktur keuangan kantor pusat?",
+        "How many parking spaces are there for visitors?",
+        "Is there a canteen in the main building?",
+        "What is the training budget for this year?",
+        "Which documents that prove illness are accepted?",
+        "When do employees have to submit their expense claims?",
+        "Apa itu surat perjalanan dinas?",
+        "Berapa anggaran pelatihan tahun ini?",
+        "Berapa lama biasanya klaim diproses?",
+    ],
+)
 def test_a_question_that_stands_by_itself_is_left_alone(question: str) -> None:
     assert rewrite(question, ANNUAL) == question
     assert rewrite("What about sick leave?", "") == "What about sick leave?"

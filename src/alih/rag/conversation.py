@@ -23,6 +23,21 @@ _POINTS = frozenset(
     ]
 )
 _FEW_WORDS = 3
+#: Words that look like pointers, and point to nothing before the question: "are there", "this year", "apa itu …",
+#: and adverbs of Indonesian that end in -nya.
+_INSIDE = re.compile(
+    r"\b(?:is|are|was|were|be|been|isn't|aren't)\s+there\b(?=\s+\w)|\bthere\s+(?:is|are|was|were|will|has|have)\b"
+    r"|\b(?:this|these)\s+(?:day|days|week|weeks|month|months|quarter|year|years|morning|evening)\b"
+    r"|\b(?:apa|siapa|mana)(?:kah)?\s+(?:itu|ini)\b(?=\s+\w)|\b(?:hari|minggu|bulan|tahun|saat|kali)\s+ini\b"
+    r"|\b(?:how|the|which|any|no|every)\s+(?:many\s+|one\b)|\bone\s+(?:of|day|week|month|year|hour)\b"
+    r"|\b(?:biasanya|sebenarnya|misalnya|seharusnya|akhirnya|umumnya|setidaknya|sebaiknya|sebelumnya|lainnya|hanya|tanya"
+    r"|bertanya|punya|mempunyai)\b",
+    re.IGNORECASE,
+)
+#: "documents that I need": after a noun, which is no word that says nothing.
+_RELATIVE = re.compile(r"\b(\w+)\s+that\s+\w", re.IGNORECASE)
+#: "Who signs the form and its copy?": the thing of a possessive stands before it in the question itself.
+_POSSESSIVE = re.compile(r"\b(?:its|their|his|her)\b", re.IGNORECASE)
 #: "What about sick leave?": the thing that takes another one's place.
 _INSTEAD = re.compile(
     r"^\s*(?:(?:and|but|so|then|dan|tapi|tetapi|lalu|terus)\s+)?"
@@ -81,10 +96,21 @@ def rewrite(question: str, previous: str) -> str:
         the question unchanged where it stands by itself: long enough, pointing back to nothing, opening as one does.
     """
     told = words(question)
-    points = bool(_POINTS.intersection(told)) or any(len(one) > 5 and one.endswith("nya") for one in told)
+    pointing = words(_without_own(question))
+    points = bool(_POINTS.intersection(pointing)) or any(len(one) > 5 and one.endswith("nya") for one in pointing)
     if not previous or not (_OPENS.match(question) or points or len(told) < _FEW_WORDS):
         return question
     return _instead(question, previous) or f"{previous.rstrip(' ?')}: {question}"
+
+
+def _without_own(question: str) -> str:
+    """A question without the pointers that it explains itself."""
+    plain = _INSIDE.sub(" ", question)
+    plain = _RELATIVE.sub(lambda found: " " if not is_stop_word(found[1].lower()) else found[0], plain)
+    found = _POSSESSIVE.search(plain)
+    if found and any(not is_stop_word(word) for word in words(plain[: found.start()])[1:]):
+        plain = _POSSESSIVE.sub(" ", plain)
+    return plain
 
 
 def _instead(question: str, previous: str) -> str:
