@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -225,8 +226,6 @@ def test_a_library_that_is_not_there_names_the_nearest(handbook: Library) -> Non
 
 
 def test_another_model_under_the_same_name_is_refused(docs: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    import shutil
-
     from safetensors.numpy import load_file, save_file
 
     model = tmp_path / "model"
@@ -365,3 +364,44 @@ def test_mistakes_are_told_in_words(tmp_path: Path) -> None:
     ):
         with pytest.raises(AlihError):
             attempt()
+
+
+def test_files_that_were_cut_are_told_and_mended_and_never_a_wrong_answer(
+    docs: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    def answers(root: Path) -> list[str]:
+        library = Library("a", root)
+        try:
+            return [one.text for one in library.search("Note 3.1 thing22", k=3)]
+        finally:
+            library.close()
+
+    made = Library("a", tmp_path / "made", model=str(tiny_bert))
+    made.add(docs)
+    made.close()
+    right = answers(tmp_path / "made")
+    names = [path.relative_to(tmp_path / "made") for path in sorted((tmp_path / "made").rglob("*")) if path.is_file()]
+    told = 0
+    for number, name in enumerate(names):
+        if name.name.startswith(".") or name.suffix == ".json":
+            continue
+        for cut in (0, 2, 9, None):
+            root = tmp_path / f"{number}-{cut}"
+            shutil.copytree(tmp_path / "made", root)
+            if cut is None:
+                (root / name).unlink()
+            else:
+                (root / name).write_bytes((root / name).read_bytes()[: (root / name).stat().st_size * cut // 10])
+            try:
+                assert answers(root) == right, (name, cut)
+            except RunError as error:
+                damage = str(error)
+            else:
+                continue
+            told += 1
+            assert "alih rag sync" in damage
+            library = Library("a", root)
+            library.sync()
+            library.close()
+            assert answers(root) == right, (name, cut)
+    assert told >= 4

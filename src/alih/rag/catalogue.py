@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alih.errors import RunError
+from alih.rag.durable import write_text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS roots (label TEXT PRIMARY KEY, path TEXT, access TEXT, tags TEXT, whole INTEGER);
@@ -28,6 +29,8 @@ CREATE TABLE IF NOT EXISTS state (generation INTEGER);
 INSERT INTO state SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM state);
 """
 _MANY = 500
+#: The copy of the folders, beside the catalogue.
+ROOTS = ".roots.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Root:
     access: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     whole: bool = True
+
+
+def copied_roots(folder: Path) -> list[Root]:
+    """The folders as the copy beside a catalogue has them; none where there is no readable copy."""
+    try:
+        told = json.loads((folder / ROOTS).read_text(encoding="utf-8"))
+        return [Root(**{**one, "access": tuple(one["access"]), "tags": tuple(one["tags"])}) for one in told]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
 
 
 @dataclass(frozen=True)
@@ -132,11 +144,18 @@ class Catalogue:
             self._db.execute("PRAGMA synchronous = FULL")  # what is committed is on the disk
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
-            raise RunError(f"{path}: cannot be opened ({error}). Delete the library and index again.") from error
+            raise RunError(
+                f"{path}: cannot be opened ({error}). Make it again from the documents: "
+                f"alih rag sync --library {path.parent.name}"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def is_whole(self) -> bool:
+        """Whether SQLite finds every page of the file as it should be."""
+        return bool(self._db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
 
     @property
     def generation(self) -> int:
@@ -154,10 +173,17 @@ class Catalogue:
         """Insert or replace a folder."""
         row = (root.label, root.path, json.dumps(root.access), json.dumps(root.tags), int(root.whole))
         self._db.execute("INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?, ?)", row)
+        self._copy_roots()
 
     def drop_root(self, label: str) -> None:
         """Forget a folder."""
         self._db.execute("DELETE FROM roots WHERE label = ?", (label,))
+        self._copy_roots()
+
+    def _copy_roots(self) -> None:
+        """Keep the folders in a file of their own, too: by them a lost catalogue is made again."""
+        told = json.dumps([asdict(root) for root in self.roots()], indent=1)
+        write_text(self.path.with_name(ROOTS), told + "\n")
 
     def documents(self, root: str | None = None) -> dict[str, DocumentRow]:
         """Documents by name, of one folder or of all."""

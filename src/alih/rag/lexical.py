@@ -7,6 +7,8 @@ Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Be
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -128,7 +130,7 @@ def load(folder: Path, generation: int) -> Lexical | None:
             index._starts, index._rows = arrays["starts"], arrays["rows"]
             index._scores, index.idf = arrays["scores"], arrays["idf"]
             ids, kinds, vocabulary = json.loads(arrays["names"].tobytes())
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     index.vocabulary = {term: number for number, term in enumerate(vocabulary)}
     index._take_ids(ids, [(tuple(access), tuple(tags)) for access, tags in kinds])

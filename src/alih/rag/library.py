@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alih.data.messages import did_you_mean
-from alih.errors import DataError, OptionError
+from alih.errors import AlihError, DataError, OptionError, RunError
 from alih.progress import Progress
 from alih.rag.analyse import LANGUAGES, Language, language_of
-from alih.rag.catalogue import Root
+from alih.rag.catalogue import Root, copied_roots
 from alih.rag.chunk import ChunkOptions
 from alih.rag.embed import DEFAULT_MODEL
 from alih.rag.ingest import find, read
@@ -24,6 +25,7 @@ from alih.rag.passage import Passage
 from alih.rag.readers.docstrings import stdlib_documents
 from alih.rag.roots import check_labels, documents_at, root_for
 from alih.rag.settings import Settings, exists, new_table
+from alih.rag.store.base import Store
 from alih.rag.store.open import DEFAULT, check_address, open_store, without_password
 from alih.rag.sync import Acknowledge, Indexer, SyncReport, sample_texts
 
@@ -157,6 +159,7 @@ class Library(Opened):
             DataError: a folder is not there any more; the message says how to go on.
         """
         _ = self.settings
+        self._mend_catalogue()
         roots = self._check_roots()
         with self._writing(lambda: iter(()), acknowledge) as indexer:
             for root in roots:
@@ -326,7 +329,7 @@ class Library(Opened):
                     self.__dict__.pop("analyser", None)
             indexer = Indexer(
                 self.catalogue,
-                self.store,
+                self._readable_store(),
                 self.embedder,
                 self.analyser,
                 self.settings.chunks,
@@ -338,6 +341,38 @@ class Library(Opened):
                 yield indexer
             finally:
                 indexer.report.seconds = time.perf_counter() - start
+
+    def _mend_catalogue(self) -> None:
+        """Make a catalogue that was lost or cut anew, with the folders of its copy, which the sync then reads again."""
+        roots = copied_roots(self.folder)
+        path = self.folder / "catalogue.sqlite"
+        if not roots:
+            return
+        try:
+            lost = not path.is_file() or not self.catalogue.roots() or not self.catalogue.is_whole()
+        except (RunError, sqlite3.DatabaseError):
+            lost = True
+        if lost:
+            with held(self.folder, self.name):
+                if "catalogue" in self.__dict__:
+                    self.__dict__.pop("catalogue").close()
+                for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                    path.with_name(name).unlink(missing_ok=True)
+                for root in roots:
+                    self.catalogue.put_root(root)
+
+    def _readable_store(self) -> Store:
+        """The store; one in the library's own folder whose files were cut is made anew, and filled by what follows."""
+        try:
+            self.store.ids()
+        except AlihError:
+            raise
+        except Exception as error:  # stores raise whatever their own library does
+            if self.settings.store != DEFAULT:
+                raise RunError(f"{self.settings.store}: its vectors cannot be read ({str(error)[:200]}).") from error
+            self.__dict__.pop("store", None)
+            shutil.rmtree(self.folder / "vectors")
+        return self.store
 
     def _create(self, texts: list[str]) -> None:
         store, chunks, language = self._wanted

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from alih.errors import ModelError, OptionError
+from alih.errors import AlihError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.rag.analyse import Analyser
 from alih.rag.catalogue import Catalogue
@@ -69,6 +71,38 @@ class Opened:
         """Find passages, with the question's vector and the time of each stage."""
         if not question.strip():
             raise OptionError("the question is empty. Write one.")
+        with self._whole():
+            return self._retrieve(question, options, access, tags, embed)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Read only from a library that is whole: what was lost or cut on the disk is told, and never "not there".
+
+        Raises:
+            RunError: the catalogue or the vectors are damaged.
+        """
+        mend = f"Mend it from the documents with: alih rag sync --library {self.name}"
+        if not (self.folder / "catalogue.sqlite").is_file():
+            raise RunError(f"{self.folder}: its catalogue (catalogue.sqlite) is missing. {mend}")
+        try:
+            chunks = self.catalogue.counts()["chunks"]
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise RunError(f"{self.folder}: its catalogue is damaged ({error}). {mend}") from error
+        try:
+            stored = self.store.count()
+            if stored < chunks or (stored and not chunks):
+                raise RunError(f"{self.folder}: {stored:,} vectors for {chunks:,} chunks: it is not whole. {mend}")
+            yield
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{self.folder}: its catalogue is damaged ({error}). {mend}") from error
+        except AlihError:
+            raise
+        except Exception as error:  # stores raise whatever their own library does
+            raise RunError(f"{self.folder}: its vectors cannot be read ({str(error)[:200]}). {mend}") from error
+
+    def _retrieve(
+        self, question: str, options: Retrieval, access: Collection[str], tags: Collection[str], embed: bool
+    ) -> Retrieved:
         retriever = Retriever(
             self.catalogue, self.store, self.embedder, self.lexical, self.analyser, self._reranker(options.rerank)
         )
