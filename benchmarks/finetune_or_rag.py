@@ -184,17 +184,17 @@ def ask_library(library: Any, facts: Facts, generator: Any) -> dict[str, Any]:
 
 def trained(facts: Facts, changed: Facts, work: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Fine-tuning, a seed at a time: all facts from the model as it is, then the changed ones from what came of it."""
+    from alih.compare.options import Options
     from alih.instruct.job import Job
-    from alih.instruct.options import GenerationOptions
     from alih.progress import Progress
 
     def fit(name: str, file: Path, model: str, seed: int, steps: int) -> tuple[Any, float, Path]:
         place = work / name
         place.mkdir()
-        options = GenerationOptions(
+        options = Options(
             model=model, route="finetune", metric="exact_match", learning_rate=arguments.rate, steps=steps, seed=seed,
             batch_tokens=512, max_new_tokens=16, validation=0.1, test=0.02,
-        )  # fmt: skip
+        ).for_task("generation", "adapt")  # fmt: skip
         job = Job(file, options, Progress(quiet=True))
         done, seconds = clocked(lambda: job.train(place, place / "model", None))
         return done, seconds, place / "model"

@@ -56,9 +56,6 @@ __all__ = [
     "resume",
 ]
 
-#: What `adapt` takes as `task`; without one the labels tell.
-_TASKS = ("translation", "generation", "embedding")
-
 _teach_auto_classes()
 
 
@@ -73,7 +70,11 @@ def __getattr__(name: str) -> Any:
 
 @overload
 def compare(
-    data: str | Path | Dataset, model: str | None = None, *, task: None = None, **options: Any
+    data: str | Path | Dataset,
+    model: str | None = None,
+    *,
+    task: Literal["classification"] | None = None,
+    **options: Any,
 ) -> Comparison: ...
 
 
@@ -87,7 +88,7 @@ def compare(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
-    task: Literal["generation"] | None = None,
+    task: Literal["classification", "generation"] | None = None,
     **options: Any,
 ) -> Comparison | WriterComparison:
     """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
@@ -95,22 +96,23 @@ def compare(
     Args:
         data: a file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`.
         model: built-in name, folder or Hub id; the default for the data's modality if not given.
-        task: "generation" for instruction data or texts and a model that writes.
-        **options: the fields of `alih.compare.options.Options` (of `alih.instruct.options.GenerationOptions` for
-            generation); the same as the flags of `alih compare`.
+        task: "generation" for instruction data or texts and a model that writes; otherwise the labels tell.
+        **options: the fields of `alih.compare.options.Options`, which are the flags of `alih compare`.
 
     Raises:
         AlihError: the data, the model or an option cannot be used; the message says what to do.
     """
-    if task == "generation":
-        from alih.instruct.compare import compare_by_name
+    from alih.compare.options import Options
+    from alih.task import GENERATION
 
-        return compare_by_name(data, {"model": model, **options})
-    if task is not None:
-        raise OptionError(f"task: {task!r} is unknown. Write task='generation', or leave it out: the labels tell.")
-    from alih.compare import run
+    chosen = Options.from_mapping({"model": model, "task": task, **options})
+    if chosen.task == GENERATION:
+        from alih.instruct.compare import compare_path
 
-    return run(data, model, **options)
+        return compare_path(data, chosen)
+    from alih.compare.compare import compare as run
+
+    return run(data, chosen)
 
 
 #: What the package `alih.compare`, which stands in this function's place once it is imported, calls.
@@ -123,7 +125,7 @@ def adapt(
     model: str | None = None,
     *,
     route: str | None = None,
-    task: None = None,
+    task: Literal["classification"] | None = None,
     **options: Any,
 ) -> Adapted: ...
 
@@ -156,7 +158,7 @@ def adapt(
     model: str | None = None,
     *,
     route: str | None = None,
-    task: Literal["embedding"],
+    task: Literal["retrieval", "embedding"],
     **options: Any,
 ) -> Embedder: ...
 
@@ -166,36 +168,35 @@ def adapt(
     model: str | None = None,
     *,
     route: str | None = None,
-    task: Literal["translation", "generation", "embedding"] | None = None,
+    task: Literal["classification", "translation", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
 ) -> Adapted | Translator | Writer | Embedder:
-    """Run one route (transfer, if none is named) and return the adapted model; options as for `compare`.
+    """Run one route and return the adapted model; the options are those of `compare`, as far as `alih adapt` has them.
 
-    With `task="translation"` the data are pairs of sentences, the options are the fields of
-    `alih.translation.options.TranslationOptions`, and what is returned has `translate(["…"])` and `evaluate(pairs)`.
-    With `task="generation"` they are instruction data or texts, the options are the fields of
-    `alih.instruct.options.GenerationOptions`, and what is returned has `ask("…")` and `evaluate_file(data)`.
-    With `task="embedding"` they are questions with passages, the options are the fields of
-    `alih.embedding.options.EmbeddingOptions`, and what is returned has `query("…")` and `passages(["…"])`.
+    With `task="translation"` the data are pairs of sentences, and what is returned has `translate(["…"])` and
+    `evaluate(pairs)`. With `task="generation"` they are instruction data or texts, and what is returned has `ask("…")`
+    and `evaluate_file(data)`. With `task="retrieval"` they are questions with passages, and what is returned has
+    `query("…")` and `passages(["…"])`.
     """
-    if task not in (None, *_TASKS):
-        raise OptionError(f"task: {task!r} is unknown. Write one of {', '.join(_TASKS)}, or leave it out.")
-    if task == "translation":
-        from alih.translation.adapt import adapt_by_name
-
-        return adapt_by_name(data, {"model": model, "route": route, **options})
-    if task == "generation":
-        from alih.instruct.adapt import adapt_by_name as adapt_writer
-
-        return adapt_writer(data, {"model": model, "route": route, **options})
-    if task == "embedding":
-        from alih.embedding.adapt import adapt_by_name as adapt_embedder
-
-        return adapt_embedder(data, {"model": model, "route": route, **options})
-    from alih.compare.compare import adapt as run
     from alih.compare.options import Options
+    from alih.task import GENERATION, RETRIEVAL, TRANSLATION
 
-    return run(data, route or "transfer", Options.from_mapping({"model": model, **options})).best
+    chosen = Options.from_mapping({"model": model, "route": route, "task": task, **options})
+    if chosen.task == TRANSLATION:
+        from alih.translation.adapt import adapt_path
+
+        return adapt_path(data, chosen)
+    if chosen.task == GENERATION:
+        from alih.instruct.adapt import adapt_path as adapt_writer
+
+        return adapt_writer(data, chosen)
+    if chosen.task == RETRIEVAL:
+        from alih.embedding.adapt import adapt_path as adapt_embedder
+
+        return adapt_embedder(data, chosen)
+    from alih.compare.compare import adapt as run
+
+    return run(data, chosen.route or "transfer", chosen).best
 
 
 def resume(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: The tasks, by the names that users give them.
+TASKS = CLASSIFICATION, GENERATION, TRANSLATION, RETRIEVAL = "classification", "generation", "translation", "retrieval"
+
 
 class Modality(StrEnum):
     """What an input is."""

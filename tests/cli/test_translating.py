@@ -125,8 +125,11 @@ def test_inspect_runs_report_and_predict_say_something_sensible(
         (["evaluate", "RUN", "numbers.tsv", "--label", "id"], "use --target"),
         (["evaluate", "RUN", "numbers.tsv", "--metric", "f1"], "scored by BLEU and chrF"),
         (["evaluate", "RUN", "numbers.tsv", "--source", "eng"], "no column 'eng' (--source)"),
-        (["adapt", "numbers.tsv", "--steps", "3"], "--steps: is for --task translation"),
-        (["adapt", "numbers.tsv", "--task", "translation", "--text", "en"], "--text: means nothing for a translation"),
+        (["adapt", "numbers.tsv", "--steps", "3"], "--steps: is read by the task generation or translation"),
+        (
+            ["adapt", "numbers.tsv", "--task", "translation", "--text", "en"],
+            "--text: is read by",
+        ),
         (["adapt", "one.tsv", "--task", "translation"], "1 column"),
         (["adapt", "aligned", "--task", "translation", "--source", "en"], "has 3 lines and train.id has 2 lines"),
         (["inspect", "RUN", "--memory", "8GB"], "--memory"),

@@ -25,6 +25,11 @@ def options(model: Path, runs: Path, **more: Any) -> Options:
     return Options.from_mapping({"model": str(model), "runs": str(runs), **few, **more})
 
 
+def alone(model: Path, runs: Path, **more: Any) -> Options:
+    """Options of one adaptation, which has no plan."""
+    return options(model, runs, plan=None, **more)
+
+
 class Killed(BaseException):
     """What nothing catches, as kill -9 is caught by nothing."""
 
@@ -58,7 +63,7 @@ def test_a_resumed_comparison_with_lora_gives_the_same_bits(
 
 
 def test_the_merged_model_and_its_adapter_are_handed_over(reviews_csv: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    found = adapt(reviews_csv, "lora", options(tiny_bert, tmp_path, learning_rate=1e-2), QUIET)
+    found = adapt(reviews_csv, "lora", alone(tiny_bert, tmp_path, learning_rate=1e-2), QUIET)
     record = found.records[0]
     assert found.handed_over is not None
     assert found.handed_over.agrees
@@ -81,17 +86,17 @@ def test_a_route_that_does_not_apply_is_skipped_with_its_reason(tmp_path: Path, 
     )
     assert found.skipped[0].startswith("qalora: a convolutional network has no linear layers")
     with pytest.raises(OptionError, match="cannot be adapted so: qalora: a convolutional network"):
-        adapt(photos, "qalora", options(tiny_resnet, tmp_path / "runs", learning_rate=1e-2), QUIET)
+        adapt(photos, "qalora", alone(tiny_resnet, tmp_path / "runs", learning_rate=1e-2), QUIET)
 
 
 @pytest.mark.parametrize(
     ("route", "more", "words"),
     [
-        ("transfer", {"rank": 4}, "--rank: is for the routes lora, qlora, qalora"),
-        ("lora", {"bits": 3}, "--bits: is for the route qalora"),
+        ("transfer", {"rank": 4}, "--rank: is read by the routes lora, qlora, qalora"),
+        ("lora", {"bits": 3}, "--bits: is read by the route qalora"),
         ("lora", {"bits": 5}, "--bits: must be 2, 3, 4 or 8, not 5"),
         ("lora", {"rank": 0}, "--rank: must be at least 1"),
-        ("lora", {"alpha": -1.0}, "--alpha: must be a number above zero"),
+        ("lora", {"alpha": -1.0}, "--alpha: must be above zero"),
         ("lora", {"lora_targets": "attention,dense"}, "--lora-targets: attention stands alone"),
         ("lora", {"lora_targets": "q_proj"}, "those there are end in: dense, key, query, value"),
     ],
@@ -101,7 +106,7 @@ def test_flags_that_do_not_fit_are_refused_before_anything_runs(
 ) -> None:
     given = {"learning_rate": None, "epochs": None, **more}
     with pytest.raises(OptionError) as caught:
-        adapt(reviews_csv, route, options(tiny_bert, tmp_path / "runs", **given), QUIET)
+        adapt(reviews_csv, route, alone(tiny_bert, tmp_path / "runs", **given), QUIET)
     assert words in str(caught.value)
     assert not (tmp_path / "runs").exists()
 
@@ -111,7 +116,7 @@ def test_calibrated_rounding_is_handed_over_as_it_was_trained(
 ) -> None:
     found = {}
     for rounding in ("nearest", "calibrated"):
-        wanted = options(tiny_bert, tmp_path, bits=2, rounding=rounding, learning_rate={"qalora": 1e-2})
+        wanted = alone(tiny_bert, tmp_path, bits=2, rounding=rounding, learning_rate={"qalora": 1e-2})
         run = adapt(reviews_csv, "qalora", wanted, QUIET)
         assert run.handed_over is not None
         assert run.handed_over.agrees
@@ -123,7 +128,7 @@ def test_what_is_merged_into_nf4_again_has_sixteen_values_a_block(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("bitsandbytes")
-    wanted = options(tiny_bert, tmp_path, merge="nf4", learning_rate={"qlora": 1e-2})
+    wanted = alone(tiny_bert, tmp_path, merge="nf4", learning_rate={"qlora": 1e-2})
     run = adapt(reviews_csv, "qlora", wanted, QUIET)
     assert run.handed_over is not None
     assert run.handed_over.agrees

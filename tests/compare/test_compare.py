@@ -196,7 +196,7 @@ def test_an_adapted_model_can_be_adapted_again_from_the_last_run(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
-    first = adapt(reviews_csv, "transfer", options(tiny_bert, runs, routes=None, epochs=None), QUIET)
+    first = adapt(reviews_csv, "transfer", options(tiny_bert, runs, routes=None, epochs=None, plan=None), QUIET)
     for model in (runs / "last", runs / "last" / "model", first.folder.path):
         again = compare(reviews_csv, options(model, runs, epochs=None, learning_rate=RATES), QUIET)
         assert again.handed_over is not None
@@ -299,8 +299,8 @@ def test_damaged_rows_are_told_and_written_down(
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"blocks": 2, "routes": "transfer"}, "--blocks: is for the routes finetune, lora"),
-        ({"routes": "transfer"}, "--epochs: is for the other routes"),
+        ({"blocks": 2, "routes": "transfer", "epochs": None}, "--blocks: is read by the routes finetune, lora"),
+        ({"routes": "transfer"}, "--epochs: is read by the routes finetune, lora"),
         ({"blocks": 9}, "--blocks: 9 asked for, but the model has 3"),
         ({"metric": "r2"}, "--metric: 'r2' does not fit"),
         ({"max_length": 4000}, "--max-length 4000"),
@@ -327,7 +327,7 @@ def test_a_length_for_pictures_is_refused(tiny_resnet: Path, tmp_path: Path) -> 
     [
         ("finetun", {}, "--route: there is no route 'finetun'"),
         ("finetune", {"blocks": "1,2"}, "one number of blocks"),
-        ("finetune", {"seeds": 5}, "one seed"),
+        ("finetune", {"seeds": 5}, "--seeds: is read by alih compare"),
         ("transfer", {"blocks": 2}, "--blocks"),
     ],
 )
@@ -335,7 +335,12 @@ def test_adapt_refuses_what_it_would_not_read(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path, name: str, more: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(OptionError) as caught:
-        adapt(reviews_csv, name, options(tiny_bert, tmp_path, **{"routes": None, "epochs": None, **more}), QUIET)
+        adapt(
+            reviews_csv,
+            name,
+            options(tiny_bert, tmp_path, **{"routes": None, "epochs": None, "plan": None, **more}),
+            QUIET,
+        )
     assert words in str(caught.value)
 
 

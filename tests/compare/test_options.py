@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alih.compare.options import ALL_BLOCKS, Options, seconds
+from alih.compare.options import Options
 from alih.errors import OptionError
+from alih.option import seconds
+from alih.routes.options import ALL_BLOCKS
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from transformers import AutoModel, BertConfig, BertModel
 
 import alih
 from alih.cli.main import main
+from alih.compare.options import Options
 from alih.embedding import adapt as adaptation
 from alih.embedding.adapt import adapt, resume
 from alih.embedding.loss import SCALE, false_negatives, ranking_loss
 from alih.embedding.mine import mine
-from alih.embedding.options import EmbeddingOptions
 from alih.embedding.pairs import Pair, Pairs, read_pairs, split
 from alih.embedding.retrieval import measure
 from alih.embedding.training import RankingLook, batches
@@ -51,9 +51,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _options(place: Path, runs: Path, **more: Any) -> EmbeddingOptions:
+def _options(place: Path, runs: Path, **more: Any) -> Options:
     basic = {"model": str(place / "tiny"), "runs": str(runs), "learning_rate": 3e-3, "epochs": 6, "batch_size": 8}
-    return EmbeddingOptions.from_mapping({**basic, **more})
+    return Options.from_mapping({**basic, **more})
 
 
 def test_the_loss_is_the_mean_negative_log_softmax_of_scaled_cosines() -> None:
@@ -238,7 +238,7 @@ def test_the_command_line_adapts_scores_and_refuses(
         (["adapt", data, *common, "--rank=4"], "--rank"),
         (["adapt", data, *common, "--blocks=9"], "--blocks"),
         (["adapt", data, *common, "--beam=3"], "--beam"),
-        (["adapt", data, "--hard-negatives=2"], "--task embedding"),
+        (["adapt", data, "--hard-negatives=2"], "--task retrieval"),
         (["predict", str(tmp_path / "runs" / "last"), "a text"], "makes vectors"),
     ]:
         capsys.readouterr()
@@ -248,7 +248,7 @@ def test_the_command_line_adapts_scores_and_refuses(
 
 def test_python_has_what_the_command_line_has(place: Path, tmp_path: Path) -> None:
     data, model = str(place / "pairs.jsonl"), str(place / "tiny")
-    found = alih.adapt(data, model, task="embedding", epochs=1, learning_rate=1e-3, runs=str(tmp_path), batch_size=8)
+    found = alih.adapt(data, model, task="retrieval", epochs=1, learning_rate=1e-3, runs=str(tmp_path), batch_size=8)
     assert found.query("who sells thingaa").shape == (32,)
     with pytest.raises(OptionError, match="as a path"):
         alih.adapt(["text"], task="embedding")  # type: ignore[call-overload]

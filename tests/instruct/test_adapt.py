@@ -12,11 +12,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alih.cli.main import main
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.errors import DataError, OptionError, RunError
 from alih.instruct import job
 from alih.instruct.adapt import adapt, resume
-from alih.instruct.options import GenerationOptions
 from alih.instruct.writer import Writer
 from alih.progress import Progress
 
@@ -39,9 +39,9 @@ def general(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _options(model: Path, general: Path, runs: Path, **more: Any) -> GenerationOptions:
+def _options(model: Path, general: Path, runs: Path, **more: Any) -> Options:
     basic = {"model": str(model), "general": str(general), "runs": str(runs), "steps": 12, "max_new_tokens": 12}
-    return GenerationOptions.from_mapping({**basic, **more})
+    return Options.from_mapping({**basic, **more})
 
 
 @pytest.mark.parametrize("route", ["lora", "finetune", "scratch", "qlora", "qalora"])
@@ -182,7 +182,7 @@ def test_data_that_changed_since_are_refused(
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=f"(?i){words}"):
-        GenerationOptions.from_mapping(options)
+        Options.from_mapping(options).for_task("generation", "compare" if "routes" in options else "adapt")
 
 
 def test_the_command_line_adapts_writes_scores_and_refuses(

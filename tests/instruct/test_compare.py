@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from alih.cli.main import main
+from alih.compare.options import Options
 from alih.compare.report.from_run import report_data
 from alih.compare.runfolder import RunFolder
 from alih.errors import OptionError, RunError
 from alih.instruct import compare as comparing
 from alih.instruct import job
 from alih.instruct.compare import compare, resume
-from alih.instruct.options import GenerationOptions
 from alih.instruct.writer import Writer
 from alih.progress import Progress
 
@@ -35,12 +35,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _options(place: Path, runs: Path, **more: Any) -> GenerationOptions:
-    basic = {
+def _options(place: Path, runs: Path, **more: Any) -> Options:
+    basic: dict[str, Any] = {
         "model": str(place / "tiny"), "general": str(place / "general.txt"), "runs": str(runs), "steps": 8,
         "max_new_tokens": 10, "learning_rate": 0.01, "seeds": 1, "group_size": 16,
     }  # fmt: skip
-    return GenerationOptions.from_mapping({**basic, **more})
+    if "qalora" not in more["routes"]:
+        del basic["group_size"]
+    if set(more["routes"].split(",")) <= {"zero-shot", "few-shot"}:
+        del basic["steps"], basic["learning_rate"]
+    return Options.from_mapping({**basic, **more})
 
 
 def test_every_route_is_measured_on_the_same_examples_and_the_chosen_one_handed_over(
@@ -168,15 +172,16 @@ def test_the_command_line_compares_reports_and_refuses(
 def test_python_has_what_the_command_line_has(place: Path, tmp_path: Path) -> None:
     import alih
 
-    common = {"general": str(place / "general.txt"), "runs": str(tmp_path), "steps": 4, "learning_rate": 0.01}
+    common: dict[str, Any] = {"general": str(place / "general.txt"), "runs": str(tmp_path), "max_new_tokens": 8}
+    trained = {"steps": 4, "learning_rate": 0.01}
     data, model = str(place / "data.jsonl"), str(place / "tiny")
-    writer = alih.adapt(data, model, task="generation", route="finetune", max_new_tokens=8, **common)
+    writer = alih.adapt(data, model, task="generation", route="finetune", **trained, **common)
     assert isinstance(writer.ask("Say number 3."), str)
-    result = alih.compare(data, model, task="generation", routes="zero-shot", max_new_tokens=8, **common)
+    result = alih.compare(data, model, task="generation", routes="zero-shot", **common)
     assert result.best.ask("Say number 3.") == alih.open(result.folder).ask("Say number 3.")  # type: ignore[union-attr]
     with pytest.raises(OptionError, match="as a path"):
         alih.compare(["text"], task="generation")  # type: ignore[call-overload]
-    with pytest.raises(OptionError, match="unknown"):
+    with pytest.raises(OptionError, match="none of classification, generation"):
         alih.adapt(data, task="summary")  # type: ignore[call-overload]
     with pytest.raises(RunError, match="complete"):
         alih.resume(result.folder)

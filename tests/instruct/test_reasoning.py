@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alih.cli.main import main
+from alih.compare.options import Options
 from alih.instruct.conversation import USER, Turn
-from alih.instruct.options import GenerationOptions
 from alih.instruct.reasoning import BEGINNINGS, vote
 from alih.instruct.write import Sampling
 from alih.instruct.writer import Writer
@@ -96,6 +96,6 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_options_reach_prompted_routes_alone() -> None:
-    options = GenerationOptions(routes=("zero-shot", "lora"), reasoning="think", samples=3)
+    options = Options(routes=("zero-shot", "lora"), reasoning="think", samples=3)
     assert (options.for_route("zero-shot", 0).reasoning, options.for_route("zero-shot", 0).samples) == ("think", 3)
     assert (options.for_route("lora", 0).reasoning, options.for_route("lora", 0).samples) == ("auto", 1)

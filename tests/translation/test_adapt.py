@@ -10,13 +10,13 @@ import pytest
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 import alih
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.translation import adapt as module
 from alih.translation import routes
 from alih.translation.adapt import adapt, resume
-from alih.translation.options import TranslationOptions
 from alih.translation.result import Translation
 from alih.translation.translator import Translator
 
@@ -37,7 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(place: Path, runs: Path, **options: Any) -> Translation:
-    return adapt(place / "numbers.tsv", TranslationOptions.from_mapping({"runs": str(runs), **options}), QUIET)
+    return adapt(place / "numbers.tsv", Options.from_mapping({"runs": str(runs), **options}), QUIET)
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_the_transformer_learns_a_toy_language_exactly(tmp_path: Path) -> None:
     test = tiny.numbers(80, 4, 2, 2)
     (data / "test.en").write_text("".join(f"{source}\n" for source, _ in test))
     (data / "test.id").write_text("".join(f"{target}\n" for _, target in test))
-    options = TranslationOptions(
+    options = Options(
         source="en", target="id", steps=700, learning_rate=3e-3, batch_tokens=600, runs=str(tmp_path / "runs")
     )
     result = adapt(data, options, QUIET)
@@ -183,7 +183,7 @@ def test_changed_pairs_are_not_gone_on_with(place: Path, tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(module, "fit", stop)
         with pytest.raises(KeyboardInterrupt):
-            adapt(data, TranslationOptions(runs=str(tmp_path / "runs"), steps=2), QUIET)
+            adapt(data, Options(runs=str(tmp_path / "runs"), steps=2), QUIET)
     [folder] = (tmp_path / "runs").iterdir()
     tiny.write_table(data, tiny.numbers(61))
     with pytest.raises(RunError, match="have changed since"):
@@ -237,9 +237,9 @@ def test_the_python_functions_do_the_same(place: Path, tmp_path: Path) -> None:
     again = alih.open(tmp_path / "last")
     assert isinstance(again, Translator)
     assert again.translate(["one two", ""]) == translator.translate(["one two", ""])
-    with pytest.raises(OptionError, match="--label: means nothing for a translation"):
+    with pytest.raises(OptionError, match="--label: is read by the task classification"):
         alih.adapt(place / "numbers.tsv", task="translation", label="en")
-    with pytest.raises(OptionError, match="'speech' is unknown"):
+    with pytest.raises(OptionError, match="'speech' is none of classification"):
         alih.adapt(place / "numbers.tsv", task="speech")  # type: ignore[call-overload]
 
 
@@ -247,7 +247,7 @@ def test_long_pairs_are_left_out_and_said(tmp_path: Path) -> None:
     pairs = tiny.numbers(60)
     long = (" ".join(["one"] * 200), " ".join(["satu"] * 200))
     data = tiny.write_table(tmp_path / "pairs.tsv", [*pairs, long])
-    result = adapt(data, TranslationOptions(runs=str(tmp_path / "runs"), steps=1, max_tokens=20), QUIET)
+    result = adapt(data, Options(runs=str(tmp_path / "runs"), steps=1, max_tokens=20), QUIET)
     told = json.loads((tmp_path / "runs" / "last" / "report.json").read_text())
     assert sum(result.sizes.values()) <= 61
     texts = " ".join(told["notes"])

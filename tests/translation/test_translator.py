@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alih.compare.options import Options
 from alih.errors import DataError, OptionError, RunError
 from alih.progress import Progress
 from alih.translation import search as module
 from alih.translation.adapt import adapt
 from alih.translation.lines import lines_of
-from alih.translation.options import TranslationOptions
 from alih.translation.translator import Translator
 
 from . import tiny
@@ -25,7 +25,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Translator:
     place = tmp_path_factory.mktemp("models")
     data = tiny.write_table(place / "numbers.tsv", tiny.numbers(300))
     model = str(tiny.save(place / "marian", tiny.marian()))
-    options = TranslationOptions(
+    options = Options(
         model=model, target_language="id", steps=250, learning_rate=3e-3, beam=1, runs=str(place / "runs")
     )
     return adapt(data, options, Progress(quiet=True)).translator

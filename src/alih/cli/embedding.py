@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alih.cli.flags import add_options, given
-from alih.compare.options import Options
-from alih.embedding.options import EmbeddingOptions
 from alih.errors import OptionError
-from alih.instruct.options import GenerationOptions
-from alih.translation.options import TranslationOptions
 
 if TYPE_CHECKING:
+    from alih.compare.options import Options
     from alih.embedding.result import Adaptation
 
-_GENERAL = {option.name for option in fields(Options)} | {"route"}
-_OWN = tuple(option.name for option in fields(EmbeddingOptions) if option.name not in _GENERAL)
-_OTHERS = {option.name for of in (TranslationOptions, GenerationOptions) for option in fields(of)} - _GENERAL
 
-
-def add_embedding_options(parser: argparse.ArgumentParser) -> None:
-    """Add to `alih adapt` what --task embedding reads."""
-    add_options(parser.add_argument_group("with --task embedding"), _OWN, EmbeddingOptions)
-
-
-def refuse_embedding_options(arguments: argparse.Namespace) -> None:
-    """Refuse options of an embedding model where something else is adapted.
-
-    Raises:
-        OptionError: one was typed.
-    """
-    for name in _OWN:
-        if getattr(arguments, name) is not None:
-            raise OptionError(f"--{name.replace('_', '-')}: is for --task embedding; add that, or leave it out.")
-
-
-def adapt_embedding(arguments: argparse.Namespace) -> int:
-    """Run `alih adapt --task embedding`."""
-    for name in sorted(_OTHERS):
-        if getattr(arguments, name, None) is not None:
-            raise OptionError(f"--{name.replace('_', '-')}: means nothing for an embedding model; leave it out.")
-    options = EmbeddingOptions.from_mapping({**given(arguments), **given(arguments, EmbeddingOptions)})
+def adapt_embedding(data: str, options: Options) -> int:
+    """Run `alih adapt --task retrieval`."""
     from alih.embedding.adapt import adapt
 
-    return _show(adapt(arguments.data, options))
+    return _show(adapt(data, options))
 
 
 def resume_embedding(folder: str | Path, data: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Flags made from the fields of an options dataclass, so that names, defaults and help exist once."""
+"""Flags made from the fields of the options, so that names, defaults and help exist once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Collection
 from dataclasses import Field, fields
 from typing import Any, TypeAlias
 
-from alih.compare.options import Options
+from alih.compare.options import GROUPS_OF_OPTIONS, Options, readers_in_words
+from alih.option import default_in_words, flag
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_NUMBERS: dict[str, type] = {"int": int, "int | None": int, "float": float, "float | None": float}
 
 
 def typed(text: str) -> str:
@@ -26,43 +29,55 @@ def typed(text: str) -> str:
     return text_of(sys.stdin.buffer.read() or b" ", "standard input").removeprefix("\ufeff").rstrip("\r\n")
 
 
-def add_options(parser: argparse._ActionsContainer, names: Collection[str], of: Any = Options) -> None:
-    """Give `parser` a flag for each named field of `Options`, or of another such dataclass."""
-    known = {option.name: option for option in fields(of)}
+def add_options(parser: argparse.ArgumentParser, command: str) -> None:
+    """Give `parser` a flag for every option that `command` reads, in groups."""
+    for group in GROUPS_OF_OPTIONS:
+        titled: Any = group
+        section = parser.add_argument_group(titled.TITLE)
+        for declared in fields(titled):
+            if command in declared.metadata["commands"]:
+                _add(section, declared)
+
+
+def add_some(parser: argparse.ArgumentParser, names: Collection[str]) -> None:
+    """Give `parser` a flag for each named option."""
+    known = {declared.name: declared for declared in fields(Options)}
     for name in names:
         _add(parser, known[name])
 
 
-def given(arguments: argparse.Namespace, of: Any = Options) -> dict[str, Any]:
-    """Return the options that the user typed (those left out keep the dataclass's defaults)."""
-    known = {option.name for option in fields(of)}
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that the user typed."""
+    known = {declared.name for declared in fields(Options)}
     return {name: value for name, value in vars(arguments).items() if name in known and value is not None}
 
 
-def _add(parser: argparse._ActionsContainer, option: Field[Any]) -> None:
-    flag = "--" + option.name.replace("_", "-")
-    help_text = option.metadata["help"]
-    if option.type == "bool":
-        parser.add_argument(flag, action="store_true", default=None, help=help_text)
+def _add(parser: argparse._ActionsContainer, declared: Field[Any]) -> None:
+    told = declared.metadata
+    text = told["help"]
+    if readers := readers_in_words(declared):
+        text += f" [{readers}]"
+    if default := default_in_words(declared):
+        text += f" (default: {default})"
+    text = text.replace("%", "%%")
+    if declared.type == "bool":
+        parser.add_argument(flag(declared.name), action="store_true", default=None, help=text)
         return
-    if option.default is not None:
-        help_text += f" (default: {option.default})"
-    numbers: dict[str, type] = {"int": int, "int | None": int, "float": float, "float | None": float}
-    choices = option.metadata.get("choices")
+    number = None if told["convert"] else _NUMBERS.get(str(declared.type))
     parser.add_argument(
-        flag,
-        dest=option.name,
+        flag(declared.name),
+        dest=declared.name,
         default=None,
-        help=help_text.replace("%", "%%"),
-        metavar=None if choices else option.metadata.get("metavar", _metavar(option)),
-        choices=choices,
-        type=str
-        if option.metadata.get("duration") or option.metadata.get("metavar") in {"SIZE", "RATE"}
-        else numbers.get(str(option.type), str),
+        help=text,
+        metavar=_metavar(declared),
+        choices=told["choices"] if told["convert"] is None else None,
+        type=number or str,
     )
 
 
-def _metavar(option: Field[Any]) -> str:
-    if option.metadata.get("duration"):
-        return "TIME"
-    return {"int": "N", "int | None": "N", "float": "X", "float | None": "X"}.get(str(option.type), option.name.upper())
+def _metavar(declared: Field[Any]) -> str | None:
+    told = declared.metadata
+    if told["choices"]:
+        return "{" + ",".join(told["choices"]) + "}"
+    letter = {int: "N", float: "X"}.get(_NUMBERS.get(str(declared.type), str), declared.name.upper())
+    return told["metavar"] or letter

@@ -5,32 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alih.cli.flags import Commands, add_options, given
-from alih.compare.options import Options
+from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
-from alih.instruct.options import COMPARED, GenerationOptions
-from alih.translation.options import TranslationOptions
 
 if TYPE_CHECKING:
+    from alih.compare.options import Options
     from alih.instruct.conversation import Turn
     from alih.instruct.result import Adaptation
     from alih.instruct.write import Sampling
     from alih.instruct.writer import Writer
-
-_GENERAL = {option.name for option in fields(Options)} | {"route"}
-_TRANSLATION = {option.name for option in fields(TranslationOptions)} - _GENERAL
-#: Options of `alih adapt` that text generation alone has; `steps` and `batch_tokens` a translation has, too.
-_OWN = tuple(
-    option.name
-    for option in fields(GenerationOptions)
-    if option.name not in _GENERAL and option.name not in _TRANSLATION
-)
-#: Those that a translation has, too.
-_SHARED = ("steps", "batch_tokens")
 
 
 def add_commands(commands: Commands) -> None:
@@ -73,45 +59,20 @@ def add_commands(commands: Commands) -> None:
     generate.set_defaults(run=run_generate)
 
 
-def add_generation_options(parser: argparse.ArgumentParser, *, alone: bool = False) -> None:
-    """Add to `alih adapt` or `alih compare` what --task generation reads; `alone` also what a translation adds, too."""
-    group = parser.add_argument_group("with --task generation")
-    add_options(group, (*_OWN, *(_SHARED if alone else ())), GenerationOptions)
-
-
-def refuse_generation_options(arguments: argparse.Namespace) -> None:
-    """Refuse options of text generation where something else is adapted.
-
-    Raises:
-        OptionError: one was typed.
-    """
-    shared = () if hasattr(arguments, "route") else _SHARED
-    for name in (*_OWN, *shared):
-        if getattr(arguments, name) is not None:
-            raise OptionError(f"--{name.replace('_', '-')}: is for --task generation; add that, or leave it out.")
-
-
-def adapt_generation(arguments: argparse.Namespace) -> int:
+def adapt_generation(data: str, options: Options) -> int:
     """Run `alih adapt --task generation`."""
-    for name in _TRANSLATION - {option.name for option in fields(GenerationOptions)}:
-        if getattr(arguments, name, None) is not None:
-            raise OptionError(f"--{name.replace('_', '-')}: means nothing for text generation; leave it out.")
-    typed = {**given(arguments), **given(arguments, GenerationOptions)}
-    options = GenerationOptions.from_mapping(typed)
     from alih.instruct.adapt import adapt
 
-    return _show(adapt(arguments.data, options))
+    return _show(adapt(data, options))
 
 
-def compare_generation(arguments: argparse.Namespace) -> int:
+def compare_generation(data: str, options: Options, *, dry_run: bool) -> int:
     """Run `alih compare --task generation`."""
-    if arguments.dry_run:
+    if dry_run:
         raise OptionError("--dry-run: means nothing for text generation. See what a route takes: alih inspect MODEL.")
-    typed = {**given(arguments), **given(arguments, GenerationOptions)}
-    options = GenerationOptions.from_mapping({**typed, "routes": typed.get("routes", COMPARED)})
     from alih.instruct.compare import compare
 
-    print(compare(arguments.data, options))
+    print(compare(data, options))
     return 0
 
 

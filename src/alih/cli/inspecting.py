@@ -125,7 +125,7 @@ def _advice(told: dict[str, Any]) -> list[str]:
 
 
 def _bytes(memory: str) -> float:
-    from alih.compare.options import size
+    from alih.option import size
 
     try:
         found = size(memory)

@@ -5,25 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alih.cli.flags import Commands, add_options, given
-from alih.compare.options import Options
+from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
-from alih.translation.options import TranslationOptions
 
 if TYPE_CHECKING:
+    from alih.compare.options import Options
     from alih.translation.result import Translation
     from alih.translation.translator import Translator
 
-#: Options of `alih adapt` that only a translation has.
-_OWN = tuple(
-    option.name
-    for option in fields(TranslationOptions)
-    if option.name not in {"route", *(shared.name for shared in fields(Options))}
-)
 #: Lines that are translated, and written, at a time.
 _LINES = 1000
 
@@ -63,11 +55,6 @@ def add_commands(commands: Commands) -> None:
     translate.set_defaults(run=run_translate)
 
 
-def add_translation_options(parser: argparse.ArgumentParser) -> None:
-    """Add to `alih adapt` what --task translation reads."""
-    add_options(parser.add_argument_group("with --task translation"), _OWN, TranslationOptions)
-
-
 def add_evaluation_options(parser: argparse.ArgumentParser) -> None:
     """Add to `alih evaluate` what a translator reads."""
     group = parser.add_argument_group("of a translator")
@@ -76,24 +63,11 @@ def add_evaluation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--beam", type=int, metavar="N", help="hypotheses that beam search keeps (default: 4)")
 
 
-def refuse_translation_options(arguments: argparse.Namespace) -> None:
-    """Refuse options of a translation where something else is adapted.
-
-    Raises:
-        OptionError: one was typed.
-    """
-    for name in _OWN:
-        if getattr(arguments, name) is not None:
-            raise OptionError(f"--{name.replace('_', '-')}: is for --task translation; add that, or leave it out.")
-
-
-def adapt_translation(arguments: argparse.Namespace) -> int:
+def adapt_translation(data: str, options: Options) -> int:
     """Run `alih adapt --task translation`."""
-    typed = {**given(arguments), **given(arguments, TranslationOptions)}
-    options = TranslationOptions.from_mapping(typed)
     from alih.translation.adapt import adapt
 
-    return _show(adapt(arguments.data, options))
+    return _show(adapt(data, options))
 
 
 def resume_translation(folder: str | Path, data: str | None) -> int:

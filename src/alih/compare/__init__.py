@@ -6,21 +6,8 @@ The package can be called: Python puts it in the place of the function `alih.com
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from alih.compare.comparison import Comparison
-    from alih.data.examples import Dataset
-
-
-def run(data: str | Path | Dataset, model: str | None = None, **options: Any) -> Comparison:
-    """What `alih.compare` does; see there."""
-    from alih.compare.compare import compare
-    from alih.compare.options import Options
-
-    return compare(data, Options.from_mapping({"model": model, **options}))
+from typing import Any
 
 
 class _CallablePackage(ModuleType):

@@ -13,22 +13,24 @@ from alih.compare.comparison import Comparison
 from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, forecast, render
 from alih.compare.forgetting import check_general
-from alih.compare.options import ALL_BLOCKS, Options
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes
 from alih.compare.spec import check_data, check_versions, check_whole, spec
-from alih.compare.variants import check_used, suited, variants_of
+from alih.compare.variants import suited, variants_of
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
 from alih.data.read import read
+from alih.data.split_options import SplitOptions
 from alih.errors import OptionError, RunError
 from alih.pretrained.open import BUILT_IN
 from alih.pretrained.resolve import resolve
 from alih.progress import Progress
 from alih.routes.base import Variant
-from alih.routes.registry import DEFAULT, ROUTES
-from alih.task import Kind
+from alih.routes.options import ALL_BLOCKS
+from alih.routes.registry import DEFAULT
+from alih.task import CLASSIFICATION, Kind
 from alih.tasks.base import ModelChoice, Task
 from alih.tasks.bench import Bench
 from alih.tasks.classification.task import Classification
@@ -52,10 +54,8 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
     Raises:
         AlihError: the data, the model or an option cannot be used; nothing was run.
     """
-    options = options or Options()
-    routes = options.routes or DEFAULT
-    check_used(options, routes)
-    return _run(data, options, progress or Progress(), routes, curve=True)
+    options = (options or Options()).for_task(CLASSIFICATION, "compare")
+    return _run(data, options, progress or Progress(), options.routes or DEFAULT, curve=True)
 
 
 def foresee(
@@ -66,13 +66,10 @@ def foresee(
     Raises:
         AlihError: as for `compare`.
     """
-    options = options or Options()
-    routes = options.routes or DEFAULT
-    check_used(options, routes)
-    progress = progress or Progress()
+    options, progress = (options or Options()).for_task(CLASSIFICATION, "compare"), progress or Progress()
     if isinstance(data, Dataset):
         _check_read(options)
-    job = Job(_task(data, options, progress), options, routes, True, progress)
+    job = Job(_task(data, options, progress), options, options.routes or DEFAULT, True, progress)
     return job.forecast(job.bench())
 
 
@@ -85,14 +82,7 @@ def adapt(
         OptionError: there is no such route, or several numbers of blocks were given.
         AlihError: as for `compare`.
     """
-    options = options or Options()
-    if name not in ROUTES:
-        raise OptionError(f"--route: there is no route {name!r}. Routes: {', '.join(ROUTES)}.")
-    if options.routes is not None or options.seeds not in {1, Options.seeds}:
-        raise OptionError("adapt runs one route with one seed; for --routes and --seeds, use: alih compare")
-    if options.blocks is not None and len(options.blocks) > 1:
-        raise OptionError("--blocks: adapt takes one number of blocks; to try several, use: alih compare")
-    check_used(options, (name,))
+    options = (options or Options()).for_task(CLASSIFICATION, "adapt", name)
     chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
     return _run(data, chosen, progress or Progress(), (name,), curve=False)
 
@@ -313,7 +303,7 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
 def _check_read(options: Options) -> None:
     """Refuse options of reading where the data was read before."""
     for name in ("text", "label", "group", "kind", "decimal", "max_examples", "validation", "test"):
-        if getattr(options, name) != getattr(Options(), name):
+        if name in options.given:
             raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
 
 
@@ -326,8 +316,8 @@ def _read(data: str | Path, options: Options, progress: Progress | None) -> Data
         kind=None if options.kind is None else Kind(options.kind),
         decimal=options.decimal,
         seed=options.seed,
-        validation=options.validation,
-        test=options.test,
+        validation=options.validation or SplitOptions.validation,
+        test=options.test or SplitOptions.test,
         max_examples=options.max_examples,
         revision=None,
         progress=progress,

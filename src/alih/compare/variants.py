@@ -9,55 +9,8 @@ from alih.errors import OptionError
 from alih.generate.prompt import PromptForm
 from alih.pretrained.anatomy import Anatomy
 from alih.routes.base import AdapterForm, Variant
-from alih.routes.registry import ADAPTERS, PROMPTED, ROUTES, route
+from alih.routes.registry import ROUTES, route
 from alih.tasks.bench import Bench
-
-#: Options that only some routes read.
-_READERS: dict[str, tuple[str, ...]] = {
-    "rank": ADAPTERS,
-    "alpha": ADAPTERS,
-    "lora_targets": ADAPTERS,
-    "rslora": ADAPTERS,
-    "dora": ("lora", "qlora"),
-    "bits": ("qalora",),
-    "group_size": ("qalora",),
-    "rounding": ("qalora",),
-    "merge": ("qlora",),
-    "blocks": ("finetune", *ADAPTERS),
-    "template": PROMPTED,
-    "shots": ("few-shot",),
-    "shots_by": ("few-shot",),
-}
-
-
-def check_used(options: Options, routes: tuple[str, ...]) -> None:
-    """Refuse options that none of the routes reads.
-
-    Raises:
-        OptionError: one of them was given.
-    """
-    for name, readers in _READERS.items():
-        if getattr(options, name) != getattr(Options(), name) and not set(readers) & set(routes):
-            one = "the route" if len(readers) == 1 else "the routes"
-            raise OptionError(
-                f"--{name.replace('_', '-')}: is for {one} {', '.join(readers)}, but only {', '.join(routes)} runs; "
-                "leave it out."
-            )
-    if options.dora and "qalora" in routes:
-        raise OptionError(
-            "--dora: qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
-        )
-    if isinstance(options.learning_rate, float) and len(routes) > 1:
-        raise OptionError(
-            f"--learning-rate: one rate cannot be right for {', '.join(routes)}; each has its own, which is searched. "
-            f"Leave it out, or give each its own: {','.join(f'{name}={options.learning_rate:g}' for name in routes)}."
-        )
-    if options.learning_rate is not None and set(routes) <= set(PROMPTED):
-        raise OptionError(f"--learning-rate: {', '.join(routes)} trains nothing; leave it out.")
-    if options.epochs is not None and set(routes) <= {"transfer", *PROMPTED}:
-        raise OptionError(
-            "--epochs: is for the other routes; transfer trains its head until it gets no better. Leave it out."
-        )
 
 
 def variants_of(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> list[Variant]:
@@ -74,7 +27,7 @@ def variants_of(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> 
         options.rounding,
         options.merge,
     )
-    prompt = PromptForm(options.template, options.shots, options.shots_by)
+    prompt = PromptForm(options.template, options.shots or PromptForm.shots, options.shots_by)
     found = [
         replace(variant, prompt=replace(prompt, shots=prompt.shots if variant.prompt.shots else 0))
         if variant.prompt

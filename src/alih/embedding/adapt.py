@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.embedding import routes
 from alih.embedding.folder import write
 from alih.embedding.mine import from_library, mine
-from alih.embedding.options import EmbeddingOptions
 from alih.embedding.pairs import Pairs, Split, read_pairs, split
 from alih.embedding.result import Adaptation
 from alih.embedding.retrieval import Found, measure
@@ -26,6 +25,7 @@ from alih.errors import OptionError, RunError
 from alih.progress import Progress
 from alih.rag.embed import Embedder
 from alih.rag.library import Library
+from alih.task import RETRIEVAL
 from alih.training.cost import measure as measure_cost
 from alih.training.loop import FitSettings, fit
 from alih.training.memory import out_of_memory_in_words
@@ -42,7 +42,7 @@ _MOST_ASKED, _MOST_PASSAGES, _LOOKS = 200, 1500, 5
 _JUDGES, _AMONG = 128, 500
 
 
-def adapt(data: str | Path, options: EmbeddingOptions | None = None, progress: Progress | None = None) -> Adaptation:
+def adapt(data: str | Path, options: Options | None = None, progress: Progress | None = None) -> Adaptation:
     """Fine-tune an embedding model, and measure what it finds for questions that it has not seen, before and after.
 
     Args:
@@ -54,7 +54,7 @@ def adapt(data: str | Path, options: EmbeddingOptions | None = None, progress: P
         AlihError: the data, the model or an option cannot be used; the data are looked at before any weights.
         KeyboardInterrupt: stopped before there was anything to hand over.
     """
-    options, progress = options or EmbeddingOptions(), progress or Progress()
+    options, progress = (options or Options()).for_task(RETRIEVAL, "adapt"), progress or Progress()
     pairs = read_pairs(data)
     folder = RunFolder.create(options.runs, options.name or Path(data).stem)
     with folder:
@@ -63,15 +63,15 @@ def adapt(data: str | Path, options: EmbeddingOptions | None = None, progress: P
         return _run(pairs, options, folder, progress)
 
 
-def adapt_by_name(data: Any, values: Mapping[str, Any]) -> Embedder:
-    """`alih.adapt(…, task="embedding")`: options by name, and the embedding model as it is opened from disk.
+def adapt_path(data: Any, options: Options) -> Embedder:
+    """`alih.adapt(…, task="retrieval")`: the embedding model as it is opened from disk.
 
     Raises:
-        OptionError: an option that there is not, or data that are no path.
+        OptionError: data that are no path.
         AlihError: as for `adapt`.
     """
     _check_path(data)
-    return Embedder(str(adapt(data, EmbeddingOptions.from_mapping(values)).folder / "model"))
+    return Embedder(str(adapt(data, options).folder / "model"))
 
 
 def resume(path: str | Path, data: Any = None, progress: Progress | None = None) -> Adaptation:
@@ -95,12 +95,12 @@ def resume(path: str | Path, data: Any = None, progress: Progress | None = None)
         )
     with folder:
         progress.say(f"Going on in {folder.path}")
-        return _run(pairs, EmbeddingOptions(**told["options"]), folder, progress)
+        return _run(pairs, Options.from_mapping(told["options"]), folder, progress)
 
 
 def _check_path(data: Any) -> None:
     if not isinstance(data, str | Path):
-        raise OptionError(f"task='embedding': give the data as a path, not as {type(data).__name__}.")
+        raise OptionError(f"task='retrieval': give the data as a path, not as {type(data).__name__}.")
 
 
 def evaluate(model: str | Path, data: str | Path) -> Found:
@@ -113,7 +113,7 @@ def evaluate(model: str | Path, data: str | Path) -> Found:
     return measure(Embedder(str(model)), pairs.pairs, pairs.passages)
 
 
-def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: Progress) -> Adaptation:
+def _run(pairs: Pairs, options: Options, folder: RunFolder, progress: Progress) -> Adaptation:
     start = time.monotonic()
     deadline = None if options.max_time is None else start + options.max_time
     parts = split(pairs, options.seed, options.validation, options.test)
@@ -121,7 +121,8 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
     progress.say(f"{pairs.name}: {len(pairs.pairs):,} pairs, {len(pairs.passages):,} passages.")
     notes = list(pairs.notes)
     library = None if options.library is None else Library(options.library, root=options.libraries)
-    embedder = Embedder(options.model)
+    base = str(options.model)
+    embedder = Embedder(base)
     before = measure(embedder, parts.test, pairs.passages)
     negatives = _negatives(embedder, pairs, parts, options, library)
     with measure_cost() as cost:
@@ -135,9 +136,9 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
         hard = [(*pair.negatives, *found) for pair, found in zip(train, negatives, strict=False)]
         feed = RankingFeed(embedder, train, hard, min(options.batch_size, len(train)))
         total = epochs * feed.steps()
-        rates = routes.RATES[options.route]
+        rates = routes.RATES[options.chosen_route]
         settings = FitSettings(
-            options.learning_rate or rates[len(rates) // 2],
+            options.chosen_rate or rates[len(rates) // 2],
             batch_size=options.batch_size,
             steps=total,
             validate_every=max(1, -(-total // _LOOKS)),
@@ -147,7 +148,7 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
         )
         encoder = Encoder(embedder)
         with out_of_memory_in_words("training the embedding model"):
-            if options.learning_rate is None:
+            if options.chosen_rate is None:
                 few = asked[:_JUDGES]
                 searched = search_by_short_runs(
                     encoder, feed, objective, RankingLook(embedder, few, _shown(few, pairs, _AMONG)), settings, rates,
@@ -172,12 +173,12 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
     routes.merged(adapters, embedder, folder.path / _ADAPTER)
     texts = [pair.question for pair in parts.test[:8]]
     expected = embedder.queries(texts)
-    write(embedder, folder.model, {"base": options.model, "route": name})
+    write(embedder, folder.model, {"base": base, "route": name})
     opened = Embedder(str(folder.model))
     result = Adaptation(
         folder=folder.path,
         label=name,
-        model=options.model,
+        model=base,
         sizes={**parts.sizes, "train": len(train)},
         fresh=parts.fresh,
         hard=sum(map(len, hard)),
@@ -201,7 +202,7 @@ def _run(pairs: Pairs, options: EmbeddingOptions, folder: RunFolder, progress: P
 
 
 def _negatives(
-    embedder: Embedder, pairs: Pairs, parts: Split, options: EmbeddingOptions, library: Library | None
+    embedder: Embedder, pairs: Pairs, parts: Split, options: Options, library: Library | None
 ) -> list[tuple[str, ...]]:
     """Hard negatives of the training pairs; passages of held-out questions are not among them, where those are new."""
     held = {pair.passage for pair in (*parts.validation, *parts.test)} if parts.fresh else set()
@@ -225,10 +226,9 @@ def _shown(asked: list[Any], pairs: Pairs, most: int) -> list[str]:
     return [*own, *(others[number] for number in drawn)]
 
 
-def _spec(data: str | Path, pairs: Pairs, options: EmbeddingOptions) -> dict[str, Any]:
+def _spec(data: str | Path, pairs: Pairs, options: Options) -> dict[str, Any]:
     return {
         "command": "adapt",
-        "command_line": options.command(str(data)),
         "data": {
             "source": str(Path(data).expanduser().resolve()),
             "name": pairs.name,

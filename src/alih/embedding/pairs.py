@@ -91,7 +91,7 @@ def read_pairs(data: str | Path) -> Pairs:
     """
     path = Path(data).expanduser()
     if path.is_dir():
-        raise DataError(f"{path}: is a folder. For --task embedding give one file with rows {_FORM}.")
+        raise DataError(f"{path}: is a folder. For --task retrieval give one file with rows {_FORM}.")
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give a .jsonl, .csv, .tsv, .json or .parquet file.")
     table = read_table(path)

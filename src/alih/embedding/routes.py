@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from alih.embedding.options import EmbeddingOptions
+from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
 from alih.pretrained.quiet import quiet
 from alih.rag.embed import Embedder
@@ -19,7 +19,7 @@ from alih.routes.adapters import merge
 RATES = {"finetune": (1e-5, 3e-5, 1e-4), "lora": (3e-4, 1e-3, 3e-3)}
 
 
-def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
+def prepare(embedder: Embedder, options: Options) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.
 
     Raises:
@@ -28,11 +28,12 @@ def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
     """
     model = embedder.model
     blocks = _blocks(embedder)
-    if options.blocks is not None and options.blocks > len(blocks):
+    count = options.top_blocks
+    if count is not None and count > len(blocks):
         raise OptionError(
-            f"--blocks: {options.blocks} asked for, but the model has {len(blocks)}. Use 1 to {len(blocks)}, or 'all'."
+            f"--blocks: {count} asked for, but the model has {len(blocks)}. Use 1 to {len(blocks)}, or 'all'."
         )
-    top = blocks if options.blocks is None else blocks[-options.blocks :]
+    top = blocks if count is None else blocks[-count:]
     torch.manual_seed(options.seed)
 
     def inside(name: str) -> bool:
@@ -41,7 +42,7 @@ def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
     if options.route == "finetune":
         for name, parameter in model.named_parameters():
             # A pooling head of the architecture (BERT's) makes no embedding here: it would get no gradient.
-            parameter.requires_grad_("pooler." not in name and (options.blocks is None or inside(name)))
+            parameter.requires_grad_("pooler." not in name and (count is None or inside(name)))
         return None
     names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D) and inside(name)]
     if not names:
@@ -61,11 +62,11 @@ def prepare(embedder: Embedder, options: EmbeddingOptions) -> Any:
         return get_peft_model(model, config)  # it freezes the rest
 
 
-def label(embedder: Embedder, options: EmbeddingOptions) -> str:
+def label(embedder: Embedder, options: Options) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 blocks"."""
-    if options.blocks is not None:
-        return f"{options.route} top {options.blocks} of {len(_blocks(embedder))} blocks"
-    return f"{options.route} all" if options.route == "finetune" else options.route
+    if options.top_blocks is not None:
+        return f"{options.route} top {options.top_blocks} of {len(_blocks(embedder))} blocks"
+    return "finetune all" if options.route == "finetune" else options.chosen_route
 
 
 def merged(adapters: Any, embedder: Embedder, folder: Path) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import OptionError, RunError
 from alih.instruct.job import STATE, Job, Trained
-from alih.instruct.options import PROMPTED, GenerationOptions
 from alih.instruct.read import IN_WORDS
 from alih.instruct.result import Adaptation, Answered
 from alih.instruct.scores import score
 from alih.instruct.writer import Writer
 from alih.progress import Progress
+from alih.routes.registry import PROMPTED
+from alih.task import GENERATION
 from alih.training.precision import device
 from alih.training.state import forget
 
@@ -25,7 +26,7 @@ _BEFORE = "before.json"
 _EXAMPLES = 10
 
 
-def adapt(data: str | Path, options: GenerationOptions | None = None, progress: Progress | None = None) -> Adaptation:
+def adapt(data: str | Path, options: Options | None = None, progress: Progress | None = None) -> Adaptation:
     """Adapt a language model to instruction data or texts, and score it on examples that it has not seen.
 
     Args:
@@ -37,12 +38,13 @@ def adapt(data: str | Path, options: GenerationOptions | None = None, progress: 
         AlihError: the data, the model or an option cannot be used; the data are looked at before any weights.
         KeyboardInterrupt: stopped before there was anything to hand over.
     """
-    options, progress = options or GenerationOptions(), progress or Progress()
+    options, progress = options or Options(), progress or Progress()
     if options.route in PROMPTED:
         raise OptionError(
             f"--route: {options.route} trains nothing. Score the model as it is with alih evaluate MODEL DATA, or "
             f"measure it beside others with alih compare DATA --task generation --routes {options.route},lora."
         )
+    options = options.for_task(GENERATION, "adapt")
     job = Job(data, options, progress)
     folder = RunFolder.create(options.runs, options.name or Path(data).stem)
     with folder:
@@ -67,7 +69,7 @@ def resume(path: str | Path, data: str | Path | None = None, progress: Progress 
     if folder.is_complete:
         raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
     check_versions(folder.path, told)
-    options = GenerationOptions.from_spec(told["options"])
+    options = Options.from_mapping(told["options"])
     job = Job(data if data is not None else told["data"]["source"], options, progress)
     job.check_unchanged(folder.path, told)
     with folder:
@@ -75,15 +77,15 @@ def resume(path: str | Path, data: str | Path | None = None, progress: Progress 
         return _run(job, folder)
 
 
-def adapt_by_name(data: Any, values: Mapping[str, Any]) -> Writer:
-    """`alih.adapt(…, task="generation")`: options by name, and the writer as it is opened from disk.
+def adapt_path(data: Any, options: Options) -> Writer:
+    """`alih.adapt(…, task="generation")`: the writer as it is opened from disk.
 
     Raises:
-        OptionError: an option that there is not, or data that are no path.
+        OptionError: data that are no path.
         AlihError: as for `adapt`.
     """
     check_path(data)
-    return Writer.open(adapt(data, GenerationOptions.from_mapping(values)).folder)
+    return Writer.open(adapt(data, options).folder)
 
 
 def check_path(data: Any) -> None:

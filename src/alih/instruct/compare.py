@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from alih.compare.decide import Candidate, Decision, decide
 from alih.compare.limits import Limits
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import AlihError, OptionError, RunError
@@ -21,13 +22,15 @@ from alih.instruct.adapt import check_path
 from alih.instruct.comparison import Comparison, record
 from alih.instruct.few_shot import choose_shots
 from alih.instruct.job import STATE, Job
-from alih.instruct.options import COMPARED, PROMPTED, GenerationOptions
+from alih.instruct.options import COMPARED
 from alih.instruct.result import Adaptation
 from alih.instruct.scores import Scores
 from alih.instruct.trial import Measured, latency, measured, read, write
 from alih.instruct.writer import Writer, write_model
 from alih.metrics.names import named
 from alih.progress import Progress
+from alih.routes.registry import PROMPTED
+from alih.task import GENERATION
 from alih.training.cost import measure
 from alih.training.precision import device
 from alih.training.state import forget
@@ -35,7 +38,7 @@ from alih.training.state import forget
 _RECORD = "measured.json"
 
 
-def compare(data: str | Path, options: GenerationOptions | None = None, progress: Progress | None = None) -> Comparison:
+def compare(data: str | Path, options: Options | None = None, progress: Progress | None = None) -> Comparison:
     """Measure routes on instruction data or texts, and hand over the cheapest that is as good as the best.
 
     Every route is judged on the same validation examples, by what it writes (plain text: by perplexity); half of them
@@ -50,7 +53,7 @@ def compare(data: str | Path, options: GenerationOptions | None = None, progress
         AlihError: the data, the model or an option cannot be used, or no route could be measured.
         KeyboardInterrupt: stopped; what was measured is kept, and `resume` goes on.
     """
-    options, progress = options or GenerationOptions(), progress or Progress()
+    options, progress = (options or Options()).for_task(GENERATION, "compare"), progress or Progress()
     options = replace(options, routes=options.routes or COMPARED)
     job = Job(data, options, progress)
     folder = RunFolder.create(options.runs, options.name or Path(data).stem)
@@ -71,7 +74,7 @@ def resume(path: str | Path, data: str | Path | None = None, progress: Progress 
     if folder.is_complete:
         raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
     check_versions(folder.path, told)
-    options = GenerationOptions.from_spec(told["options"])
+    options = Options.from_mapping(told["options"])
     job = Job(data if data is not None else told["data"]["source"], options, progress)
     job.check_unchanged(folder.path, told)
     with folder:
@@ -79,15 +82,15 @@ def resume(path: str | Path, data: str | Path | None = None, progress: Progress 
         return _Comparing(job, folder).run_or_say()
 
 
-def compare_by_name(data: Any, values: Mapping[str, Any]) -> Comparison:
-    """`alih.compare(…, task="generation")`: options by name.
+def compare_path(data: Any, options: Options) -> Comparison:
+    """`alih.compare(…, task="generation")`.
 
     Raises:
-        OptionError: an option that there is not, or data that are no path.
+        OptionError: data that are no path.
         AlihError: as for `compare`.
     """
     check_path(data)
-    return compare(data, GenerationOptions.from_mapping({**values, "routes": values.get("routes") or COMPARED}))
+    return compare(data, options)
 
 
 def resume_any(path: str | Path, data: Any = None) -> Comparison | Adaptation:
@@ -186,7 +189,7 @@ class _Comparing:
         told = {**measured(found.writer, job.judged, job.split.train), "general": job.general(found.writer)}
         return Measured(
             label=found.label,
-            route=job.options.route,
+            route=job.options.chosen_route,
             seed=job.options.seed,
             latency_ms=latency(found.writer, job.judged),
             unmerged=found.unmerged if adapters else None,
@@ -207,13 +210,13 @@ class _Comparing:
     def _prompted(self, job: Job, place: Path) -> Measured:
         start = time.monotonic()
         with measure() as cost:
-            opened = job.found.load()
+            opened = job.found.load("causal")
             opened.model.to(device())  # type: ignore[arg-type]
             asked = replace(job.told, reasoning=job.options.reasoning, samples=job.options.samples)
             writer = Writer(opened, job.template, asked, job.progress)
-            label = job.options.route
+            label = job.options.chosen_route
             if label == "few-shot":
-                shots = choose_shots(writer, job.split.train, job.options.shots, job.options.seed)
+                shots = choose_shots(writer, job.split.train, job.options.shots or 0, job.options.seed)
                 writer = Writer(opened, job.template, replace(asked, shots=shots), job.progress)
                 label = f"few-shot, {job.options.shots} examples"
             seconds = time.monotonic() - start
@@ -222,7 +225,7 @@ class _Comparing:
         parameters = sum(value.numel() for value in opened.model.parameters())
         return Measured(
             label=label,
-            route=job.options.route,
+            route=job.options.chosen_route,
             seed=job.options.seed,
             general=job.general(writer),
             latency_ms=latency(writer, job.judged),
@@ -275,7 +278,7 @@ class _Comparing:
         path = self.folder.path / "routes" / "general"
         if path.is_file():
             return float(path.read_text(encoding="utf-8"))
-        opened = self.job.found.load()
+        opened = self.job.found.load("causal")
         opened.model.to(device())  # type: ignore[arg-type]
         loss = self.job.general(Writer(opened, self.job.template, self.job.told))
         path.write_text(repr(loss), encoding="utf-8")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alih.compare.options import Options
 from alih.errors import DataError, RunError
 from alih.generate.general import general_passages
 from alih.instruct import routes
@@ -19,7 +20,6 @@ from alih.instruct.conversation import Conversation
 from alih.instruct.encode import Encoded, encode
 from alih.instruct.general import encode_passages
 from alih.instruct.loss import Scorer, objective
-from alih.instruct.options import GenerationOptions
 from alih.instruct.read import IN_WORDS, Corpus, read_corpus
 from alih.instruct.split import Split, split
 from alih.instruct.template import Template, choose_template
@@ -88,7 +88,7 @@ class Trained:
 class Job:
     """Everything that is checked before weights are read, and the training itself."""
 
-    def __init__(self, data: str | Path, options: GenerationOptions, progress: Progress) -> None:
+    def __init__(self, data: str | Path, options: Options, progress: Progress) -> None:
         self.options, self.progress = options, progress
         self.corpus: Corpus = read_corpus(data)
         self.notes: list[str] = [*self.corpus.notes]
@@ -108,7 +108,7 @@ class Job:
             self._set_judges_apart()
         routes_run = options.routes or (options.route,)
         self.found: Checkpoint = find(
-            options.model,
+            str(options.model),
             options.revision,
             allow_pickle=options.allow_pickle,
             weights_needed=set(routes_run) != {"scratch"},
@@ -231,14 +231,14 @@ class Job:
 
     def _settings(self, scorer: Scorer) -> tuple[SequenceFeed, FitSettings, str]:
         """What is learnt from, how, and how it is put together, in words."""
-        options = self.options
-        row = min(self.limit, options.batch_tokens) if options.batching == "packed" and scorer.packs else 0
+        options, batch_tokens = self.options, self.options.batch_tokens or 0
+        row = min(self.limit, batch_tokens) if options.batching == "packed" and scorer.packs else 0
         batching = "packed rows, checked: no example sees another" if row else "batches of like length"
         if options.batching == "packed" and not row:
             self.notes.append("packed, one example would leak into the next in this model: batches by length instead")
             self.progress.say(f"  {self.notes[-1]}")
-        rates = routes.RATES[options.route]
-        feed = SequenceFeed(self.train_set, scorer.pad, options.batch_tokens, row)
+        rates = routes.RATES[options.chosen_route]
+        feed = SequenceFeed(self.train_set, scorer.pad, batch_tokens, row)
         batches = feed.steps()
         steps = options.steps or (
             options.epochs * batches
@@ -246,7 +246,7 @@ class Job:
             else min(_MOST_STEPS, max(_LEAST_STEPS, _EPOCHS * batches))
         )
         settings = FitSettings(
-            options.learning_rate or rates[len(rates) // 2],
+            options.chosen_rate or rates[len(rates) // 2],
             steps=steps,
             validate_every=max(1, -(-steps // _LOOKS)),
             look_first=True,
@@ -259,10 +259,10 @@ class Job:
         self, place: Path, scorer: Scorer, feed: SequenceFeed, settings: FitSettings, deadline: float | None
     ) -> SearchResult | None:
         """The search for a learning rate; None where the user gave one, or there are too few steps for it."""
-        if self.options.learning_rate is not None or (settings.steps or 0) < _LEAST_STEPS // 2:
+        if self.options.chosen_rate is not None or (settings.steps or 0) < _LEAST_STEPS // 2:
             return None
         look = SequenceLook(scorer, self.held[:_JUDGES])
-        grid = routes.RATES[self.options.route]
+        grid = routes.RATES[self.options.chosen_route]
         return search_by_short_runs(
             scorer, feed, objective, look, settings, grid, place / SEARCH, deadline=deadline, progress=self.progress
         )
@@ -312,7 +312,6 @@ class Job:
         options = self.options
         return {
             "command": "adapt" if options.routes is None else "compare",
-            "command_line": options.command(str(data)),
             "data": {
                 "source": str(Path(data).expanduser().resolve()),
                 "name": self.corpus.name,

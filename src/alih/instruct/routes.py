@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from alih.compare.adapting import CALIBRATION_EXAMPLES
+from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
 from alih.instruct.encode import Tokens
-from alih.instruct.options import GenerationOptions
 from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
 from alih.quantize.adapter import save_adapter as save_qalora_adapter
@@ -35,7 +35,7 @@ RATES = {
 }
 
 
-def prepare(opened: Pretrained, options: GenerationOptions, train: Sequence[Tokens]) -> Any:
+def prepare(opened: Pretrained, options: Options, train: Sequence[Tokens]) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for its adapters, else None.
 
     Args:
@@ -97,15 +97,15 @@ def prepare(opened: Pretrained, options: GenerationOptions, train: Sequence[Toke
             del model.is_loaded_in_4bit
 
 
-def label(opened: Pretrained, options: GenerationOptions) -> str:
+def label(opened: Pretrained, options: Options) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 blocks".
 
     Raises:
         OptionError: more blocks were asked for than there are.
     """
     if _blocks(opened, options) is not None:
-        return f"{options.route} top {options.blocks} of {len(opened.block_names)} blocks"
-    return f"{options.route} all" if options.route == "finetune" else options.route
+        return f"{options.route} top {options.top_blocks} of {len(opened.block_names)} blocks"
+    return "finetune all" if options.route == "finetune" else options.chosen_route
 
 
 def merged(adapters: Any, model: PreTrainedModel, folder: Path, base: str) -> None:
@@ -136,13 +136,13 @@ def _inputs(train: Sequence[Tokens]) -> Iterator[Batch]:
         yield {"input_ids": torch.tensor([sequence.ids])}
 
 
-def _blocks(opened: Pretrained, options: GenerationOptions) -> list[str] | None:
+def _blocks(opened: Pretrained, options: Options) -> list[str] | None:
     """Names of the blocks that train; None for everything."""
-    if options.blocks is None:
+    count, there = options.top_blocks, opened.block_names
+    if count is None:
         return None
-    there = opened.block_names
-    if options.blocks > len(there):
+    if count > len(there):
         raise OptionError(
-            f"--blocks: {options.blocks} asked for, but the model has {len(there)}. Use 1 to {len(there)}, or 'all'."
+            f"--blocks: {count} asked for, but the model has {len(there)}. Use 1 to {len(there)}, or 'all'."
         )
-    return there[-options.blocks :]
+    return there[-count:]

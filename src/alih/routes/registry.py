@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from alih.option import BELOW_HEAD, TRAINED
+
 if TYPE_CHECKING:
     from alih.routes.base import Route
 
@@ -30,6 +32,11 @@ DEFAULT = ("transfer", "finetune", "lora", "scratch")
 ADAPTERS = ("lora", "qlora", "qalora")
 #: Routes that describe the classes and train nothing.
 PROMPTED = ("zero-shot", "few-shot")
+#: Groups of routes that options name as their readers.
+GROUPS = {
+    TRAINED: tuple(name for name in ROUTES if name not in PROMPTED),
+    BELOW_HEAD: tuple(name for name in ROUTES if name not in (*PROMPTED, "transfer")),
+}
 
 
 def route(name: str) -> Route:

@@ -6,17 +6,18 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import DataError, OptionError, RunError
 from alih.pretrained.open import find
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
+from alih.task import TRANSLATION
 from alih.training.cost import measure
 from alih.training.loop import FitResult, fit
 from alih.training.memory import out_of_memory_in_words
@@ -28,7 +29,6 @@ from alih.translation import routes
 from alih.translation.corpus import Corpus, in_words, read_corpus
 from alih.translation.encode import encode_pairs
 from alih.translation.loss import loss_of_pairs
-from alih.translation.options import TranslationOptions
 from alih.translation.pairs import Pairs
 from alih.translation.result import Example, Translation
 from alih.translation.scores import score
@@ -45,7 +45,7 @@ _STATE, _BEFORE, _RATES, _ADAPTER = "training.pt", "before.json", "rates.json", 
 _TOLERANCE = 1e-3
 
 
-def adapt(data: str | Path, options: TranslationOptions | None = None, progress: Progress | None = None) -> Translation:
+def adapt(data: str | Path, options: Options | None = None, progress: Progress | None = None) -> Translation:
     """Train a translator from scratch, or adapt one, and score it on pairs that it has not seen.
 
     Args:
@@ -57,7 +57,7 @@ def adapt(data: str | Path, options: TranslationOptions | None = None, progress:
         AlihError: the pairs, the model or an option cannot be used; pairs are looked at before any weights.
         KeyboardInterrupt: stopped before there was anything to hand over.
     """
-    options, progress = options or TranslationOptions(), progress or Progress()
+    options, progress = (options or Options()).for_task(TRANSLATION, "adapt"), progress or Progress()
     corpus = _read(data, options)
     for note in corpus.notes:
         progress.say(f"  {note}")
@@ -73,15 +73,15 @@ def adapt(data: str | Path, options: TranslationOptions | None = None, progress:
         return _run(folder, corpus, options, begin, progress)
 
 
-def adapt_by_name(data: Any, values: Mapping[str, Any]) -> Translator:
-    """`alih.adapt(…, task="translation")`: options by name, and the translator as it is opened from disk.
+def adapt_path(data: Any, options: Options) -> Translator:
+    """`alih.adapt(…, task="translation")`: the translator as it is opened from disk.
 
     Raises:
-        OptionError: an option that there is not, or data that are no path.
+        OptionError: data that are no path.
         AlihError: as for `adapt`.
     """
     _check_path(data)
-    return adapt(data, TranslationOptions.from_mapping(values)).translator
+    return adapt(data, options).translator
 
 
 def resume(path: str | Path, data: Any = None, progress: Progress | None = None) -> Translation:
@@ -102,7 +102,7 @@ def resume(path: str | Path, data: Any = None, progress: Progress | None = None)
     if folder.is_complete:
         raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
     check_versions(folder.path, told)
-    options = TranslationOptions(**told["options"])
+    options = Options.from_mapping(told["options"])
     corpus = _read(data if data is not None else told["data"]["source"], options)
     if corpus.digest() != told["data"]["digest"]:
         raise RunError(
@@ -122,7 +122,7 @@ def _check_path(data: Any) -> None:
         )
 
 
-def _read(data: str | Path, options: TranslationOptions) -> Corpus:
+def _read(data: str | Path, options: Options) -> Corpus:
     return read_corpus(
         data,
         options.source,
@@ -134,14 +134,12 @@ def _read(data: str | Path, options: TranslationOptions) -> Corpus:
     )
 
 
-def _begin(corpus: Corpus, options: TranslationOptions) -> Start:
+def _begin(corpus: Corpus, options: Options) -> Start:
     """What training starts from: random weights, or a model's."""
     return from_scratch(corpus, options) if options.model is None else from_model(corpus, options)
 
 
-def _run(
-    folder: RunFolder, corpus: Corpus, options: TranslationOptions, begin: Start, progress: Progress
-) -> Translation:
+def _run(folder: RunFolder, corpus: Corpus, options: Options, begin: Start, progress: Progress) -> Translation:
     start = time.monotonic()
     deadline = None if options.max_time is None else start + options.max_time
     tokenizer, direction = begin.opened.tokenizer, begin.direction
@@ -174,7 +172,7 @@ def _run(
         state = folder.path / _STATE
         pad = int(model.config.pad_token_id or 0)
         with out_of_memory_in_words("training the translator"):
-            if options.model is not None and options.learning_rate is None:
+            if options.model is not None and options.chosen_rate is None:
                 look, grid = PairLook(model, held.pairs[:_JUDGES], pad), routes.RATES[options.chosen_route]
                 searched = search_by_short_runs(
                     model, feed, objective, look, settings, grid, folder.path / _RATES, deadline=deadline,
@@ -285,11 +283,10 @@ def _before(folder: RunFolder, begin: Start, test: Pairs, progress: Progress) ->
     return said
 
 
-def _spec(data: str | Path, corpus: Corpus, options: TranslationOptions, begin: Start) -> dict[str, Any]:
+def _spec(data: str | Path, corpus: Corpus, options: Options, begin: Start) -> dict[str, Any]:
     """Everything needed to run the same training again, and to go on with it."""
     return {
         "command": "adapt",
-        "command_line": options.command(str(data)),
         "data": {
             "source": str(Path(data).expanduser().resolve()),
             "name": corpus.name,

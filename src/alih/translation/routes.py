@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
 from alih.pretrained.open import Pretrained
 from alih.pretrained.quiet import quiet
-from alih.translation.options import TranslationOptions
 
 #: Rates that are tried, ascending; adapters start at zero and want about ten times more.
 RATES: dict[str, tuple[float, ...]] = {"finetune": (3e-5, 1e-4, 3e-4, 1e-3), "lora": (3e-4, 1e-3, 3e-3, 1e-2)}
 
 
-def prepare(opened: Pretrained, options: TranslationOptions) -> Any:
+def prepare(opened: Pretrained, options: Options) -> Any:
     """Let the route's parameters train, and them alone; returns PEFT's model for adapters, else None.
 
     Raises:
@@ -51,7 +51,7 @@ def prepare(opened: Pretrained, options: TranslationOptions) -> Any:
     return None
 
 
-def label(opened: Pretrained, options: TranslationOptions) -> str:
+def label(opened: Pretrained, options: Options) -> str:
     """The route in words: "finetune all", "lora top 2 of 6 decoder blocks".
 
     Raises:
@@ -59,7 +59,7 @@ def label(opened: Pretrained, options: TranslationOptions) -> str:
     """
     route = options.chosen_route
     if _blocks(opened, options) is not None:
-        return f"{route} top {options.blocks} of {len(opened.block_names)} decoder blocks"
+        return f"{route} top {options.top_blocks} of {len(opened.block_names)} decoder blocks"
     return route if route == "lora" else f"{route} all"
 
 
@@ -71,16 +71,16 @@ def merged(adapters: Any, folder: Path, base: str) -> Any:
         return adapters.merge_and_unload()
 
 
-def _blocks(opened: Pretrained, options: TranslationOptions) -> list[str] | None:
+def _blocks(opened: Pretrained, options: Options) -> list[str] | None:
     """Names of the blocks that train; None for everything."""
-    if options.blocks is None:
+    count, there = options.top_blocks, opened.block_names
+    if count is None:
         return None
-    there = opened.block_names
-    if options.blocks > len(there):
+    if count > len(there):
         raise OptionError(
-            f"--blocks: {options.blocks} asked for, but the decoder has {len(there)}. Use 1 to {len(there)}, or 'all'."
+            f"--blocks: {count} asked for, but the decoder has {len(there)}. Use 1 to {len(there)}, or 'all'."
         )
-    return there[-options.blocks :]
+    return there[-count:]
 
 
 def linear_layers(model: nn.Module, blocks: list[str] | None) -> list[str]:

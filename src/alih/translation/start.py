@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from alih.compare.options import Options
 from alih.errors import DataError
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.open import Pretrained, find
@@ -22,7 +23,6 @@ from alih.transformer.vocabulary import train_vocabulary
 from alih.translation import routes
 from alih.translation.corpus import Corpus
 from alih.translation.languages import Direction, direction_of
-from alih.translation.options import TranslationOptions
 from alih.translation.recipe import BETAS, Recipe, paper_settings
 from alih.translation.sizes import recipe_for, size_for, steps_for
 from alih.translation.training import PairFeed
@@ -57,19 +57,19 @@ class Start:
     model: str
     max_tokens: int
     prefix: str | None
-    training: Callable[[Sequence[Pair], TranslationOptions, Precision], tuple[PairFeed, FitSettings]]
+    training: Callable[[Sequence[Pair], Options, Precision], tuple[PairFeed, FitSettings]]
     prepare: Callable[[], Any]
     merge: Callable[[Any, Path], Any]
 
 
-def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
+def from_scratch(corpus: Corpus, options: Options) -> Start:
     """The paper's Transformer with random weights, its vocabulary learnt from the training pairs.
 
     Raises:
         DataError: too few pairs.
     """
     size = options.size or size_for(len(corpus.train))
-    recipe = recipe_for(size, options.max_tokens, options.batch_tokens, options.learning_rate)
+    recipe = recipe_for(size, options.max_tokens, options.batch_tokens, options.chosen_rate)
     tokenizer = train_vocabulary((*corpus.train.sources, *corpus.train.targets), recipe.vocabulary)
     tokenizer.model_max_length = options.max_tokens
     torch.manual_seed(options.seed)
@@ -85,9 +85,7 @@ def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
     )
     model = AlihTransformerForConditionalGeneration(config)
 
-    def training(
-        train: Sequence[Pair], options: TranslationOptions, precision: Precision
-    ) -> tuple[PairFeed, FitSettings]:
+    def training(train: Sequence[Pair], options: Options, precision: Precision) -> tuple[PairFeed, FitSettings]:
         return _paper(PairFeed(train, int(config.pad_token_id or 0), recipe.most_tokens), options, recipe, precision)
 
     return Start(
@@ -103,7 +101,7 @@ def from_scratch(corpus: Corpus, options: TranslationOptions) -> Start:
     )
 
 
-def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
+def from_model(corpus: Corpus, options: Options) -> Start:
     """A pre-trained model with what the route trains.
 
     Raises:
@@ -125,9 +123,7 @@ def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
         raise DataError(f"{opened.name}: takes at most {longest} tokens, too few for a sentence.")
     pad = int(opened.model.config.pad_token_id or 0)
 
-    def training(
-        train: Sequence[Pair], options: TranslationOptions, precision: Precision
-    ) -> tuple[PairFeed, FitSettings]:
+    def training(train: Sequence[Pair], options: Options, precision: Precision) -> tuple[PairFeed, FitSettings]:
         return _linear(PairFeed(train, pad, options.batch_tokens or _BATCH_TOKENS), options, precision)
 
     return Start(
@@ -143,9 +139,7 @@ def from_model(corpus: Corpus, options: TranslationOptions) -> Start:
     )
 
 
-def _paper(
-    feed: PairFeed, options: TranslationOptions, recipe: Recipe, precision: Precision
-) -> tuple[PairFeed, FitSettings]:
+def _paper(feed: PairFeed, options: Options, recipe: Recipe, precision: Precision) -> tuple[PairFeed, FitSettings]:
     """Section 5 of the paper."""
     batches = feed.steps()
     open_ended = options.steps is None and options.epochs is None
@@ -156,7 +150,7 @@ def _paper(
     return feed, replace(settings, validate_every=every, patience=patience, precision=precision)
 
 
-def _linear(feed: PairFeed, options: TranslationOptions, precision: Precision) -> tuple[PairFeed, FitSettings]:
+def _linear(feed: PairFeed, options: Options, precision: Precision) -> tuple[PairFeed, FitSettings]:
     batches = feed.steps()
     epochs = options.epochs or _EPOCHS
     steps = options.steps or (
@@ -164,7 +158,7 @@ def _linear(feed: PairFeed, options: TranslationOptions, precision: Precision) -
     )
     rates = routes.RATES[options.chosen_route]
     return feed, FitSettings(
-        options.learning_rate or rates[len(rates) // 2],
+        options.chosen_rate or rates[len(rates) // 2],
         steps=steps,
         validate_every=max(1, -(-steps // _LOOKS)),
         look_first=True,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from alih.cli.flags import given as typed
 from alih.cli.main import build_parser
-from alih.compare.options import ALL_BLOCKS, Options
+from alih.compare.options import Options
 from alih.compare.report.again import command_again
+from alih.routes.options import ALL_BLOCKS
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=10)
 
