@@ -227,15 +227,16 @@ class Campaign:
         variant = contender.variant
         chosen, anatomy = route(variant.route), self.bench.pretrained.anatomy
         effort = chosen.effort(anatomy)
-        if variant.trainable_blocks and not variant.random_weights and not contender.searched_on:
+        heads = self.bench.task.trains_head and variant.trainable_blocks and not variant.random_weights
+        if heads and not contender.searched_on:
             # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
             self._head_settings()
             contender.search_seconds += self._head_seconds
         given = self.options.rate_for(variant.route)
         base = self._settings(variant, effort, given or 0.0)
         if not contender.searched_on:
-            usual = effort.epochs(len(self.order), self.options.batch_size)
-            if base.epochs < usual:
+            usual = effort.epochs(len(self.order), self.efforts.examples_a_step)
+            if base.epochs < usual and base.steps is None:
                 told = f"{variant.label} trained for --epochs {base.epochs}; by default it trains for {usual}."
                 self.notes.append(told)
         grid = chosen.learning_rates(anatomy)
@@ -262,6 +263,7 @@ class Campaign:
             patience=effort.patience,
             seed=self.options.seed,
             precision=self.options.precision,
+            steps=self.efforts.steps(variant),
         )
 
     def _head_settings(self) -> FitSettings:
@@ -296,7 +298,14 @@ class Campaign:
         every = self._validate_every(variant, size, epochs, "search")
 
         def value_at(rate: float) -> tuple[float, float]:
-            settings = replace(base, learning_rate=rate, epochs=epochs, patience=epochs, validate_every=every)
+            settings = replace(
+                base,
+                learning_rate=rate,
+                epochs=epochs,
+                patience=epochs,
+                validate_every=every,
+                steps=self.efforts.steps(variant, share),
+            )
             start = time.monotonic()
             try:
                 trial = self.runner.run(
@@ -329,7 +338,7 @@ class Campaign:
     def _badness(self, variant: Variant, trial: Trial) -> float:
         """What the search minimises: the loss for a head alone, otherwise the deciding metric (see `Stage.fit`)."""
         loss = trial.metrics[self.bench.task.smooth_metric]
-        if variant.trainable_blocks == 0:
+        if variant.trainable_blocks == 0 or self.metric.name not in trial.metrics:
             return loss
         return -self.metric.sign * trial.metrics[self.metric.name] + _TIE * loss
 
@@ -357,7 +366,7 @@ class Campaign:
             self._skip(what, str(error))
             return
         trial = outcome.trial
-        if trial.stopped == "deadline" and trial.history[0]["train_loss"] is None:
+        if trial.stopped == "deadline" and all(point["train_loss"] is None for point in trial.history):
             self._skip(what, "the time limit was reached before its first step")
             return
         self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)

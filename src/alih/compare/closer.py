@@ -42,8 +42,16 @@ def look_closer(bench: Bench, variant: Variant, adaptation: Adaptation, metric: 
         others,
         pictures_forgotten(name, adapted) if trains_backbone else 0.0 if is_drawn(name) else None,
         drift(bench, adapted) if trains_backbone else None,
-        text_forgotten(adapted, bench.general) if adapted.model.main_input_name == "input_ids" else None,
+        _text_forgotten(variant, adapted, bench.general),
     )
+
+
+def _text_forgotten(variant: Variant, adapted: Pretrained, general: str | None) -> float | None:
+    if adapted.model.main_input_name != "input_ids":
+        return None
+    if variant.prompt is not None and adapted.writes:
+        return 0.0  # the language model itself, unchanged
+    return text_forgotten(adapted, general)
 
 
 def _score(

@@ -246,11 +246,14 @@ class Job:
         """What is computed once: the features for every head, and the input of each lowest trainable block."""
         variants = self.variants
         partial = {v.total_blocks - v.trainable_blocks for v in variants if v.trainable_blocks and not v.is_everything}
-        return [FEATURES, *sorted(partial)] if any(not variant.random_weights for variant in variants) else []
+        pretrained = any(not variant.random_weights for variant in variants)
+        return [FEATURES, *sorted(partial)] if self.task.freezes and pretrained else []
 
     def forecast(self, bench: Bench) -> list[Forecast]:
         """Measure every variant on a few batches."""
-        efforts = Efforts(bench.pretrained.anatomy, self.options, len(self.task.dataset.train))
+        efforts = Efforts(
+            bench.pretrained.anatomy, self.options, len(self.task.dataset.train), self.task.examples_a_step(bench)
+        )
         return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
     def run(
@@ -266,7 +269,7 @@ class Job:
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
         bench.freeze(self.boundaries)
         order = self.task.order(options.seed)
-        efforts = Efforts(anatomy, options, len(order))
+        efforts = Efforts(anatomy, options, len(order), self.task.examples_a_step(bench))
         runner = Runner(bench, folder, bench.deciding)
         campaign = Campaign(bench, runner, options, bench.deciding, order, efforts, self.budget, self.progress)
         campaign.foreseen, campaign.earlier_seconds = foreseen, earlier_seconds

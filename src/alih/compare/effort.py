@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from alih.compare.options import Options
@@ -29,17 +30,33 @@ class Efforts:
         anatomy: of the model.
         options: what the user asked for.
         examples: training examples there are.
+        step: examples a step, on average; those that the options say if not given.
     """
 
     anatomy: Anatomy
     options: Options
     examples: int
+    step: float | None = None
+
+    @property
+    def examples_a_step(self) -> float:
+        """On average."""
+        return self.step or self.options.batch_size
+
+    def steps(self, variant: Variant, share: float = 1.0) -> int | None:
+        """The steps that the user asked for, of which a run of the search makes a share; None where epochs count."""
+        if self.options.steps is None or not variant.trainable_blocks:
+            return None
+        return max(1, round(self.options.steps * share))
 
     def epochs(self, variant: Variant, size: int, share: float = 1.0) -> int:
         """Epochs on `size` examples; `share` < 1 for the shorter runs of a search."""
+        steps = self.steps(variant, share)
+        if steps is not None:
+            return math.ceil(steps / math.ceil(size / self.examples_a_step))
         if self.options.epochs is not None and variant.trainable_blocks:
             return max(1, round(self.options.epochs * share))
-        return route(variant.route).effort(self.anatomy).epochs(size, self.options.batch_size, share)
+        return route(variant.route).effort(self.anatomy).epochs(size, self.examples_a_step, share)
 
     @staticmethod
     def validate_every(held_out: int, size: int, epochs: int, purpose: Purpose) -> int:
@@ -60,7 +77,7 @@ class Efforts:
 
     def head_epochs(self, size: int) -> int:
         """Epochs of the head that is trained before the blocks."""
-        return route("transfer").effort(self.anatomy).epochs(size, self.options.batch_size)
+        return route("transfer").effort(self.anatomy).epochs(size, self.examples_a_step)
 
     def search(self, variant: Variant, size: int) -> tuple[int, float]:
         """On how many examples a rate for training on `size` is searched, and with which share of the epochs.

@@ -1,6 +1,7 @@
 """What adapting made a model forget: of the pictures it was trained on, or of text in general.
 
-Both are measured with the adapted backbone under the pre-trained model's own head.
+Both are measured with the adapted backbone under the pre-trained model's own head; a language model that was adapted
+as one has its own.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def text_forgotten(adapted: Pretrained, general: str | None = None) -> float | N
     if original is None:
         return None
     before = _loss(original, adapted.processor, passages)
+    if type(adapted.model) is type(original):
+        return _loss(adapted.model, adapted.processor, passages) - before
     setattr(original, original.base_model_prefix, adapted.model.base_model)
     return _loss(original, adapted.processor, passages) - before
 

@@ -22,7 +22,6 @@ from alih.routes.base import AdapterForm, Variant
 from alih.routes.registry import route
 from alih.tasks.base import Predictions
 from alih.tasks.bench import Adaptation, Bench, PartName, Stage
-from alih.training.boundary import FullModel
 from alih.training.cost import flops, measure
 from alih.training.loop import FitSettings
 from alih.training.memory import out_of_memory_in_words
@@ -132,7 +131,8 @@ class Runner:
         nn.Module.to(adaptation.pretrained.model, device())
         full, scored = purpose == "full", purpose != "search"
         stage = adaptation.stage
-        statistics = task.statistics(task.judge(stage, adaptation.result), self.bench.parts["judged"].examples)
+        judge = task.judge if scored else task.tried
+        statistics = task.statistics(judge(stage, adaptation.result), self.bench.parts["judged"].examples)
         changed = trained(adaptation)
         scope, trained_bytes = _scope(adaptation, variant, self.bench), _bytes(_trained(adaptation))
         counted = scored and variant.route != "qlora"  # the kernels of NF4 cannot be counted; its merged model can
@@ -234,7 +234,7 @@ class Runner:
             passes = _PASSES_A_STEP - 1 if beside_frozen else _PASSES_A_STEP
             counted += passes * self._forward_flops(phase.stage, some) * phase.result.examples_seen
         if adaptation.uses_frozen_outputs:
-            whole = Stage(self.bench, adaptation.pretrained, FullModel(adaptation.pretrained.model), None)
+            whole = self.bench.whole(adaptation.pretrained)
             counted += self._forward_flops(whole, some) * len(rows)
         return counted
 
@@ -248,7 +248,7 @@ class Runner:
     def _latency_ms(self, adaptation: Adaptation) -> tuple[float, float]:
         """Time of predicting one encoded example with the whole model: median, and 95th percentile."""
         task, count = self.bench.task, len(self.bench.parts["judged"].encoded)
-        whole = Stage(self.bench, adaptation.pretrained, FullModel(adaptation.pretrained.model), None)
+        whole = self.bench.whole(adaptation.pretrained)
         times = []
         for index in range(task.timed):
             start = time.perf_counter()
@@ -263,7 +263,8 @@ def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:
     added = sum(p.numel() for name, p in adaptation.pretrained.model.named_parameters() if "lora_" in name)
     total = sum(p.numel() for p in bench.pretrained.model.parameters()) + added
     trained = 0 if variant.prompt is not None else sum(parameter.numel() for parameter in _trained(adaptation))
-    return Scope(variant.scope, trained, total)
+    layers = variant.scope if bench.task.trains_head else variant.scope.removeprefix("head + ")
+    return Scope(layers, trained, total)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

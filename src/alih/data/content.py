@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 # Hashes of picture files, by (path, modification time, size): photographs are read once, not once a question.
 _known: dict[tuple[str, int, int], str] = {}
 
 
-def fingerprint(value: str | tuple[str, ...] | Path | NDArray[np.uint8]) -> str:
-    """Return the hash of one input, 32 hexadecimal digits.
+def fingerprint(value: Any) -> str:
+    """Return the hash of one input, 32 hexadecimal digits; of a task's own dataclass, that of what its `repr` shows.
 
     Raises:
         OSError: a picture file cannot be read.
@@ -25,6 +26,8 @@ def fingerprint(value: str | tuple[str, ...] | Path | NDArray[np.uint8]) -> str:
         return _known[key]
     if isinstance(value, np.ndarray):
         return _hash(str(value.shape).encode() + np.ascontiguousarray(value).tobytes())
+    if is_dataclass(value):
+        return _hash(repr(value).encode(errors="surrogatepass"))
     texts = value if isinstance(value, tuple) else (value,)
     return _hash(b"\0".join(text.encode(errors="surrogatepass") for text in texts))
 

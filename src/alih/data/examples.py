@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +24,14 @@ class Examples:
     """Inputs, their labels, and where each one came from.
 
     Args:
-        inputs: one `Input` an example, all of one type.
+        inputs: one `Input` an example, or a frozen dataclass of the task's own; all of one type.
         labels: int64 of shape (n,) for single-label; float32 (n, classes) of 0/1 for multi-label; float32 (n,) for
             regression; None where labels are unknown.
         origins: where each example came from, for messages: "reviews.csv, row 812".
         groups: examples of one group never sit on two sides of a split; None if there are no groups.
     """
 
-    inputs: Sequence[Input]
+    inputs: Sequence[Any]
     labels: NDArray[np.generic] | None
     origins: Sequence[str]
     groups: Sequence[str] | None = None

@@ -119,7 +119,7 @@ class Effort:
     least_steps: int
     patience: int | None
 
-    def epochs(self, examples: int, batch_size: int, share: float = 1.0) -> int:
+    def epochs(self, examples: int, batch_size: float, share: float = 1.0) -> int:
         """Epochs for so many examples; `share` < 1 for the shorter runs of a search (at least one)."""
         steps_an_epoch = math.ceil(examples / batch_size)
         full = min(self.most_epochs, max(self.least_epochs, math.ceil(self.least_steps / steps_an_epoch)))

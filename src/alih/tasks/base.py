@@ -24,6 +24,7 @@ from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.training.choice import Look, Outputs
 from alih.training.feed import Batch, Feed
+from alih.training.modules import FullModel
 from alih.training.precision import Precision
 from alih.training.result import FitResult, FitSettings
 
@@ -60,6 +61,9 @@ class Task(ABC):
     name: ClassVar[str]
     #: Whether the task puts a head of its own on the model, which trains on every route.
     trains_head: ClassVar[bool] = False
+    #: Whether the part of a model that does not train is run once, and what comes out of it kept; otherwise it runs in
+    #: every epoch.
+    freezes: ClassVar[bool] = True
     #: Kinds of shift that the robustness of a model is measured on, one by one and all at once.
     shifts: tuple[str, ...] = ()
     #: Training rows that are scored for the risk of overfitting, at most, and single predictions that are timed.
@@ -118,10 +122,16 @@ class Task(ABC):
         """Name of the metric that is smooth, for comparing settings that the deciding one cannot tell apart; a loss."""
 
     def scores(self, statistics: Statistics) -> dict[str, float]:
-        """Every metric, from its table."""
-        return {metric.name: metric.score(statistics[metric.name]) for metric in self.metrics}
+        """Every metric that there is a table of."""
+        known = (metric for metric in self.metrics if metric.name in statistics)
+        return {metric.name: metric.score(statistics[metric.name]) for metric in known}
 
     # Data
+
+    @property
+    def choosing(self) -> Examples:
+        """The examples that choose the weights of a training."""
+        return self.dataset.validation
 
     @property
     def judged(self) -> Examples:
@@ -198,6 +208,14 @@ class Task(ABC):
     def feed(self, part: Part, rows: NDArray[np.int64] | None, batch_size: int) -> Feed:
         """Batches of whole inputs, for a model that runs from its first layer on."""
 
+    def module(self, pretrained: Pretrained) -> nn.Module:
+        """The whole model as `loss` and `outputs` call it."""
+        return FullModel(pretrained.model)
+
+    def examples_a_step(self, bench: Bench) -> float:
+        """Training examples of a batch, on average."""
+        return bench.batch_size
+
     # Training
 
     @abstractmethod
@@ -225,6 +243,10 @@ class Task(ABC):
     def judge(self, stage: Stage, result: FitResult) -> Predictions:
         """What a candidate is judged by: predictions of `judged`, which did not choose what they judge."""
         return self.predict(stage, "judged")
+
+    def tried(self, stage: Stage, result: FitResult) -> Predictions:
+        """What settings are searched by: `judge`, or less where that is dear and the smooth metric does without it."""
+        return self.judge(stage, result)
 
     def difference(self, first: Predictions, second: Predictions) -> float:
         """Largest absolute difference of two models' numbers on the same examples."""

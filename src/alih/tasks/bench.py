@@ -7,9 +7,10 @@ A *part* is a split as the model reads it; a *stage* is a model in training posi
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,6 @@ from alih.training.boundary import (
     FEATURES,
     Boundary,
     Frozen,
-    FullModel,
     HeadModel,
     ResumedModel,
     frozen_outputs,
@@ -113,15 +113,14 @@ class Bench:
         if self.max_length is not None and longest is not None and self.max_length > longest:
             raise OptionError(f"--max-length {self.max_length}: {self.choice.name} takes at most {longest} tokens.")
         task.begin(self.pretrained)
-        judged = task.judged
+        choosing, judged = task.choosing, task.judged
         few = judged.select(np.arange(min(len(judged), SHIFTED_ALONE), dtype=np.int64))
-        splits: dict[PartName, Examples] = {"train": self.dataset.train, "validation": self.dataset.validation}
+        splits: dict[PartName, Examples] = {"train": self.dataset.train, "validation": choosing}
         if task.shifts:
             splits["shifted"] = task.shifted(judged, self.seed, self.progress)
             splits |= {kind: task.shifted(few, self.seed, kinds=(kind,)) for kind in task.shifts}
         self.parts = {name: self._part(examples) for name, examples in (splits | dict(self.others)).items()}
-        same = judged is self.dataset.validation
-        self.parts["judged"] = self.parts["validation"] if same else self._part(judged)
+        self.parts["judged"] = self.parts["validation"] if judged is choosing else self._part(judged)
 
     @property
     def dataset(self) -> Dataset:
@@ -197,7 +196,7 @@ class Bench:
         """By a few examples; what they were filled up by is reckoned out."""
         rows = np.arange(min(len(self.parts["train"].encoded), 2 * self.batch_size), dtype=np.int64)
         some = self.parts["train"].select(rows)
-        module, feed = FullModel(self.pretrained.model), self.task.feed(some, None, SCORING_BATCH * self.batch_size)
+        module, feed = self.task.module(self.pretrained), self.task.feed(some, None, SCORING_BATCH * self.batch_size)
         self.task.outputs(module, feed, self.precision)  # the first pass warms up
         start = time.perf_counter()
         self.task.outputs(module, feed, self.precision)
@@ -218,11 +217,15 @@ class Bench:
         if trainable_blocks >= len(anatomy.blocks) or not self._has(boundary):
             boundary = None
         if boundary is None:
-            return Stage(self, pretrained, FullModel(model), None)
+            return self.whole(pretrained)
         if not isinstance(boundary, int):
             return Stage(self, pretrained, HeadModel(model, anatomy), boundary)
         stage = Stage(self, pretrained, ResumedModel(model, anatomy, boundary), boundary)
-        return stage if self._resumes(stage, boundary) else Stage(self, pretrained, FullModel(model), None)
+        return stage if self._resumes(stage, boundary) else self.whole(pretrained)
+
+    def whole(self, pretrained: Pretrained) -> Stage:
+        """A model that runs from its first layer on."""
+        return Stage(self, pretrained, self.task.module(pretrained), None)
 
     def _resumes(self, stage: Stage, boundary: int) -> bool:
         """Whether a model can be started at a boundary; where it cannot, its frozen part runs in every epoch."""
@@ -309,6 +312,9 @@ class Stage:
     ) -> FitResult:
         """Train on the given rows of the training split; the task says what is learnt, and how validation chooses."""
         task = self.bench.task
+        if settings.steps is not None:  # the loop counts the time between looks in steps then
+            every = math.ceil(settings.steps * settings.validate_every / settings.epochs)
+            settings = replace(settings, validate_every=min(every, settings.steps))
         return fit(
             self.module,
             self.feed("train", rows, settings.batch_size),
