@@ -196,7 +196,7 @@ def adapt(
         return adapt_embedder(data, chosen)
     from alih.compare.compare import adapt as run
 
-    return run(data, chosen.route or "transfer", chosen).best
+    return run(data, chosen.route, chosen).best
 
 
 def resume(

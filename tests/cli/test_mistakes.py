@@ -130,7 +130,7 @@ def test_malformed_data_end_in_exit_code_2_before_any_weights_are_loaded(
     def load(*_arguments: Any, **_more: Any) -> None:
         raise AssertionError("weights were loaded for data that cannot be used")
 
-    monkeypatch.setattr("alih.tasks.bench.load", load)
+    monkeypatch.setattr("alih.tasks.classification.task.load", load)
     case.write(tmp_path)
     source = case.source if case.source.startswith("alih/") else str(tmp_path / case.source)
     flags = [

@@ -11,6 +11,7 @@ from alih.cli.generating import adapt_generation, compare_generation, resume_gen
 from alih.cli.translating import adapt_translation, resume_translation
 from alih.compare.options import Options
 from alih.task import GENERATION, RETRIEVAL, TRANSLATION
+from alih.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
@@ -48,7 +49,7 @@ def add_commands(commands: Commands) -> None:
 def run_compare(arguments: argparse.Namespace) -> int:
     """Run `alih compare`."""
     options = Options.from_mapping(given(arguments))
-    if options.task == GENERATION:
+    if options.task == GENERATION and options.task not in TASKS:
         return compare_generation(arguments.data, options, dry_run=arguments.dry_run)
     from alih.compare.compare import compare, foresee
     from alih.compare.forecast import render
@@ -64,11 +65,11 @@ def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: one route, once."""
     options = Options.from_mapping(given(arguments))
     run = {GENERATION: adapt_generation, TRANSLATION: adapt_translation, RETRIEVAL: adapt_embedding}
-    if options.task in run:
+    if options.task in run and options.task not in TASKS:
         return run[options.task](arguments.data, options)
     from alih.compare.compare import adapt
 
-    return _show(adapt(arguments.data, options.route or "transfer", options))
+    return _show(adapt(arguments.data, options.route, options))
 
 
 def run_resume(arguments: argparse.Namespace) -> int:
@@ -84,7 +85,9 @@ def run_resume(arguments: argparse.Namespace) -> int:
         "generation": resume_generation,
     }
     task = task_named(folder)
-    return others[task](folder, arguments.data) if task in others else _show(resume(folder, arguments.data))
+    if task in others and task not in TASKS:
+        return others[task](folder, arguments.data)
+    return _show(resume(folder, arguments.data))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from alih import interrupt
 from alih.compare.budget import Budget
@@ -13,7 +14,7 @@ from alih.compare.comparison import Comparison
 from alih.compare.effort import Efforts
 from alih.compare.forecast import Forecast, forecast, render
 from alih.compare.forgetting import check_general
-from alih.compare.options import Options
+from alih.compare.options import COMPARED, Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.runner import Runner
 from alih.compare.sizes import curve_sizes
@@ -21,19 +22,16 @@ from alih.compare.spec import check_data, check_versions, check_whole, spec
 from alih.compare.variants import suited, variants_of
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.messages import worst
-from alih.data.read import read
-from alih.data.split_options import SplitOptions
 from alih.errors import OptionError, RunError
 from alih.pretrained.open import BUILT_IN
 from alih.pretrained.resolve import resolve
 from alih.progress import Progress
 from alih.routes.base import Variant
 from alih.routes.options import ALL_BLOCKS
-from alih.routes.registry import DEFAULT
-from alih.task import CLASSIFICATION, Kind
+from alih.task import CLASSIFICATION
 from alih.tasks.base import ModelChoice, Task
 from alih.tasks.bench import Bench
-from alih.tasks.classification.task import Classification
+from alih.tasks.registry import TASKS, recognised, task_class
 from alih.training.boundary import FEATURES, Boundary
 from alih.training.cache import Cache, default_cache
 from alih.training.precision import choose as precision_for
@@ -54,8 +52,9 @@ def compare(data: str | Path | Dataset, options: Options | None = None, progress
     Raises:
         AlihError: the data, the model or an option cannot be used; nothing was run.
     """
-    options = (options or Options()).for_task(CLASSIFICATION, "compare")
-    return _run(data, options, progress or Progress(), options.routes or DEFAULT, curve=True)
+    progress = progress or Progress()
+    options = _for_task(data, options, progress, "compare")
+    return _run(data, options, progress, _routes(options), curve=True)
 
 
 def foresee(
@@ -66,25 +65,34 @@ def foresee(
     Raises:
         AlihError: as for `compare`.
     """
-    options, progress = (options or Options()).for_task(CLASSIFICATION, "compare"), progress or Progress()
-    if isinstance(data, Dataset):
-        _check_read(options)
-    job = Job(_task(data, options, progress), options, options.routes or DEFAULT, True, progress)
+    progress = progress or Progress()
+    options = _for_task(data, options, progress, "compare")
+    job = Job(_task(data, options, progress), options, _routes(options), True, progress)
     return job.forecast(job.bench())
 
 
 def adapt(
-    data: str | Path | Dataset, name: str = "transfer", options: Options | None = None, progress: Progress | None = None
+    data: str | Path | Dataset,
+    name: str | None = None,
+    options: Options | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Run one route, once, without comparing; `finetune` trains every block unless `options.blocks` says how many.
+
+    Args:
+        data: as for `compare`.
+        name: of the route; the task's default if not given.
+        options: what to run; the defaults if not given.
+        progress: where to report; standard error if not given.
 
     Raises:
         OptionError: there is no such route, or several numbers of blocks were given.
         AlihError: as for `compare`.
     """
-    options = (options or Options()).for_task(CLASSIFICATION, "adapt", name)
-    chosen = replace(options, routes=(name,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
-    return _run(data, chosen, progress or Progress(), (name,), curve=False)
+    progress = progress or Progress()
+    options = _for_task(data, options, progress, "adapt", name)
+    chosen = replace(options, routes=(options.chosen_route,), seeds=1, blocks=options.blocks or (ALL_BLOCKS,))
+    return _run(data, chosen, progress, (options.chosen_route,), curve=False)
 
 
 def resume(path: str | Path, data: str | Path | Dataset | None = None, progress: Progress | None = None) -> Comparison:
@@ -108,7 +116,13 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
         raise RunError(f"{folder.path}: this run is complete. See it with: alih report {folder.path}")
     check_whole(folder.path, told)
     check_versions(folder.path, told)
-    options = Options.from_mapping(told["options"])
+    name = told["task"].get("name")
+    if name not in TASKS:
+        raise RunError(
+            f"{folder.path}: was written by an earlier version of Alih, whose runs this one cannot go on with. Start "
+            "anew with alih compare, or install the version that it was made with. Nothing in the run was changed."
+        )
+    options = Options.from_mapping(told["options"] | {"task": name})
     task = _task(data if data is not None else told["data"]["source"], options)
     check_data(folder.path, told, task)
     job = Job(task, options, tuple(told["routes"]), told["command"] == "compare", progress)
@@ -130,8 +144,6 @@ def _spent(folder: RunFolder) -> float:
 def _run(
     data: str | Path | Dataset, options: Options, progress: Progress, routes: tuple[str, ...], *, curve: bool
 ) -> Comparison:
-    if isinstance(data, Dataset):
-        _check_read(options)
     task = _task(data, options, progress)
     dataset, job = task.dataset, Job(task, options, routes, curve, progress)
     bench = job.bench()
@@ -149,14 +161,37 @@ def _run(
         return job.run(bench, folder, foreseen=foreseen)
 
 
+def _for_task(
+    data: Any,
+    options: Options | None,
+    progress: Progress,
+    command: Literal["compare", "adapt"],
+    route: str | None = None,
+) -> Options:
+    """The options with the defaults of the task that was named, or that the data are for, which is said."""
+    options = options or Options()
+    name: str | None = options.task
+    if name is None:
+        name, reason = recognised(data)
+        if reason:
+            progress.say(f"Task {name}: {reason}. Another one is named with --task.")
+    return options.for_task(name, command, route)
+
+
+def _routes(options: Options) -> tuple[str, ...]:
+    return options.routes or COMPARED[options.task or CLASSIFICATION]
+
+
 def _task(data: str | Path | Dataset, options: Options, progress: Progress | None = None) -> Task:
-    dataset = data if isinstance(data, Dataset) else _read(data, options, progress)
+    """Read the data, and say what was read."""
+    task = task_class(options.task or CLASSIFICATION).read(data, options, progress)
+    dataset = task.dataset
     if progress is not None:
         for note in dataset.notes:
             progress.say(note)
         if dataset.damaged:
             progress.say(f"  left out: {worst(dataset.damaged)}. All of them are in the run folder's spec.json.")
-    return Classification(dataset)
+    return task
 
 
 @dataclass
@@ -301,30 +336,6 @@ def _ran(campaign: Campaign, variants: list[Variant], sizes: tuple[int, ...], fo
     if not campaign.finalists:
         raise RunError(f"{folder.path}: nothing could be trained. {'; '.join(campaign.skipped)}")
     return True
-
-
-def _check_read(options: Options) -> None:
-    """Refuse options of reading where the data was read before."""
-    for name in ("text", "label", "group", "kind", "decimal", "max_examples", "validation", "test"):
-        if name in options.given:
-            raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
-
-
-def _read(data: str | Path, options: Options, progress: Progress | None) -> Dataset:
-    return read(
-        data,
-        text=options.text,
-        label=options.label,
-        group=options.group,
-        kind=None if options.kind is None else Kind(options.kind),
-        decimal=options.decimal,
-        seed=options.seed,
-        validation=options.validation or SplitOptions.validation,
-        test=options.test or SplitOptions.test,
-        max_examples=options.max_examples,
-        revision=None,
-        progress=progress,
-    )
 
 
 def _settled(model: str) -> str:

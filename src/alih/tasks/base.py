@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,29 @@ class Task(ABC):
         return self._dataset
 
     # What is predicted
+
+    @classmethod
+    def recognises(cls, data: Any) -> str | None:
+        """Why data are for this task, in words ("instructions with answers"), where nobody named it; None if not.
+
+        It looks at little, raises nothing, and says no where it is not sure.
+        """
+        return None
+
+    @classmethod
+    @abstractmethod
+    def read(cls, data: Any, options: Any, progress: Progress | None = None) -> Self:
+        """Read and split data.
+
+        Args:
+            data: what the user named: a path, or what the task takes in its place.
+            options: those of the task, as `alih.compare.options.Options` holds them.
+            progress: where to report.
+
+        Raises:
+            DataError: they cannot be used.
+            OptionError: an option does not fit them.
+        """
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

@@ -6,14 +6,16 @@ No task is imported before it is asked for, so that the command line can list th
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from alih.tasks.base import Task
 
-#: Name → "module:class".
+from alih.task import CLASSIFICATION
+
+#: Name → "module:class", in the order in which they are asked whether data are theirs; classification takes the rest.
 TASKS = {
-    "classification": "alih.tasks.classification.task:Classification",
+    CLASSIFICATION: "alih.tasks.classification.task:Classification",
 }
 
 
@@ -25,3 +27,11 @@ def task_class(name: str) -> type[Task]:
     """
     module, _, attribute = TASKS[name].partition(":")
     return cast("type[Task]", getattr(importlib.import_module(module), attribute))
+
+
+def recognised(data: Any) -> tuple[str, str]:
+    """The task that data are for where the user names none, and why; classification without a reason for the rest."""
+    for name in TASKS:
+        if name != CLASSIFICATION and (reason := task_class(name).recognises(data)) is not None:
+            return name, reason
+    return CLASSIFICATION, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from alih.data.batch import Encoded, encode
 from alih.data.examples import Damage, Dataset, Examples
 from alih.data.predict_on import read_labelled
+from alih.data.read import read
 from alih.data.shift import KINDS, shifted
+from alih.data.split_options import SplitOptions
+from alih.errors import OptionError
 from alih.generate.prompt import PromptForm
 from alih.messages import Diagnosis
 from alih.metrics import classification as measures
@@ -61,6 +64,30 @@ class Classification(Task):
         self._scaling = Scaling()
         self._objective = objective(self.problem)
 
+    @classmethod
+    def read(cls, data: Any, options: Any, progress: Progress | None = None) -> Self:
+        """A file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`."""
+        if isinstance(data, Dataset):
+            for name in ("text", "label", "group", "kind", "decimal", "max_examples", "validation", "test"):
+                if name in options.given:
+                    raise OptionError(f"{name}: the dataset was read before; give this option to alih.read instead.")
+            return cls(data)
+        dataset = read(
+            data,
+            text=options.text,
+            label=options.label,
+            group=options.group,
+            kind=None if options.kind is None else Kind(options.kind),
+            decimal=options.decimal,
+            seed=options.seed,
+            validation=SplitOptions.validation if options.validation is None else options.validation,
+            test=SplitOptions.test if options.test is None else options.test,
+            max_examples=options.max_examples,
+            revision=None,
+            progress=progress,
+        )
+        return cls(dataset)
+
     def facts(self) -> dict[str, Any]:
         """Modality, kind of label, classes in the order of the outputs, and whether inputs are pairs."""
         return asdict(self.problem)
@@ -69,6 +96,10 @@ class Classification(Task):
     def metrics(self) -> tuple[Metric, ...]:
         """By kind of label; the first decides where the user names none."""
         return measures.METRICS[self.problem.kind]
+
+    def metric(self, chosen: str | None = None) -> Metric:
+        """See `Task.metric`."""
+        return measures.primary(self.problem.kind, chosen)
 
     def statistics(self, predictions: Predictions, examples: Examples) -> Statistics:
         """See `alih.metrics.classification`."""
