@@ -232,11 +232,11 @@ class Campaign:
             # Its head is trained first, at the rate that was searched for the head: whoever adapts so pays for both.
             self._head_settings()
             contender.search_seconds += self._head_seconds
-        given = self.options.rate_for(variant.route)
+        given = self.efforts.rate(variant)
         base = self._settings(variant, effort, given or 0.0)
         if not contender.searched_on:
             usual = effort.epochs(len(self.order), self.efforts.examples_a_step)
-            if base.epochs < usual and base.steps is None:
+            if self.options.epochs is not None and base.epochs < usual:
                 told = f"{variant.label} trained for --epochs {base.epochs}; by default it trains for {usual}."
                 self.notes.append(told)
         grid = chosen.learning_rates(anatomy)

@@ -287,7 +287,11 @@ class Job:
     def forecast(self, bench: Bench) -> list[Forecast]:
         """Measure every variant on a few batches."""
         efforts = Efforts(
-            bench.pretrained.anatomy, self.options, len(self.task.dataset.train), self.task.examples_a_step(bench)
+            bench.pretrained.anatomy,
+            self.options,
+            len(self.task.dataset.train),
+            self.task.examples_a_step(bench),
+            self.task,
         )
         return forecast(bench, self.variants, self.sizes, efforts, self.boundaries, self.progress)
 
@@ -304,7 +308,7 @@ class Job:
         self.progress.say(f"Model {bench.choice.name}: {anatomy.family}, {len(anatomy.blocks)} blocks.")
         bench.freeze(self.boundaries)
         order = self.task.order(options.seed)
-        efforts = Efforts(anatomy, options, len(order), self.task.examples_a_step(bench))
+        efforts = Efforts(anatomy, options, len(order), self.task.examples_a_step(bench), self.task)
         runner = Runner(bench, folder, bench.deciding)
         campaign = Campaign(bench, runner, options, bench.deciding, order, efforts, self.budget, self.progress)
         campaign.foreseen, campaign.earlier_seconds = foreseen, earlier_seconds

@@ -10,6 +10,7 @@ from alih.compare.trial import Purpose
 from alih.pretrained.anatomy import Anatomy
 from alih.routes.base import Variant
 from alih.routes.registry import route
+from alih.tasks.base import Task
 from alih.tasks.bench import LEAST_LOOKS, look_every
 
 #: Share of the full training that a run of the search takes, on at most so many examples.
@@ -31,12 +32,14 @@ class Efforts:
         options: what the user asked for.
         examples: training examples there are.
         step: examples a step, on average; those that the options say if not given.
+        task: what is predicted, which may have its own mind of how long and how fast a new model trains.
     """
 
     anatomy: Anatomy
     options: Options
     examples: int
     step: float | None = None
+    task: Task | None = None
 
     @property
     def examples_a_step(self) -> float:
@@ -56,7 +59,13 @@ class Efforts:
             return math.ceil(steps / math.ceil(size / self.examples_a_step))
         if self.options.epochs is not None and variant.trainable_blocks:
             return max(1, round(self.options.epochs * share))
-        return route(variant.route).effort(self.anatomy).epochs(size, self.examples_a_step, share)
+        usual = route(variant.route).effort(self.anatomy).epochs(size, self.examples_a_step, share)
+        return usual if self.task is None else self.task.epochs(usual, size, share)
+
+    def rate(self, variant: Variant) -> float | None:
+        """The learning rate that the user gave, or the task knows; None where it is searched for."""
+        given = self.options.rate_for(variant.route)
+        return given if given is not None or self.task is None else self.task.known_rate
 
     @staticmethod
     def validate_every(held_out: int, size: int, epochs: int, purpose: Purpose) -> int:
@@ -104,7 +113,7 @@ class Efforts:
             again: whether it was searched on fewer examples before; see `alih.training.search.search_again`.
         """
         rates = route(variant.route).learning_rates(self.anatomy)
-        if not rates or self.options.rate_for(variant.route) is not None:
+        if not rates or self.rate(variant) is not None:
             return 0.0
         return (2 if again and self.options.plan == "adaptive" else len(rates)) + _BEYOND_ON_AVERAGE
 

@@ -185,8 +185,8 @@ class Runner:
             merged=merged,
         )
         # Weights first: a trial that is written down has them.
-        score = trial.metrics[self.metric.name]
-        kept = keep(changed, self.folder.weights_of(trial), trial, score) if full else None
+        path = self.folder.weights_of(trial)
+        kept = keep(changed, path, trial, trial.metrics[self.metric.name]) if full else None
         self.folder.append(trial, arrays)
         self._known[name] = trial
         return Outcome(trial, kept)
@@ -261,7 +261,7 @@ class Runner:
 def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:
     """Parameters that trained, of all: the model's, however few bits they are held in, and the adapters'."""
     added = sum(p.numel() for name, p in adaptation.pretrained.model.named_parameters() if "lora_" in name)
-    total = sum(p.numel() for p in bench.pretrained.model.parameters()) + added
+    total = bench.parameters + added
     trained = 0 if variant.prompt is not None else sum(parameter.numel() for parameter in _trained(adaptation))
     layers = variant.scope if bench.task.trains_head else variant.scope.removeprefix("head + ")
     return Scope(layers, trained, total)

@@ -241,6 +241,25 @@ class Task(ABC):
 
     # Training
 
+    def cannot_train(self, pretrained: Pretrained, *, random_weights: bool) -> str | None:
+        """Why the model cannot be trained for the task, from its weights or from random ones; None where it can."""
+        return None
+
+    def epochs(self, usual: int, rows: int, share: float) -> int:
+        """Epochs on so many rows: what the route has, unless the task knows better how long its model trains.
+
+        Args:
+            usual: the route's, times `share`.
+            rows: training examples.
+            share: of a whole training, for the shorter runs of a search.
+        """
+        return usual
+
+    @property
+    def known_rate(self) -> float | None:
+        """The learning rate of the model, where it is known and need not be searched for."""
+        return None
+
     @abstractmethod
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Sum of the losses of a batch, and how many terms it has; what is minimised is their quotient."""

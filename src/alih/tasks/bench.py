@@ -102,6 +102,8 @@ class Bench:
     general: str | None = None
     pretrained: Pretrained = field(init=False)
     parts: dict[PartName, Part] = field(init=False)
+    #: Of the model; a tied one counts once.
+    parameters: int = field(init=False)
     frozen_peak_bytes: int = field(init=False, default=0)
     _frozen_seconds_each: float = field(init=False, default=0.0)
     _not_resumable: set[Boundary] = field(init=False, default_factory=set)
@@ -109,6 +111,7 @@ class Bench:
     def __post_init__(self) -> None:
         task = self.task
         self.pretrained = self.fresh(self.seed)
+        self.parameters = sum(parameter.numel() for parameter in self.pretrained.model.parameters())
         longest = self.pretrained.max_length
         if self.max_length is not None and longest is not None and self.max_length > longest:
             raise OptionError(f"--max-length {self.max_length}: {self.choice.name} takes at most {longest} tokens.")
