@@ -252,8 +252,8 @@ def _candidates(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list[st
 
 def _in_blocks(model: nn.Module, anatomy: Anatomy, boundary: int, kind: Any) -> list[str]:
     paths = [path for block in anatomy.blocks[boundary:] for path in block.modules]
-    if boundary == 0 and getattr(getattr(model, "config", None), "is_encoder_decoder", False):  # the whole of it is its encoder, too
-        paths += anatomy.stem
+    if boundary == 0 and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        paths += anatomy.stem  # its encoder
     return [
         name
         for name, module in model.named_modules()
