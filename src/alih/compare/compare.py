@@ -122,7 +122,9 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None, progress:
             f"{folder.path}: was written by an earlier version of Alih, whose runs this one cannot go on with. Start "
             "anew with alih compare, or install the version that it was made with. Nothing in the run was changed."
         )
-    options = Options.from_mapping(told["options"] | {"task": name})
+    options = replace(
+        Options.from_mapping(told["options"] | {"task": name})
+    )  # what the user gave is not known any more
     task = _task(data if data is not None else told["data"]["source"], options)
     check_data(folder.path, told, task)
     job = Job(task, options, tuple(told["routes"]), told["command"] == "compare", progress)

@@ -185,7 +185,13 @@ class AdaptedClassifier(Adapted):
             notes: list[str] = []
             columns = self._columns(text, None)
             found = read_inputs(
-                alone, self.problem, columns, typed=names_of(text), damaged=damaged, notes=notes, progress=self.progress
+                alone if alone == "-" else Path(alone),
+                self.problem,
+                columns,
+                typed=names_of(text),
+                damaged=damaged,
+                notes=notes,
+                progress=self.progress,
             )
             for note in notes:
                 self.progress.say(note)
