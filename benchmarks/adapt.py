@@ -92,17 +92,18 @@ def dataset(count: int) -> Any:
 def run_alih(case: Case, count: int) -> dict[str, float]:
     """Our side: the route, as `alih adapt` runs it."""
     from alih.progress import Progress
-    from alih.routes.bench import Bench, ModelChoice
+    from alih.tasks.base import ModelChoice
+    from alih.tasks.bench import Bench
+    from alih.tasks.classification import task as task_module
     from alih.training.boundary import FEATURES
     from alih.training.cache import Cache
     from alih.training.loop import FitSettings
+    from alih.training.modules import freeze_below
 
     data = dataset(count)
     with tempfile.TemporaryDirectory() as folder:
-        import alih.routes.bench as bench_module
-
         loading = 0.0
-        load = bench_module.load
+        load = task_module.load
 
         def timed_load(*args: Any, **kwargs: Any) -> Any:
             nonlocal loading
@@ -112,22 +113,28 @@ def run_alih(case: Case, count: int) -> dict[str, float]:
             finally:
                 loading += time.perf_counter() - start
 
-        bench_module.load = timed_load
+        task_module.load = timed_load
         start = time.perf_counter()
         bench = Bench(
-            data, ModelChoice(MODEL), Cache(Path(folder), 10**10), MAX_LENGTH, BATCH, progress=Progress(quiet=True)
+            task_module.Classification(data),
+            ModelChoice(MODEL),
+            Cache(Path(folder), 10**10),
+            MAX_LENGTH,
+            BATCH,
+            progress=Progress(quiet=True),
         )
         if case.blocks < 6:
             bench.freeze([6 - case.blocks if case.blocks else FEATURES])
         else:
             bench.release()
         pretrained = bench.fresh(0)
+        freeze_below(pretrained.model, pretrained.anatomy, case.blocks)
         stage = bench.stage(pretrained, case.blocks)
         settings = FitSettings(
             learning_rate=case.learning_rate, epochs=case.epochs, batch_size=BATCH, seed=0, patience=case.epochs
         )
         stage.fit(np.arange(count), settings)
-        accuracy = float((stage.logits("validation").argmax(1) == data.validation.labels).mean())
+        accuracy = float((stage.predict("validation")["logits"].argmax(1) == data.validation.labels).mean())
         return {"seconds": time.perf_counter() - start - loading, "accuracy": accuracy}
 
 

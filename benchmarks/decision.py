@@ -53,6 +53,8 @@ def case(name: str, size: int | None, seeds: int, prefer: str, keep: Path) -> di
     from alih.compare.spec import spec
     from alih.progress import Progress
     from alih.routes.registry import DEFAULT
+    from alih.task import CLASSIFICATION
+    from alih.tasks.classification.task import Classification
 
     with tempfile.TemporaryDirectory() as work:
         wanted = DATASETS[name](Path(work))
@@ -60,9 +62,11 @@ def case(name: str, size: int | None, seeds: int, prefer: str, keep: Path) -> di
         if size is not None and len(data.train) < size:
             return None
         options = Options.from_mapping({"model": wanted.get("model"), "plan": "full", "seeds": seeds, "cache_limit": 0})
+        options = options.for_task(CLASSIFICATION, "compare")
         routes = DEFAULT
         progress = Progress()
-        full = Job(data, options, routes, True, progress)
+        task = Classification(data)
+        full = Job(task, options, routes, True, progress)
         bench = full.bench()
         folder = RunFolder(keep / f"{name}-{len(data.train)}")
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -71,7 +75,7 @@ def case(name: str, size: int | None, seeds: int, prefer: str, keep: Path) -> di
         complete = _campaign(full, bench, folder, tested)
         record.write_text(json.dumps(tested))
         again = RunFolder.create(work, "adaptive")
-        again.write_spec(spec(data, bench.choice, options, routes, "compare"))
+        again.write_spec(spec(task, bench.choice, options, routes, "compare"))
         for part in ("trials.jsonl", "predictions", "weights"):
             source = folder.path / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, again.path / part)
@@ -89,9 +93,6 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
     from alih.compare.campaign import Campaign
     from alih.compare.effort import Efforts
     from alih.compare.runner import Runner
-    from alih.compare.sizes import nested_order
-    from alih.metrics.classification import scores
-    from alih.metrics.names import named
 
     class Judged(Runner):
         """Scores on the test split what is scored on the shifted copy."""
@@ -106,14 +107,12 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
             # The full plan kept the weights of its best seed, which the adaptive one may not have asked for.
             trials = [one for one in self._known.values() if (one.label, one.purpose) == (trial.label, "full")]
             some = next((kept for one in [trial, *trials] if (kept := super(Judged, self)._kept(one))), None)
-            return some and replace(some, trial=trial, score=trial.metrics[self.metric])
+            return some and replace(some, trial=trial, score=trial.metrics[self.metric.name])
 
-        def _score(self, adaptation: Any, name: Any, rows: Any = None) -> Any:
+        def _score(self, stage: Any, name: Any, rows: Any = None) -> Any:
             if name == "shifted":
-                logits = adaptation.stage.logits("test")
-                found = scores(bench.task.kind, bench.task.classes, logits, job.dataset.test.known_labels)
-                self.last = found[bench.metric]
-            return super()._score(adaptation, name, rows)
+                self.last = self._metrics("test", stage.predict("test"))[bench.deciding.name]
+            return super()._score(stage, name, rows)
 
         def _run(self, name: str, *arguments: Any) -> Any:
             outcome = super()._run(name, *arguments)
@@ -123,12 +122,12 @@ def _campaign(job: Any, bench: Any, folder: Any, tested: dict[str, float], used:
             return outcome
 
     if "test" not in bench.parts:
-        bench.parts["test"] = bench._part(job.dataset.test)
+        bench.parts["test"] = bench._part(job.task.dataset.test)
         bench.freeze(job.boundaries)
-    order = nested_order(job.dataset.task, job.dataset.train.known_labels, job.options.seed)
+    order = job.task.order(job.options.seed)
     efforts = Efforts(bench.pretrained.anatomy, job.options, len(order))
-    judged, metric = Judged(bench, folder, bench.metric), named(bench.metric)
-    campaign = Campaign(bench, judged, job.options, metric, order, efforts, job.budget, job.progress)
+    judged = Judged(bench, folder, bench.deciding)
+    campaign = Campaign(bench, judged, job.options, bench.deciding, order, efforts, job.budget, job.progress)
     campaign.run(job.variants, job.sizes)
     return campaign
 

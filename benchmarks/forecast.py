@@ -38,19 +38,23 @@ def measured(data: str, model: str, examples: int, more: dict[str, Any]) -> list
     from alih.data.read import read
     from alih.progress import Progress
     from alih.routes.registry import route
+    from alih.task import CLASSIFICATION
+    from alih.tasks.classification.task import Classification
     from alih.training.loop import FitSettings
 
     options = Options.from_mapping({"model": model, "max_examples": examples, "cache_limit": 0, **more})
+    options = options.for_task(CLASSIFICATION, "compare")
     quiet = Progress(quiet=True)
-    job = Job(read(data, max_examples=examples), options, ("transfer", "finetune", "lora", "scratch"), True, quiet)
+    task = Classification(read(data, max_examples=examples))
+    job = Job(task, options, ("transfer", "finetune", "lora", "scratch"), True, quiet)
     bench = job.bench()
     foreseen = job.forecast(bench)
-    efforts = Efforts(bench.pretrained.anatomy, options, len(job.dataset.train))
+    efforts = Efforts(bench.pretrained.anatomy, options, len(job.task.dataset.train))
     found = []
     with tempfile.TemporaryDirectory() as work:
         folder = RunFolder.create(work, "run")
         bench.freeze(job.boundaries)
-        runner = Runner(bench, folder, bench.metric)
+        runner = Runner(bench, folder, bench.deciding)
         order = np.arange(efforts.examples, dtype=np.int64)
         for variant, told in zip(job.variants, foreseen, strict=True):
             rates = route(variant.route).learning_rates(efforts.anatomy)

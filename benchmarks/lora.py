@@ -32,14 +32,16 @@ ARMS = ("alih", "peft-trainer")
 
 def run_alih(count: int) -> dict[str, float]:
     """Our side: the second phase of the route `lora`, without the head that it trains first."""
-    import alih.routes.bench as bench_module
     from alih.progress import Progress
     from alih.routes.adapters import attach
     from alih.routes.base import AdapterForm, Variant
+    from alih.tasks.base import ModelChoice
+    from alih.tasks.bench import Bench
+    from alih.tasks.classification import task as task_module
     from alih.training.loop import FitSettings
     from alih.training.precision import device
 
-    data, loading, load = dataset(count), 0.0, bench_module.load
+    data, loading, load = dataset(count), 0.0, task_module.load
 
     def timed_load(*args: Any, **kwargs: Any) -> Any:
         nonlocal loading
@@ -51,17 +53,17 @@ def run_alih(count: int) -> dict[str, float]:
 
     import peft  # noqa: F401 - imports are left out on both sides
 
-    bench_module.load = timed_load
+    task_module.load = timed_load
     start = time.perf_counter()
-    choice = bench_module.ModelChoice(MODEL)
-    bench = bench_module.Bench(data, choice, None, MAX_LENGTH, BATCH, progress=Progress(quiet=True))
+    choice = ModelChoice(MODEL)
+    bench = Bench(task_module.Classification(data), choice, None, MAX_LENGTH, BATCH, progress=Progress(quiet=True))
     bench.release()
     pretrained = bench.fresh(0)
     blocks = len(pretrained.anatomy.blocks)
     attach(pretrained, Variant("lora", blocks, blocks, adapter=AdapterForm()), 0, device())
-    stage = bench.stage(pretrained, blocks, adapted=True)
+    stage = bench.stage(pretrained, blocks)
     stage.fit(np.arange(count), FitSettings(LEARNING_RATE, epochs=EPOCHS, batch_size=BATCH, seed=0))
-    accuracy = float((stage.logits("validation").argmax(1) == data.validation.labels).mean())
+    accuracy = float((stage.predict("validation")["logits"].argmax(1) == data.validation.labels).mean())
     return {"seconds": time.perf_counter() - start - loading, "accuracy": accuracy}
 
 

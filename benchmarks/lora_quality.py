@@ -74,11 +74,10 @@ def run(bench: Any, seed: int) -> list[dict[str, Any]]:
     """All routes with one seed: one row for each model that is scored."""
     from dataclasses import replace
 
+    from alih.compare import adapting
     from alih.quantize.model import quantize_model
     from alih.routes.adapters import adapted_layers, lora_layers, merge
     from alih.routes.base import AdapterForm, Variant
-    from alih.routes.lora import calibration_batches
-    from alih.routes.registry import route
     from alih.training.loop import FitSettings
 
     rows = np.arange(len(bench.dataset.train), dtype=np.int64)
@@ -91,11 +90,11 @@ def run(bench: Any, seed: int) -> list[dict[str, Any]]:
         total = len(bench.pretrained.anatomy.blocks)
         variant = Variant(name, BLOCKS, total, adapter=form)
         start = time.process_time()
-        adapted = route(name).adapt(bench, variant, settings, rows, head_settings=head)
+        adapted = adapting.adapt(bench, variant, settings, rows, head_settings=head)
         return adapted, time.process_time() - start
 
     def accuracy(adapted: Any) -> tuple[float, Any]:
-        logits = adapted.stage.logits("scored")
+        logits = adapted.stage.predict("scored")["logits"]
         return float((logits.argmax(1) == truth).mean()), logits
 
     def row(adapted: Any, told: dict[str, Any], seconds: float) -> Any:
@@ -108,7 +107,8 @@ def run(bench: Any, seed: int) -> list[dict[str, Any]]:
 
     form = AdapterForm(group_size=GROUP)
     adapted, seconds = adapt("lora", form)
-    names = adapted_layers(bench.fresh(seed).model, adapted.pretrained.anatomy, adapted.variant)
+    top = Variant("lora", BLOCKS, len(adapted.pretrained.anatomy.blocks), adapter=form)
+    names = adapted_layers(bench.fresh(seed).model, adapted.pretrained.anatomy, top)
     row(adapted, {"route": "lora", "bits": 32}, seconds)
     floats = {name: adapted.pretrained.model.get_submodule(name) for name in names}
     for bits in BITS:
@@ -116,7 +116,7 @@ def run(bench: Any, seed: int) -> list[dict[str, Any]]:
             for name, layer in floats.items():
                 parent, _, child = name.rpartition(".")
                 setattr(adapted.pretrained.model.get_submodule(parent), child, layer)
-            batches = calibration_batches(bench, adapted.pretrained, rows)
+            batches = adapting.calibration_batches(bench, adapted.pretrained, rows)
             quantize_model(
                 adapted.pretrained.model,
                 bits=bits,
@@ -154,7 +154,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "lora_quality.json")
     arguments = parser.parse_args()
     from alih.progress import Progress
-    from alih.routes.bench import Bench, ModelChoice
+    from alih.tasks.base import ModelChoice
+    from alih.tasks.bench import Bench
+    from alih.tasks.classification.task import Classification
     from alih.training.boundary import FEATURES
 
     began, benches = time.monotonic(), {}
@@ -167,7 +169,8 @@ def main() -> None:
                 break
             if name not in benches:
                 data = dataset(name)
-                bench = Bench(data, ModelChoice(MODEL), None, MAX_LENGTH, BATCH, progress=Progress(quiet=True))
+                task = Classification(data)
+                bench = Bench(task, ModelChoice(MODEL), None, MAX_LENGTH, BATCH, progress=Progress(quiet=True))
                 bench.parts["scored"] = bench._part(data.test)
                 bench.parts = {part: bench.parts[part] for part in ("train", "validation", "scored")}
                 bench.freeze([FEATURES, len(bench.pretrained.anatomy.blocks) - BLOCKS])

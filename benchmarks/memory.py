@@ -110,13 +110,17 @@ def adapt(model: str, route_name: str, blocks: int | None, batch: int, tokens: i
     """Run one variant as a comparison does."""
     import numpy as np
 
+    from alih.compare import adapting
     from alih.progress import Progress
-    from alih.routes.bench import Bench, ModelChoice
     from alih.routes.registry import route
+    from alih.tasks.base import ModelChoice
+    from alih.tasks.bench import Bench
+    from alih.tasks.classification.task import Classification
     from alih.training.boundary import FEATURES, Boundary
     from alih.training.loop import FitSettings
 
-    bench = Bench(dataset(3 * batch, tokens), ModelChoice(model), None, tokens, batch, progress=Progress(quiet=True))
+    task = Classification(dataset(3 * batch, tokens))
+    bench = Bench(task, ModelChoice(model), None, tokens, batch, progress=Progress(quiet=True))
     (variant, *_) = route(route_name).variants(bench.pretrained.anatomy, None if blocks is None else [blocks])
     below = variant.total_blocks - variant.trainable_blocks
     boundaries: list[Boundary] = [] if variant.random_weights else [FEATURES]
@@ -125,15 +129,15 @@ def adapt(model: str, route_name: str, blocks: int | None, batch: int, tokens: i
     bench.freeze(boundaries)
     settings = FitSettings(1e-5, epochs=epochs, batch_size=batch)
     rows = np.arange(3 * batch, dtype=np.int64)
-    route(route_name).adapt(bench, variant, settings, rows, head_settings=settings)
+    adapting.adapt(bench, variant, settings, rows, head_settings=settings)
 
 
 def measure(case: tuple[str, str, int | None, int, int], folder: Path) -> dict[str, Any]:
     """Predict, then run, in this process."""
     import torch
+    from alih.routes.needs import needs
 
     from alih.pretrained.open import load
-    from alih.routes.needs import needs
     from alih.routes.registry import route
     from alih.task import Kind, Modality, Task
 

@@ -53,13 +53,13 @@ def adapt(
         freeze_below(pretrained.model, pretrained.anatomy, 0)
         head = bench.stage(pretrained, 0)
         phases.append(Phase(head, head.fit(rows, head_settings, deadline, f"{variant.label}: head first")))
-    chosen.prepare(pretrained, variant, settings.seed, _calibration(bench, pretrained, rows))
+    chosen.prepare(pretrained, variant, settings.seed, calibration_batches(bench, pretrained, rows))
     stage = bench.stage(pretrained, variant.trainable_blocks)
     phases.append(Phase(stage, stage.fit(rows, settings, deadline, variant.label)))
     return Adaptation(pretrained, tuple(phases))
 
 
-def _calibration(bench: Bench, pretrained: Pretrained, rows: NDArray[np.int64]) -> Batches:
+def calibration_batches(bench: Bench, pretrained: Pretrained, rows: NDArray[np.int64]) -> Batches:
     """Batches of the first training rows, made when asked for; the model is moved to the device then."""
     encoded = bench.parts["train"].encoded
 
