@@ -97,7 +97,9 @@ def test_reranking_adds_its_score(run: Run) -> None:
 def test_the_rest_goes_in_and_what_did_not_is_counted_with_its_reason(run: Run, tmp_path: Path) -> None:
     folder(tmp_path / "mixed")
     broken(tmp_path / "mixed")
-    code, out, _ = run("rag", "index", str(tmp_path / "mixed"), "--library", "mixed", "--root", str(tmp_path))
+    code, out, _ = run(
+        "rag", "index", str(tmp_path / "mixed"), "--library", "mixed", "--root", str(tmp_path / "libraries")
+    )
     assert code == 0
     assert "6 documents added" in out
     assert "14 files skipped:" in out
@@ -116,7 +118,7 @@ def test_a_library_lives_and_dies(run: Run, tmp_path: Path) -> None:
     docs.mkdir()
     for name in ("a", "b"):
         (docs / f"{name}.txt").write_text(f"The {name} team meets on Mondays.")
-    where = ("--library", "notes", "--root", str(tmp_path))
+    where = ("--library", "notes", "--root", str(tmp_path / "libraries"))
     report = json.loads(run("rag", "index", str(docs), *where, "--tag", "kind=note", "--json")[1])
     assert (report["embedded"], report["added"]) == (2, ["notes/a.txt", "notes/b.txt"])
     (docs / "a.txt").write_text("The a team meets on Fridays.")
@@ -134,7 +136,7 @@ def test_a_library_lives_and_dies(run: Run, tmp_path: Path) -> None:
     assert "2 chunks of notes moved to qdrant:///" in run("rag", "move", f"qdrant://{tmp_path / 'qdrant'}", *where)[1]
     assert "a team meets on Fridays" in run("ask", "When does the a team meet?", *where)[1]
     assert "notes: deleted" in run("rag", "delete", "--whole-library", *where)[1]
-    assert json.loads(run("rag", "list", "--root", str(tmp_path), "--json")[1]) == []
+    assert json.loads(run("rag", "list", "--root", str(tmp_path / "libraries"), "--json")[1]) == []
 
 
 def test_questions_are_measured_side_by_side(run: Run, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_damaged_report_leaves_the_page_that_is_there(place: Path) -> None:
 def test_a_report_is_written_where_one_says_in_indonesian(place: Path) -> None:
     assert run("report", f"runs/{FIRST}", "--lang", "id", "-o", "page.html") == 0
     assert '<html lang="id">' in (place / "page.html").read_text(encoding="utf-8")
-    assert not list(place.glob("*.part"))
+    assert not list(place.rglob(".alih*"))
 
 
 def test_what_json_prints_can_be_rendered_later(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -77,11 +78,17 @@ def test_weights_that_two_layers_share_are_written_once_and_stay_shared(tmp_path
     assert torch.equal(fresh[1].weight, model[1].weight)
 
 
-def test_a_disk_that_cannot_be_written_to_is_said_and_the_weights_kept_before_stay(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_to_is_said_and_the_weights_kept_before_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "weights" / "a.safetensors"
     kept = keep(tensors(trained()), path, trial=TRIAL, score=0.0)
     before = path.read_bytes()
-    path.with_suffix(".part").mkdir()  # nothing can be written there
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunError, match="--runs"):
         keep(tensors(network()), path, trial=TRIAL, score=1.0)
     assert kept.path.read_bytes() == before
@@ -107,3 +114,17 @@ def test_weights_that_cannot_be_put_back_are_named(tmp_path: Path, damage: bytes
             prompt_of(kept)
     with pytest.raises(RunError, match=r"a\.safetensors: missing or damaged.*alih resume"):
         put_back(network(), kept)
+
+
+def test_weights_that_cannot_be_read_are_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = keep(tensors(trained()), tmp_path / "a.safetensors", trial=TRIAL, score=0.0)
+
+    def denied(*_arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("alih.compare.state.safe_open", denied)
+    monkeypatch.setattr("alih.compare.state.load_file", denied)
+    for read in (lambda: is_whole(kept.path), lambda: put_back(network(), kept)):
+        with pytest.raises(RunError, match="cannot be read") as caught:
+            read()
+        assert "elete" not in str(caught.value)

@@ -192,7 +192,7 @@ def test_a_save_that_is_interrupted_leaves_no_model_that_opens_wrongly(
     again = _quantized(merged=True)
     save_quantized(again, tmp_path)
     assert torch.equal(_logits(load_quantized(tmp_path)), _logits(again))
-    assert not (tmp_path / ".partial").exists()
+    assert not list(tmp_path.glob(".alih*"))
 
 
 def test_folders_that_hold_no_such_model_are_refused(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_another_handle_sees_what_was_acknowledged(tmp_path: Path) -> None:
 
 def test_every_file_that_lancedb_wrote_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: set[Path] = set()
-    monkeypatch.setattr("alih.rag.durable.flush", lambda path: flushed.add(path))
+    monkeypatch.setattr("alih.files.flush", lambda path: flushed.add(path))
     store = open_store("lancedb", tmp_path, "x", WIDTH)
     store.upsert([record(1)])
     files = set((tmp_path / "vectors").rglob("*"))

@@ -81,7 +81,7 @@ def test_a_discarded_draft_leaves_nothing(tmp_path: Path) -> None:
     draft.path("values.bin").write_bytes(b"x")
     draft.discard()
     assert cache.open("aa") is None
-    assert not list(tmp_path.glob("tmp-*"))
+    assert not list(tmp_path.glob(".alih-*"))
 
 
 def test_the_least_recently_used_entry_goes_first(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read_and_its_rest_is_sw
     child = _child(WRITER, tmp_path, 60)
     assert child.stdout is not None
     assert child.stdout.readline() == "writing\n"
-    assert list(tmp_path.glob("tmp-*"))
+    assert list(tmp_path.glob(".alih-*"))
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
@@ -158,7 +158,7 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read_and_its_rest_is_sw
     assert cache.entries() == []
     _fill(cache, "aa")
     assert cache.open("aa") is not None
-    assert not list(tmp_path.glob("tmp-*"))
+    assert not list(tmp_path.glob(".alih-*"))
 
 
 def test_a_second_process_waits_and_then_uses_what_the_first_one_wrote(
@@ -182,7 +182,7 @@ def test_sweeping_leaves_a_living_writer_alone(tmp_path: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline() == "writing\n"
     _fill(Cache(tmp_path), "bb")  # starting a draft sweeps
-    assert len(list(tmp_path.glob("tmp-aa-*"))) == 1
+    assert len(list(tmp_path.glob(".alih-aa-*"))) == 1
     assert child.wait() == 0
     child.stdout.close()
     assert Cache(tmp_path).open("aa") is not None
@@ -211,7 +211,7 @@ def test_processes_that_need_the_same_outputs_at_once_all_get_them(tmp_path: Pat
     assert [child.returncode for child in children] == [0, 0, 0]
     assert len(set(said)) == 1
     assert len(Cache(tmp_path).entries()) == 3
-    assert not list(tmp_path.glob("tmp-*"))
+    assert not list(tmp_path.glob(".alih-*"))
 
 
 @pytest.mark.slow

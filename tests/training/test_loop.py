@@ -314,8 +314,6 @@ def test_a_state_that_is_damaged_or_another_trainings_is_refused_in_words(tmp_pa
         fit_labelled(head(), data, data, SINGLE, settings, progress=QUIET, state=state)
 
     trained(train, BY_STEPS)
-    state.with_suffix(".new").write_bytes(b"half written")
-    trained(train, BY_STEPS)
     for data, settings in ((train, replace(BY_STEPS, seed=3)), (feed(tmp_path, seed=5), BY_STEPS)):
         with pytest.raises(RunError, match="other data, settings or weights"):
             trained(data, settings)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alih import files
 from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
 
@@ -146,12 +147,10 @@ def run_generate(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         print("\n".join(lines if arguments.json else answers))
         return 0
-    part = arguments.output.with_name(f".{arguments.output.name}.part")
     try:
-        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        part.replace(arguments.output)
-    finally:
-        part.unlink(missing_ok=True)
+        files.write_text(arguments.output, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise OptionError(f"--output {arguments.output}: cannot be written ({error.strerror}).") from error
     print(f"{len(lines):,} answers written to {arguments.output}", file=sys.stderr)
     return 0
 

@@ -174,8 +174,9 @@ def run_delete(arguments: argparse.Namespace) -> int:
                 "Their files are still there: the next sync takes them in again, unless they are moved."
             )
         return _tell([report], as_json=arguments.json)
-    library.destroy()
-    print(json.dumps({"deleted": library.name}) if arguments.json else f"{library.name}: deleted; the files stay")
+    gone = library.destroy()
+    kept = "the documents' files stay" + ("" if gone else f"; what is no part of it stays in {library.folder}")
+    print(json.dumps({"deleted": library.name}) if arguments.json else f"{library.name}: deleted; {kept}")
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alih import files
 from alih.cli.flags import Commands
 from alih.errors import OptionError
 
@@ -56,9 +57,10 @@ def run_report(arguments: argparse.Namespace) -> int:
     path = arguments.output or beside
     _check_page(path)
     page = render_html(data, arguments.lang)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    try:
+        files.write_text(path, page)
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be written ({error.strerror}). Name another file with --output.") from error
     print(path)
     if arguments.open:
         import webbrowser

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alih import files
 from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
 
@@ -112,16 +113,14 @@ def run_translate(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         _print(translator, texts, what, arguments)
         return 0
-    part = arguments.output.with_name(f".{arguments.output.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with files.replacing(arguments.output) as part, part.open("w", encoding="utf-8") as file:
             for start in range(0, len(texts), _LINES):
                 some = texts[start : start + _LINES]
                 for text, said in zip(some, _translate(translator, some, what, start, arguments.beam), strict=True):
                     file.write(f"{_line(text, said, arguments.json)}\n")
-        part.replace(arguments.output)
-    finally:
-        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OptionError(f"--output {arguments.output}: cannot be written ({error.strerror}).") from error
     print(f"{len(texts):,} lines written to {arguments.output}", file=sys.stderr)
     return 0
 

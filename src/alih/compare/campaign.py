@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alih import interrupt
+from alih import files, interrupt
 from alih.compare.budget import Budget
 from alih.compare.contender import Contender
 from alih.compare.effort import Efforts
@@ -401,7 +401,7 @@ class Campaign:
         if before is None or sign * kept.score > sign * before.score:
             contender.kept, kept = kept, before
         if kept is not None and contender.kept is not None and kept.path != contender.kept.path:
-            kept.path.unlink(missing_ok=True)
+            files.remove(kept.path)
 
     def _skip(self, what: str, why: str) -> None:
         self.skipped.append(f"{what}: {why}")

@@ -119,9 +119,7 @@ class Comparison:
         )
         folder.write_report(comparison.report)
         folder.write_page(comparison.html())
-        folder.become_last()
-        if not interrupted:  # what goes on needs them
-            folder.drop_weights()
+        folder.finish(interrupted=interrupted)
         return comparison
 
     @property

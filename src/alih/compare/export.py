@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from safetensors import SafetensorError
 
+from alih import files
 from alih.compare.contender import Contender
 from alih.compare.runfolder import RunFolder
 from alih.compare.state import Kept, prompt_of, put_back
@@ -65,8 +66,10 @@ def hand_over(bench: Bench, contender: Contender, folder: RunFolder, metric: str
     else:
         pretrained = task.prompt_again(bench, prompt)
     with _kept_if_full(folder):
-        task.save(pretrained, folder.model, bench.max_length)
-        write_fingerprints(folder.path / FINGERPRINTS, bench.dataset.train)
+        with files.replacing_folder(folder.model) as fresh:
+            task.save(pretrained, fresh, bench.max_length)
+        with files.replacing(folder.path / FINGERPRINTS) as part:
+            write_fingerprints(part, bench.dataset.train)
     adapted = task.adapted(folder.model, bench.progress)
     adapted.precision = bench.precision
     from_disk, in_memory = adapted.predictions(task.judged), folder.predictions(kept.trial)

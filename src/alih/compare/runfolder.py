@@ -8,6 +8,10 @@ runs/20261123-070000-reviews/
     report.json     table, decision, hand-over
     report.html     the same as a page
     model/          the adapted model: a plain Hugging Face folder
+
+`report.json` is the record that the run is complete. It is written after everything that it vouches for was forced to
+the disk; what is needed to go on (weights, states of training) is removed last of all. A run that still has both was
+stopped in between: `alih resume` repeats the hand-over.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
+import secrets
+import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +33,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from alih import files
 from alih.compare.trial import DELETE_LINE, Trial, finite, from_json, to_json
 from alih.errors import RunError
 from alih.pretrained.runs import LAST, run_folder
@@ -35,7 +41,10 @@ from alih.pretrained.runs import LAST, run_folder
 #: What a trial's file of predictions holds, by the beginning of the array's name: the table of statistics of a metric,
 #: by which it was judged, and what its weights say of the same examples (see `alih.tasks.base.Predictions`).
 STATISTICS, PREDICTIONS = "statistics/", "predictions/"
+#: What is kept to go on with: weights of the contenders, routes of text generation, the state of a training.
+_TO_GO_ON = ("weights", "routes", "training.pt")
 _KEPT = "Every trial is kept:"
+_NAME = re.compile(r"\d{8}-\d{6}-[\w.-]+")
 #: What to do about a damaged specification: nothing else says what was run.
 COPY_BACK = (
     "The trials in trials.jsonl are untouched: put a copy of spec.json back to go on, or start anew with alih compare."
@@ -58,9 +67,13 @@ class RunFolder:
         """Make a new folder named after the time and `name`.
 
         Raises:
-            RunError: it cannot be made there.
+            RunError: it cannot be made there, or `last` there is something else than a pointer to a run.
         """
         root = Path(root)
+        if not _is_pointer(root / LAST):
+            raise RunError(
+                f"--runs {root}: {LAST} there is no pointer to a run, and is not written over. Name another folder."
+            )
         clean = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         try:
@@ -116,7 +129,8 @@ class RunFolder:
     def become_last(self) -> None:
         """Let `last`, beside this folder, point to it: once it holds what the user came for."""
         path = self.path.resolve()  # opened as runs/last, it would point to itself
-        _point(path.parent, path)
+        if _is_pointer(path.parent / LAST):
+            _point(path.parent, path)
 
     def write_spec(self, told: dict[str, Any]) -> None:
         """Write `spec.json`."""
@@ -151,17 +165,35 @@ class RunFolder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is finished, and holds its model."""
-        return self.is_finished and (self.model / "config.json").is_file()
+        """Whether it is finished, holds its model, and every step after the record was done."""
+        left = any((self.path / name).exists() for name in _TO_GO_ON)
+        return self.is_finished and not left and (self.model / "config.json").is_file()
 
     def write_report(self, told: dict[str, Any]) -> None:
-        """Write `report.json`: whole, or not at all."""
-        _write(self.path / "report.json", told, f"{_KEPT} make room, then go on with: alih resume {self.path}")
+        """Flush everything in the folder, then write `report.json`: whole, or not at all.
+
+        Raises:
+            RunError: the disk is full, or cannot be written to; what is needed to go on is kept.
+        """
+        path = self.path / "report.json"
+        remedy = f"{_KEPT} make room, then go on with: alih resume {self.path}"
+        try:
+            files.flush_tree(self.path)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror}). {remedy}") from error
+        _write(path, told, remedy)
 
     def write_page(self, page: str) -> None:
         """Write `report.html`: whole, or not at all."""
         remedy = f"{_KEPT} make room, then write it with: alih report {self.path}"
         _write_text(self.path / "report.html", page, remedy)
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Point `last` here, then remove what was kept to go on with; where the run was interrupted, keep it."""
+        self.become_last()
+        if not interrupted:
+            for name in _TO_GO_ON:
+                files.remove(self.path / name)
 
     @property
     def report(self) -> dict[str, Any]:
@@ -203,13 +235,12 @@ class RunFolder:
                 self._write_predictions(trial, arrays)
             path = self.path / "trials.jsonl"
             fresh = not path.exists()
-            with path.open("a+b") as file:
+            with files.open_to_append(path) as file:
                 _drop_cut_line(file)
                 file.write(to_json(trial).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            files.flush(path)
             if fresh:
-                _flush(self.path)
+                files.flush(self.path)
         except (OSError, SafetensorError) as error:
             raise RunError(
                 f"{self.path}: this trial could not be written ({error}). Earlier ones are kept: make room, then go on "
@@ -261,11 +292,13 @@ class RunFolder:
             arrays: dict[str, NDArray[Any]] = load_file(path)
             if not any(name.startswith(needed) for name in arrays):
                 raise KeyError(needed)
-        except (OSError, SafetensorError, KeyError) as error:
+        except (FileNotFoundError, SafetensorError, KeyError) as error:
             raise RunError(
                 f"{path}: missing or damaged ({error}). Delete {self._line_of(trial)}: alih resume {self.path} then "
                 "runs this trial again, and keeps every other one."
             ) from error
+        except OSError as error:  # it may be whole
+            raise RunError(f"{path}: cannot be read ({error}).") from error
         return arrays
 
     def has_predictions(self, trial: Trial) -> bool:
@@ -274,10 +307,6 @@ class RunFolder:
             return bool(self._arrays(trial, STATISTICS) and self._arrays(trial, PREDICTIONS))
         except RunError:
             return False
-
-    def drop_weights(self) -> None:
-        """Delete the weights kept for the decision."""
-        shutil.rmtree(self.weights, ignore_errors=True)
 
     def _line_of(self, trial: Trial) -> str:
         """Where a trial stands in `trials.jsonl`, in words: more than once where it was run again."""
@@ -293,12 +322,9 @@ class RunFolder:
         path = self._predictions(trial)
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
-            _flush(self.path)
-        part = path.with_suffix(".part")
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
-        _flush(part)
-        part.replace(path)
-        _flush(path.parent)
+            files.flush(self.path)
+        with files.replacing(path) as part:
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
 
 
 def newest_unfinished(root: str | Path) -> Path:
@@ -316,40 +342,37 @@ def newest_unfinished(root: str | Path) -> Path:
 
 def _point(root: Path, path: Path) -> None:
     """Let `last` point to the newest run: a link, or a text file where links cannot be made."""
-    last, fresh = root / LAST, root / f".{LAST}-{path.name}"
+    fresh = root / f"{files.PARTIAL}{LAST}-{secrets.token_hex(8)}"
     try:
         fresh.symlink_to(path.name)
     except OSError:
-        fresh.write_text(path.name, encoding="utf-8")
-    fresh.replace(last)
+        files.write_text(root / LAST, path.name)
+    else:
+        fresh.replace(root / LAST)
+        files.flush(root)
+
+
+def _is_pointer(last: Path) -> bool:
+    """Whether `last` is one that `_point` made, or nothing is there."""
+    try:
+        if stat.S_ISLNK(last.lstat().st_mode):
+            return len(last.readlink().parts) == 1
+        return _NAME.fullmatch(last.read_text(encoding="utf-8").strip()) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _write(path: Path, told: dict[str, Any], remedy: str) -> None:
-    """Write JSON beside, flush, then rename: a reader sees the old file or the new one."""
     _write_text(path, json.dumps(finite(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n", remedy)
 
 
 def _write_text(path: Path, text: str, remedy: str) -> None:
-    part = path.with_suffix(".part")
     try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        _flush(part)
-        part.replace(path)
-        _flush(path.parent)
+        files.write_text(path, text, errors="backslashreplace")
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}). {remedy}") from error
-
-
-def _flush(path: Path) -> None:
-    """Force a file, or the entries of a folder, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return
-    # Windows flushes only what is open for writing; a folder can be opened for reading alone.
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _drop_cut_line(file: BinaryIO) -> None:

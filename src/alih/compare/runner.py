@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alih import files
 from alih.compare.adapting import adapt
 from alih.compare.closer import look_closer
 from alih.compare.runfolder import PREDICTIONS, STATISTICS, RunFolder
@@ -106,7 +107,7 @@ class Runner:
         for path in kept:
             if path.is_file() and not is_whole(path):
                 self.bench.progress.say(f"  {path}: damaged, and deleted; that trial of {known.label} is run again")
-                path.unlink()
+                files.remove(path)
         return not any(path.is_file() for path in kept)
 
     def _kept(self, trial: Trial) -> Kept | None:

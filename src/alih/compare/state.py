@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from alih import files
 from alih.compare.trial import Trial
 from alih.errors import RunError
 from alih.tasks.bench import Adaptation
@@ -49,11 +50,10 @@ def keep(tensors: Mapping[str, Tensor], path: Path, trial: Trial, score: float) 
     Raises:
         RunError: they could not be written.
     """
-    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(exist_ok=True)
-        save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part)
-        part.replace(path)
+        with files.replacing(path) as part:
+            save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part)
     except (OSError, SafetensorError) as error:
         raise RunError(
             f"{path}: the trained weights could not be kept ({error}). Make room and go on with alih resume, or give "
@@ -63,12 +63,18 @@ def keep(tensors: Mapping[str, Tensor], path: Path, trial: Trial, score: float) 
 
 
 def is_whole(path: Path) -> bool:
-    """Whether kept weights are there and can be opened: a file that was cut short is not."""
+    """Whether kept weights are there and can be opened: a file that was cut short is not.
+
+    Raises:
+        RunError: they cannot be read, and may be whole.
+    """
     try:
         with safe_open(path, "pt"):  # reads the head, and compares the length that it tells with the file's
             return True
-    except (OSError, SafetensorError):
+    except (FileNotFoundError, SafetensorError):
         return False
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error}).") from error
 
 
 def put_back(model: nn.Module, kept: Kept) -> None:
@@ -100,11 +106,13 @@ def prompt_of(kept: Kept) -> dict[str, object] | None:
 def _damage_named(kept: Kept) -> Iterator[None]:
     try:
         yield
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError) as error:
         raise RunError(
             f"{kept.path}: missing or damaged ({error}). Delete the file if it is there: alih resume then runs this "
             "trial again, and keeps every other one."
         ) from error
+    except OSError as error:  # it may be whole
+        raise RunError(f"{kept.path}: cannot be read ({error}).") from error
 
 
 #: Names in the file: of buffers, and of a language model's prompt (JSON, as bytes).

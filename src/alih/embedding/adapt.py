@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from alih import files
 from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
@@ -30,7 +31,6 @@ from alih.training.cost import measure as measure_cost
 from alih.training.loop import FitSettings, fit
 from alih.training.memory import out_of_memory_in_words
 from alih.training.search import search_by_short_runs
-from alih.training.state import forget
 
 _PACKAGES = ("alih", "torch", "transformers", "accelerate", "safetensors", "numpy")
 _STATE, _RATES, _ADAPTER = "training.pt", "rates.json", "adapter"
@@ -173,7 +173,8 @@ def _run(pairs: Pairs, options: Options, folder: RunFolder, progress: Progress) 
     routes.merged(adapters, embedder, folder.path / _ADAPTER)
     texts = [pair.question for pair in parts.test[:8]]
     expected = embedder.queries(texts)
-    write(embedder, folder.model, {"base": base, "route": name})
+    with files.replacing_folder(folder.model) as fresh:
+        write(embedder, fresh, {"base": base, "route": name})
     opened = Embedder(str(folder.model))
     result = Adaptation(
         folder=folder.path,
@@ -195,9 +196,7 @@ def _run(pairs: Pairs, options: Options, folder: RunFolder, progress: Progress) 
         notes=tuple(notes),
     )
     folder.write_report(result.as_dict())
-    folder.become_last()
-    if not result.interrupted:
-        forget(folder.path / _STATE)
+    folder.finish(interrupted=result.interrupted)
     return result
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from alih import files
 from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
 from alih.pretrained.quiet import quiet
@@ -78,8 +79,8 @@ def merged(adapters: Any, embedder: Embedder, folder: Path) -> None:
     if adapters is None:
         return
     adapters.peft_config["default"].base_model_name_or_path = embedder.name
-    with quiet():
-        adapters.save_pretrained(str(folder))
+    with quiet(), files.replacing_folder(folder) as fresh:
+        adapters.save_pretrained(str(fresh))
     merge(embedder.model)
     if "_hf_peft_config_loaded" in vars(embedder.model):
         embedder.model._hf_peft_config_loaded = False

@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from alih import files
 from alih.errors import DataError, ModelError, OptionError
 from alih.explain.capture import Attention, Role, collect, is_causal, watch
 from alih.explain.embedding import Embedded, embedded, watch_positions
@@ -105,9 +106,7 @@ class Explanation:
     def save(self, path: str | Path, lang: Literal["en", "id"] = "en") -> Path:
         """Write the page."""
         written = Path(path)
-        part = written.with_name(f".{written.name}.part")
-        part.write_text(self.html(lang), encoding="utf-8")
-        part.replace(written)
+        files.write_text(written, self.html(lang))
         return written
 
     def to_json(self) -> str:

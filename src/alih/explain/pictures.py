@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from alih import files
 from alih.errors import OptionError
 from alih.explain.capture import Attention
 from alih.explain.explanation import Explanation
@@ -72,9 +73,9 @@ def _head(axis: Any, one: Attention, head: int, seen: View) -> None:
 
 
 def _save(figure: Any, path: Path) -> None:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), files.replacing(path) as part:
         warnings.simplefilter("ignore")  # a character that the font lacks becomes a box
-        figure.savefig(path, dpi=100)
+        figure.savefig(part, dpi=100)
 
 
 def _safe(said: str) -> str:

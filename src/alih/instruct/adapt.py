@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from alih import files
 from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
 from alih.errors import OptionError, RunError
-from alih.instruct.job import STATE, Job, Trained
+from alih.instruct.job import Job, Trained
 from alih.instruct.read import IN_WORDS
 from alih.instruct.result import Adaptation, Answered
 from alih.instruct.scores import score
@@ -20,7 +21,6 @@ from alih.progress import Progress
 from alih.routes.registry import PROMPTED
 from alih.task import GENERATION
 from alih.training.precision import device
-from alih.training.state import forget
 
 _BEFORE = "before.json"
 _EXAMPLES = 10
@@ -106,9 +106,7 @@ def _run(job: Job, folder: RunFolder) -> Adaptation:
     trained = job.train(folder.path, folder.model, deadline)
     result = _result(job, folder, trained, before, start)
     folder.write_report(result.as_dict())
-    folder.become_last()
-    if not result.interrupted:
-        forget(folder.path / STATE)
+    folder.finish(interrupted=result.interrupted)
     return result
 
 
@@ -125,7 +123,7 @@ def _before(job: Job, folder: RunFolder) -> dict[str, Any]:
     opened = job.found.load("causal")
     opened.model.to(device())  # type: ignore[arg-type]
     told = job.measured(Writer(opened, job.template, job.told))
-    path.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    files.write_text(path, json.dumps(told, ensure_ascii=False))
     return told
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alih import files
 from alih.compare.decide import Candidate, Decision, decide
 from alih.compare.limits import Limits
 from alih.compare.options import Options
@@ -33,7 +33,6 @@ from alih.routes.registry import PROMPTED
 from alih.task import GENERATION
 from alih.training.cost import measure
 from alih.training.precision import device
-from alih.training.state import forget
 
 _RECORD = "measured.json"
 
@@ -154,8 +153,7 @@ class _Comparing:
             seconds=time.monotonic() - self.start,
         )
         self.folder.write_report(result.report)
-        self.folder.become_last()
-        shutil.rmtree(self.folder.path / "routes", ignore_errors=True)
+        self.folder.finish(interrupted=False)
         return result
 
     def _measured(self, route: str, seed: int, deadline: float | None) -> Measured | None:
@@ -175,9 +173,9 @@ class _Comparing:
             self.job.progress.say(f"  not run: {error}")
             return None
         write(place / _RECORD, made)
-        forget(place / STATE)
+        files.remove(place / STATE)
         if seed != self.options.seed:  # the first seed's model is the one that may be handed over
-            shutil.rmtree(place / "model", ignore_errors=True)
+            files.remove(place / "model")
         return made
 
     def _trained(self, job: Job, place: Path, deadline: float | None) -> Measured:
@@ -221,7 +219,8 @@ class _Comparing:
                 label = f"few-shot, {job.options.shots} examples"
             seconds = time.monotonic() - start
             told = measured(writer, job.judged, job.split.train)
-        write_model(opened.model, opened.tokenizer, job.template, writer.told, place / "model")
+        with files.replacing_folder(place / "model") as fresh:
+            write_model(opened.model, opened.tokenizer, job.template, writer.told, fresh)
         parameters = sum(value.numel() for value in opened.model.parameters())
         return Measured(
             label=label,
@@ -281,14 +280,14 @@ class _Comparing:
         opened = self.job.found.load("causal")
         opened.model.to(device())  # type: ignore[arg-type]
         loss = self.job.general(Writer(opened, self.job.template, self.job.told))
-        path.write_text(repr(loss), encoding="utf-8")
+        files.write_text(path, repr(loss))
         return loss
 
     def _handed_over(self, chosen: Measured) -> Scores:
         """Put the chosen model into its place, and score it from there on the test split."""
         made = self._place(chosen.route, chosen.seed) / "model"
         if made.is_dir():
-            shutil.rmtree(self.folder.model, ignore_errors=True)
+            files.remove(self.folder.model)
             made.replace(self.folder.model)
         self.job.progress.say(f"Scoring {chosen.label} from disk on the test examples.")
         return Writer.open(self.folder.model, progress=self.job.progress).evaluate(self.job.split.test)

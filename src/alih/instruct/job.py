@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alih import files
 from alih.compare.options import Options
 from alih.errors import DataError, RunError
 from alih.generate.general import general_passages
@@ -218,7 +219,8 @@ class Job:
             progress.say("Stopped. The best model so far is handed over; Ctrl-C again leaves without one.")
         unmerged = scorer.mean(self.held)
         routes.merged(adapters, opened.model, place / ADAPTER, opened.name)
-        write_model(opened.model, opened.tokenizer, self.template, self.told, model_folder)
+        with files.replacing_folder(model_folder) as fresh:
+            write_model(opened.model, opened.tokenizer, self.template, self.told, fresh)
         del adapters, scorer, opened
         writer = Writer.open(model_folder, progress=progress)
         merged = Scorer(writer.opened.model, int(writer.opened.tokenizer.pad_token_id or 0)).mean(self.held)

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from alih import files
 from alih.compare.adapting import CALIBRATION_EXAMPLES
 from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
@@ -118,10 +119,11 @@ def merged(adapters: Any, model: PreTrainedModel, folder: Path, base: str) -> No
     """
     if adapters is not None:
         adapters.peft_config["default"].base_model_name_or_path = base
-        with quiet():
-            adapters.save_pretrained(str(folder))
+        with quiet(), files.replacing_folder(folder) as fresh:
+            adapters.save_pretrained(str(fresh))
     elif qalora_layers(model):
-        save_qalora_adapter(model, folder)
+        with files.replacing_folder(folder) as fresh:
+            save_qalora_adapter(model, fresh)
     else:
         return
     merge(model)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih import files
 from alih.data.examples import Examples
 from alih.data.shift import shifted
 from alih.errors import RunError
@@ -130,9 +131,7 @@ def latency(writer: Writer, judged: Sequence[Conversation]) -> float | None:
 
 def write(path: Path, found: Measured) -> None:
     """Write a record: whole, or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
+    files.write_text(path, json.dumps(asdict(found), ensure_ascii=False))
 
 
 def read(path: Path) -> Measured | None:

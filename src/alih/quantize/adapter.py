@@ -11,7 +11,6 @@ adapted layer. Its header's metadata has one entry `alih_qalora`, JSON:
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from alih import files
 from alih.errors import ModelError
 from alih.quantize.linear import QuantizedLinear
 from alih.quantize.model import adaptable_layers, put_qalora, qalora_layers
@@ -47,13 +47,11 @@ def save_adapter(model: nn.Module, folder: Path) -> int:
         tensors[f"{name}.lora_A"] = layer.lora_A.detach().to("cpu", torch.float32).contiguous()
         tensors[f"{name}.lora_B"] = layer.lora_B.detach().to("cpu", torch.float32).contiguous()
     about = {"version": VERSION, "convention": CONVENTION, "layers": {n: _about(layer) for n, layer in layers.items()}}
-    path, partial = folder / FILE, folder / f".{FILE}.partial"
+    path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={"format": "pt", _ENTRY: json.dumps(about)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with files.replacing(path) as part:
+            save_file(tensors, part, metadata={"format": "pt", _ENTRY: json.dumps(about)})
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{path}: the adapter cannot be written ({error}). Free some space, or name another."

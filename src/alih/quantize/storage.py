@@ -24,9 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from transformers.quantizers.auto import register_quantization_config, register_
 from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
+from alih import files
 from alih.errors import ModelError
 from alih.quantize.groups import GroupFormat
 from alih.quantize.linear import QuantizedLinear, dense_shape
@@ -47,7 +46,6 @@ from alih.quantize.targets import replace
 METHOD = "alih-groups"
 VERSION = 1
 CONVENTION = "weight = scale * (code - zero)"
-_PARTIAL = ".partial"
 
 
 @register_quantization_config(METHOD)
@@ -142,19 +140,19 @@ def save_quantized(model: PreTrainedModel, folder: Path) -> int:
             "the model has no quantised layers in the form that is saved: quantise it (quantize_model), and save it "
             "before the packed kernel is used (use_packed_kernel)."
         )
-    partial = folder / _PARTIAL
     model.config.quantization_config = GroupQuantizationConfig.of(layers)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial = files.new_folder(folder)
         guards = {f"{name}.weight": torch.empty(0) for name in layers}
-        model.save_pretrained(partial, state_dict={**model.state_dict(), **guards})
-        written = sorted(partial.iterdir(), key=lambda path: (path.name == "config.json", path.name))
-        for path in written:
-            _sync(path)
-        for path in written:
-            os.replace(path, folder / path.name)
-        partial.rmdir()
+        try:
+            model.save_pretrained(partial, state_dict={**model.state_dict(), **guards})
+            files.flush_tree(partial)
+            written = sorted(partial.iterdir(), key=lambda path: (path.name == "config.json", path.name))
+            for path in written:
+                path.replace(folder / path.name)
+        finally:
+            files.remove(partial)
+        files.flush(folder)
     except OSError as error:
         raise ModelError(
             f"{folder}: the model cannot be written ({error}). Free some space, or name another."
@@ -217,8 +215,3 @@ def layer_digest(layer: QuantizedLinear) -> str:
 def _bytes(tensor: Tensor) -> Any:
     """Return the tensor's bytes without a copy, where it is on the processor already."""
     return tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

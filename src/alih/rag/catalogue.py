@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih import files
 from alih.errors import RunError
-from alih.rag.durable import write_text
+from alih.rag.settings import NEW_LIBRARY
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS roots (label TEXT PRIMARY KEY, path TEXT, access TEXT, tags TEXT, whole INTEGER);
@@ -31,6 +32,10 @@ INSERT INTO state SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM state);
 _MANY = 500
 #: The copy of the folders, beside the catalogue.
 ROOTS = ".roots.json"
+
+
+class DamagedCatalogueError(RunError):
+    """SQLite says that the file is not whole."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +149,7 @@ class Catalogue:
             self._db.execute("PRAGMA synchronous = FULL")  # what is committed is on the disk
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
-            raise RunError(
-                f"{path}: cannot be opened ({error}). Make it again from the documents: "
-                f"alih rag sync --library {path.parent.name}"
-            ) from error
+            raise in_words(path, "opened", error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -183,7 +185,7 @@ class Catalogue:
     def _copy_roots(self) -> None:
         """Keep the folders in a file of their own, too: by them a lost catalogue is made again."""
         told = json.dumps([asdict(root) for root in self.roots()], indent=1)
-        write_text(self.path.with_name(ROOTS), told + "\n")
+        files.write_text(self.path.with_name(ROOTS), told + "\n")
 
     def documents(self, root: str | None = None) -> dict[str, DocumentRow]:
         """Documents by name, of one folder or of all."""
@@ -330,15 +332,43 @@ class Catalogue:
     @contextmanager
     def _transaction(self, *, grows: bool = True) -> Iterator[None]:
         with closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
             try:
+                cursor.execute("BEGIN IMMEDIATE")
                 yield
                 if grows:
                     cursor.execute("UPDATE state SET generation = generation + 1")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+                cursor.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise in_words(self.path, "written to", error) from error
+            finally:
+                if self._db.in_transaction:  # SQLite itself ends it where the disk is full
+                    cursor.execute("ROLLBACK")
+
+
+def in_words(path: Path, what: str, error: sqlite3.DatabaseError) -> RunError:
+    """What happened to the file, and what to do: it is whole unless SQLite says that it is not.
+
+    Args:
+        path: of the catalogue.
+        what: what could not be done with it: "opened", "read".
+        error: what SQLite says.
+
+    Returns:
+        a `DamagedCatalogueError` if it is not whole.
+    """
+    full = getattr(error, "sqlite_errorcode", 0)
+    code = full & 0xFF  # the lowest byte is the kind
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or full == sqlite3.SQLITE_IOERR_SHORT_READ:
+        mend = f"Mend it from the documents with: alih rag sync --library {path.parent.name}"
+        remedy = mend if copied_roots(path.parent) else NEW_LIBRARY
+        return DamagedCatalogueError(f"{path}: damaged ({error}). {remedy}")
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        remedy = "Another process holds it: wait for that, then try again."
+    elif code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        remedy = "Make room on the disk, then try again."
+    else:
+        remedy = "A library has to lie where it can be read and written: look at the permissions of its folder."
+    return RunError(f"{path}: cannot be {what} ({error}). {remedy}")
 
 
 def _document(row: Sequence[Any]) -> DocumentRow:

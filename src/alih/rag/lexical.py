@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alih.rag.durable import write_text
+from alih import files
 from alih.rag.store.base import Filter, Hit
 
 Kind = tuple[tuple[str, ...], tuple[str, ...]]
@@ -104,18 +104,17 @@ class Lexical:
     def save(self, folder: Path, generation: int) -> None:
         """Write the index beside the library, for the next process. A lost or torn copy is only built again."""
         kinds = [self._meanings[number] for number in self._kinds]
-        part = folder / ".lexical.part.npz"
-        np.savez(
-            part,
-            generation=generation,
-            starts=self._starts,
-            rows=self._rows,
-            scores=self._scores,
-            idf=self.idf,
-            names=np.frombuffer(json.dumps([self.ids, kinds, list(self.vocabulary)]).encode(), np.uint8),
-        )
-        part.replace(folder / "lexical.npz")
-        write_text(folder / "lexical.generation", str(generation))
+        with files.replacing(folder / "lexical.npz") as part:
+            np.savez(
+                part,
+                generation=generation,
+                starts=self._starts,
+                rows=self._rows,
+                scores=self._scores,
+                idf=self.idf,
+                names=np.frombuffer(json.dumps([self.ids, kinds, list(self.vocabulary)]).encode(), np.uint8),
+            )
+        files.write_text(folder / "lexical.generation", str(generation))
 
 
 def load(folder: Path, generation: int) -> Lexical | None:

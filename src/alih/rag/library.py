@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alih import files
 from alih.data.messages import did_you_mean
 from alih.errors import AlihError, DataError, OptionError, RunError
 from alih.progress import Progress
 from alih.rag.analyse import LANGUAGES, Language, language_of
-from alih.rag.catalogue import Root, copied_roots
+from alih.rag.catalogue import ROOTS, DamagedCatalogueError, Root, copied_roots, in_words
 from alih.rag.chunk import ChunkOptions
 from alih.rag.embed import DEFAULT_MODEL
 from alih.rag.ingest import find, read
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from alih.rag.answer import Answer
     from alih.rag.generator import Generator
 
+#: What the marker in a library's folder says.
+LIBRARY = "library"
+#: Everything that is ever made in a library's folder; its settings and its marker go last.
+_ENTRIES = (
+    *("vectors", "catalogue.sqlite", "catalogue.sqlite-*", "lexical.npz", "lexical.generation", "onnx"),
+    *(f"{files.PARTIAL}*", ROOTS, "library.json", ".holder.json", ".lock", files.MARKER),
+)
 _STDLIB = "stdlib"
 _SAMPLE = 20
 
@@ -287,15 +294,19 @@ class Library(Opened):
             old.drop()
             old.close()
             if settings.store == DEFAULT:
-                shutil.rmtree(self.folder / "vectors", ignore_errors=True)
+                files.remove(self.folder / "vectors")
             return count
 
-    def destroy(self) -> None:
-        """Delete the library, vectors and all. The documents' own files stay."""
+    def destroy(self) -> bool:
+        """Delete the library, vectors and all. Documents and whatever else is in its folder stay.
+
+        Returns:
+            whether its folder is gone, too: nothing else was in it.
+        """
         with held(self.folder, self.name):
             self.store.drop()
             self.close()
-        shutil.rmtree(self.folder)
+        return files.remove_entries(self.folder, _ENTRIES)
 
     def _check_roots(self) -> list[Root]:
         """The folders that were given, which all have to be there."""
@@ -318,7 +329,7 @@ class Library(Opened):
     def _writing(self, samples: Any, acknowledge: Acknowledge | None) -> Iterator[Indexer]:
         """Hold the library, make it where it is missing, and repair what a crash left."""
         start = time.perf_counter()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._claim()
         with held(self.folder, self.name):
             if not self.exists:
                 self._create(list(samples()))
@@ -342,6 +353,20 @@ class Library(Opened):
             finally:
                 indexer.report.seconds = time.perf_counter() - start
 
+    def _claim(self) -> None:
+        """Mark the folder as a library's before anything is written; one with other people's files is none."""
+        if self.exists or files.is_marked(self.folder, LIBRARY):
+            return
+        try:
+            files.mark_new(self.folder, LIBRARY)
+        except FileExistsError as error:
+            raise OptionError(
+                f"{self.folder}: there is something else in the library's place, which is left alone. Take another "
+                "name with --library, or another folder with --root."
+            ) from error
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be written to ({error.strerror}).") from error
+
     def _mend_catalogue(self) -> None:
         """Make a catalogue that was lost or cut anew, with the folders of its copy, which the sync then reads again."""
         roots = copied_roots(self.folder)
@@ -350,14 +375,19 @@ class Library(Opened):
             return
         try:
             lost = not path.is_file() or not self.catalogue.roots() or not self.catalogue.is_whole()
-        except (RunError, sqlite3.DatabaseError):
+        except DamagedCatalogueError:
+            lost = True
+        except sqlite3.DatabaseError as error:
+            told = in_words(path, "read", error)
+            if not isinstance(told, DamagedCatalogueError):  # it is whole: locked, on a full disk, not to be read
+                raise told from error
             lost = True
         if lost:
             with held(self.folder, self.name):
                 if "catalogue" in self.__dict__:
                     self.__dict__.pop("catalogue").close()
                 for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-                    path.with_name(name).unlink(missing_ok=True)
+                    files.remove(path.with_name(name))
                 for root in roots:
                     self.catalogue.put_root(root)
 
@@ -368,10 +398,11 @@ class Library(Opened):
         except AlihError:
             raise
         except Exception as error:  # stores raise whatever their own library does
-            if self.settings.store != DEFAULT:
+            may_be_whole = isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
+            if self.settings.store != DEFAULT or may_be_whole:
                 raise RunError(f"{self.settings.store}: its vectors cannot be read ({str(error)[:200]}).") from error
             self.__dict__.pop("store", None)
-            shutil.rmtree(self.folder / "vectors")
+            files.remove(self.folder / "vectors")
         return self.store
 
     def _create(self, texts: list[str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from alih import files
 from alih.errors import RunError
 
 
@@ -35,10 +36,13 @@ def held(folder: Path, name: str) -> Iterator[None]:
         # Two words say which command it is; what follows may hold a password.
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:3]])[:100]
         told = {"process": os.getpid(), "host": platform.node(), "command": command, "since": time.time()}
-        holder.write_text(json.dumps(told))
+        try:
+            files.write_text(holder, json.dumps(told))
+        except OSError as error:
+            raise RunError(f"{name}: {folder} cannot be written to ({error.strerror}).") from error
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        files.remove(holder)
         lock.release()
 
 

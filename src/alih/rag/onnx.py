@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 import warnings
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alih import files
 from alih.errors import ModelError
 from alih.pretrained.quiet import quiet
 from alih.rag.embed import Embedder
@@ -103,10 +103,7 @@ def export(embedder: Embedder, library: Path) -> Timing:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
-    folder, fresh = library / _FOLDER, library / f".{_FOLDER}"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
+    with files.replacing_folder(library / _FOLDER) as fresh:
         _export(embedder, fresh / _MODEL)
         run = _session(fresh / _MODEL)
         embedder.session = None
@@ -123,10 +120,6 @@ def export(embedder: Embedder, library: Path) -> Timing:
                 data.unlink()
             embedder.session = None
         (fresh / _TOLD).write_text(json.dumps(asdict(told), indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.replace(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return told
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from alih.errors import AlihError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.rag.analyse import Analyser
-from alih.rag.catalogue import Catalogue
+from alih.rag.catalogue import Catalogue, in_words
 from alih.rag.embed import Embedder
 from alih.rag.lexical import Lexical, open_or_build
 from alih.rag.onnx import open_session
@@ -86,7 +86,9 @@ class Opened:
             raise RunError(f"{self.folder}: its catalogue (catalogue.sqlite) is missing. {mend}")
         try:
             chunks = self.catalogue.counts()["chunks"]
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except sqlite3.DatabaseError as error:
+            raise in_words(self.catalogue.path, "read", error) from error
+        except ValueError as error:
             raise RunError(f"{self.folder}: its catalogue is damaged ({error}). {mend}") from error
         try:
             stored = self.store.count()
@@ -94,7 +96,7 @@ class Opened:
                 raise RunError(f"{self.folder}: {stored:,} vectors for {chunks:,} chunks: it is not whole. {mend}")
             yield
         except sqlite3.DatabaseError as error:
-            raise RunError(f"{self.folder}: its catalogue is damaged ({error}). {mend}") from error
+            raise in_words(self.catalogue.path, "read", error) from error
         except AlihError:
             raise
         except Exception as error:  # stores raise whatever their own library does

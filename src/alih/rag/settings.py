@@ -11,16 +11,18 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from alih import files
 from alih.data.messages import did_you_mean, listed
 from alih.errors import OptionError, RunError
 from alih.rag.analyse import Language
 from alih.rag.chunk import ChunkOptions
 from alih.rag.confidence import DEFAULT_WEIGHTS
-from alih.rag.durable import write_text
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Fusion = Literal["rrf", "weighted"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+#: What to do about a library that is damaged; a copy of it may be whole.
+NEW_LIBRARY = "Put a copy of it back, or index the documents into a new library: alih rag index DOCS --library NEW_NAME"
 _FILE = "library.json"
 
 
@@ -110,7 +112,7 @@ class Settings:
 
     def write(self, folder: Path) -> None:
         """Write library.json."""
-        write_text(folder / _FILE, json.dumps({"schema": 1, **asdict(self)}, indent=1, ensure_ascii=False) + "\n")
+        files.write_text(folder / _FILE, json.dumps({"schema": 1, **asdict(self)}, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_settings(folder: Path, name: str) -> Settings:
@@ -121,16 +123,18 @@ def read_settings(folder: Path, name: str) -> Settings:
     """
     try:
         told = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RunError(f"{name}: no library.{_others(folder)}") from error
+    except OSError as error:
+        raise RunError(f"{folder / _FILE}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise RunError(f"{folder / _FILE}: is not JSON ({error}). Delete the library and index again.") from error
+        raise RunError(f"{folder / _FILE}: is not JSON ({error}). {NEW_LIBRARY}") from error
     if not isinstance(told, dict) or told.pop("schema", None) != 1:
-        raise RunError(f"{folder / _FILE}: not of the form that this version writes. Index again, or update alih.")
+        raise RunError(f"{folder / _FILE}: not of the form that this version writes. Update alih. {NEW_LIBRARY}")
     try:
         return _from_mapping(told)
     except (TypeError, KeyError) as error:
-        raise RunError(f"{folder / _FILE}: is damaged ({error}). Delete the library and index again.") from error
+        raise RunError(f"{folder / _FILE}: is damaged ({error}). {NEW_LIBRARY}") from error
 
 
 def _from_mapping(told: Mapping[str, Any]) -> Settings:

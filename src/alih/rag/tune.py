@@ -7,10 +7,8 @@ zero, and which is not further behind than one standard error (Breiman et al. 19
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih import files
 from alih.data.messages import counted
-from alih.errors import DataError
+from alih.errors import DataError, RunError
 from alih.metrics.base import mean_of
 from alih.metrics.bootstrap import Difference, Interval
 from alih.rag.calibrate import halves
@@ -28,7 +27,8 @@ from alih.rag.evaluate.evaluation import checked
 from alih.rag.evaluate.measure import METRICS, Reader, difference, interval, measure
 from alih.rag.evaluate.questions import Question
 from alih.rag.evaluate.remember import Remembering
-from alih.rag.library import Library
+from alih.rag.library import LIBRARY, Library
+from alih.rag.lock import held
 from alih.rag.settings import Fusion, Retrieval
 from alih.rag.store.open import DEFAULT
 
@@ -46,7 +46,7 @@ _COUNTS = (3, 5, 10)
 #: What is maximised; see `Candidate.values`.
 _BOTH = mean_of("mean of nDCG@10 and holds", in_points=True)
 _NDCG, _HOLDS = METRICS["ndcg@10"], METRICS["holds"]
-_TEMPORARY = ".tune-"
+_KIND = "copy of a library"
 _LEGEND = (
     "From 0 to 1, more is better; in brackets 95 % intervals. nDCG@10: right sources, the higher up the better;\n"
     "holds it: answers that have a right one word for word; behind the best: paired; k: passages that are read.\n"
@@ -335,9 +335,12 @@ def _cut(library: Library, chunks: ChunkOptions) -> Iterator[Library]:
     if chunks == library.settings.chunks:
         yield library
         return
-    for left in library.folder.glob(f"{_TEMPORARY}*"):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=library.folder, ignore_cleanup_errors=True) as place:
+    for left in files.leftovers(library.folder, _KIND):
+        with suppress(RunError), held(left, library.name):  # a process that was killed holds it no more
+            files.remove(left)
+    place = files.new_folder(library.folder)
+    files.mark(place, _KIND)
+    with held(place, library.name):
         settings = library.settings
         copy = Library(
             library.name,
@@ -349,20 +352,21 @@ def _cut(library: Library, chunks: ChunkOptions) -> Iterator[Library]:
             progress=library.progress,
         )
         copy.__dict__["embedder"] = library.embedder
-        copy.folder.mkdir()
-        for root in library.catalogue.roots():
-            copy.catalogue.put_root(root)  # so that documents keep their names
-            if not root.path:
-                copy.add_stdlib()
-            elif root.whole:
-                copy.add(root.path, access=root.access, tags=root.tags)
-            else:
-                for name in library.catalogue.documents(root.label):
-                    copy.add(Path(root.path) / name.partition("/")[2])
         try:
+            files.mark_new(copy.folder, LIBRARY)
+            for root in library.catalogue.roots():
+                copy.catalogue.put_root(root)  # so that documents keep their names
+                if not root.path:
+                    copy.add_stdlib()
+                elif root.whole:
+                    copy.add(root.path, access=root.access, tags=root.tags)
+                else:
+                    for name in library.catalogue.documents(root.label):
+                        copy.add(Path(root.path) / name.partition("/")[2])
             yield copy
         finally:
             copy.close()
+            files.remove(place)
 
 
 def _is_plain(one: Retrieval) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from alih import files
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.open import Pretrained
 from alih.quantize.calibration import Batches
@@ -58,7 +59,8 @@ class LoRA(Route):
 
     def save(self, pretrained: Pretrained, variant: Variant, folder: Path) -> None:
         """Write the adapters, and the head where it trained; see `alih.routes.adapters.save_adapter`."""
-        adapters.save_adapter(pretrained, variant, folder)
+        with files.replacing_folder(folder) as fresh:
+            adapters.save_adapter(pretrained, variant, fresh)
 
 
 class QLoRA(LoRA):

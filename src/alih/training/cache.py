@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,10 +17,12 @@ from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
+from alih import files
 from alih.progress import Progress
 
 _MANIFEST = "manifest.json"
 _SCHEMA = 1
+_KIND = "cache entry"
 #: Default limit of the default cache.
 DEFAULT_LIMIT = 10_000_000_000
 #: Part of the free space of the disk that is always left alone.
@@ -65,8 +66,8 @@ class Draft:
     def __init__(self, cache: Cache, key: str) -> None:
         self._cache = cache
         self._key = key
-        self.folder = cache.folder / f"tmp-{key}-{uuid.uuid4().hex[:8]}"
-        self.folder.mkdir(parents=True)
+        self.folder = files.new_folder(cache.folder, f"{key}-")
+        files.mark(self.folder, _KIND)
 
     def path(self, name: str) -> Path:
         """Path of a file to write."""
@@ -78,21 +79,19 @@ class Draft:
         Files are checked against the manifest before their first use in any other process, so that what a power cut
         leaves of them is found out.
         """
-        files = {
+        content = {
             path.name: {"bytes": path.stat().st_size, "blake2b": checksum(path)}
             for path in sorted(self.folder.iterdir())
+            if path.name != files.MARKER
         }
         manifest = {
             "schema": _SCHEMA,
             "alih": importlib.metadata.version("alih"),
             "key": self._key,
             "words": dict(words),
-            "files": files,
+            "files": content,
         }
-        with (self.folder / _MANIFEST).open("w", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=2, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
+        files.write_text(self.folder / _MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False))
         target = self._cache.folder / self._key
         _remove(target)
         self.folder.rename(target)
@@ -104,11 +103,11 @@ class Draft:
 
     def discard(self) -> None:
         """Remove what was written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        files.remove(self.folder)
 
 
 class Cache:
-    """A folder of entries.
+    """A folder of entries; what else is in the folder is left alone.
 
     Args:
         folder: where entries lie, one folder each, named by key.
@@ -144,11 +143,13 @@ class Cache:
         """Start a new entry; hold its lock while writing.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or something else stands where the entry would.
         """
         self._sweep()
-        for leftover in self.folder.glob(f"tmp-{key}-*"):  # the lock of this key is ours: whoever wrote here is gone
-            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in files.leftovers(self.folder, _KIND, key):  # the lock of this key is held: its writer is gone
+            files.remove(leftover)
+        if os.path.lexists(self.folder / key) and not _is_entry(self.folder / key):
+            raise FileExistsError(errno.EEXIST, "it was not made by Alih", str(self.folder / key))
         return Draft(self, key)
 
     @contextmanager
@@ -217,11 +218,11 @@ class Cache:
 
     def _sweep(self) -> None:
         """Remove half-written entries whose writer is gone: a living one holds the lock of its key."""
-        for leftover in self.folder.glob("tmp-*"):
-            lock = self._lock(leftover.name.split("-")[1])
+        for leftover in files.leftovers(self.folder, _KIND):
+            lock = self._lock(leftover.name.removeprefix(files.PARTIAL).partition("-")[0])
             with suppress(Timeout):
                 lock.acquire(timeout=0)
-                shutil.rmtree(leftover, ignore_errors=True)
+                files.remove(leftover)
                 lock.release()
 
 
@@ -276,9 +277,13 @@ def _entry(folder: Path, manifest: dict[str, Any] | None = None) -> Entry:
 def _remove(folder: Path) -> None:
     """Remove an entry: out of sight at once, then from the disk."""
     _CHECKED.discard(folder)
-    doomed = folder.with_name(f"tmp-{folder.name}-{uuid.uuid4().hex[:8]}-{int(time.time())}")
+    if _is_entry(folder):
+        files.remove(folder)
+
+
+def _is_entry(folder: Path) -> bool:
+    """Whether Alih made this folder: by its marker, or by a manifest for just this place."""
     try:
-        folder.rename(doomed)
-    except OSError:
-        return
-    shutil.rmtree(doomed, ignore_errors=True)
+        return files.is_marked(folder, _KIND) or (not folder.is_symlink() and bool(_manifest(folder)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

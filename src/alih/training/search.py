@@ -15,6 +15,7 @@ from pathlib import Path
 
 from torch import nn
 
+from alih import files
 from alih.progress import Progress
 from alih.training.best import BestWeights
 from alih.training.choice import Look
@@ -184,7 +185,7 @@ def search_by_short_runs(
             before.restore()
         known[rate] = value
         told = [[one, loss if math.isfinite(loss) else None] for one, loss in known.items()]
-        record.write_text(json.dumps(told), encoding="utf-8")
+        files.write_text(record, json.dumps(told))
         return value, time.monotonic() - start
 
     progress.say(f"Trying learning rates: {steps} steps with each.")

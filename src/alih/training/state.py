@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+import errno
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from alih import files
 from alih.errors import RunError
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write the state beside `path`, force it to the disk, and put it in place."""
-    beside = path.with_suffix(".new")
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    """Write the state, whole or not at all."""
+    with files.replacing(path) as part:
+        torch.save(state, part)
 
 
 def load_state(path: Path, fingerprint: str) -> dict[str, Any] | None:
@@ -30,23 +26,17 @@ def load_state(path: Path, fingerprint: str) -> dict[str, Any] | None:
         fingerprint: of data, settings and trained parameters; what the state holds under that name has to equal it.
 
     Raises:
-        RunError: the file is damaged, or the state is another training's.
+        RunError: the file cannot be read or is damaged, or the state is another training's.
     """
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
+        whole = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno != errno.EINVAL)
+        if whole:  # as far as is known; a file that was cut makes torch look for a place before its beginning: EINVAL
+            raise RunError(f"{path}: cannot be read ({error}).") from error
         raise RunError(f"{path} cannot be read ({error}); delete it to start training afresh.") from None
     if not isinstance(state, dict) or state.get("fingerprint") != fingerprint:
-        raise RunError(
-            f"{path}: the training state of other data, settings or weights. Delete it to start training afresh, or "
-            "take another folder."
-        )
+        raise RunError(f"{path}: the training state of other data, settings or weights. Take another folder.")
     return state
-
-
-def forget(path: Path) -> None:
-    """Delete a state that is no longer needed: optimiser and best weights take several times the model's room."""
-    with suppress(FileNotFoundError):
-        path.unlink()

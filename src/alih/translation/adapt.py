@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from alih import files
 from alih.compare.options import Options
 from alih.compare.runfolder import RunFolder
 from alih.compare.spec import check_versions
@@ -24,7 +25,6 @@ from alih.training.memory import out_of_memory_in_words
 from alih.training.precision import choose as precision_for
 from alih.training.precision import device
 from alih.training.search import search_by_short_runs
-from alih.training.state import forget
 from alih.translation import routes
 from alih.translation.corpus import Corpus, in_words, read_corpus
 from alih.translation.encode import encode_pairs
@@ -205,8 +205,8 @@ def _run(folder: RunFolder, corpus: Corpus, options: Options, begin: Start, prog
         begin.max_tokens,
         options.beam,
     )
-    with quiet():
-        write(model, tokenizer, told, folder.model)
+    with quiet(), files.replacing_folder(folder.model) as fresh:
+        write(model, tokenizer, told, fresh)
     translator = Translator.open(folder.model, progress=progress)
     from_disk = loss_of_pairs(translator.model, held.pairs, pad)
     result = _scored(
@@ -225,9 +225,7 @@ def _run(folder: RunFolder, corpus: Corpus, options: Options, begin: Start, prog
         notes=notes,
     )  # fmt: skip
     folder.write_report(result.as_dict())
-    folder.become_last()
-    if not result.interrupted:
-        forget(state)
+    folder.finish(interrupted=result.interrupted)
     return result
 
 
@@ -279,7 +277,7 @@ def _before(folder: RunFolder, begin: Start, test: Pairs, progress: Progress) ->
     progress.say("Translating the test pairs with the model as it is, to compare with.")
     told = Told(prefix=begin.prefix, max_tokens=begin.max_tokens)
     said = Translator(begin.opened, told, begin.direction, progress).translate_lines(test.sources, what="test pair")[0]
-    path.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    files.write_text(path, json.dumps(said, ensure_ascii=False))
     return said
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from alih import files
 from alih.compare.options import Options
 from alih.errors import ModelError, OptionError
 from alih.pretrained.open import Pretrained
@@ -67,7 +68,8 @@ def merged(adapters: Any, folder: Path, base: str) -> Any:
     """Write the adapters in PEFT's format, and return the model with them merged into its weights."""
     adapters.peft_config["default"].base_model_name_or_path = base
     with quiet():
-        adapters.save_pretrained(str(folder))
+        with files.replacing_folder(folder) as fresh:
+            adapters.save_pretrained(str(fresh))
         return adapters.merge_and_unload()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alih.data.delimited import unguarded
@@ -92,6 +92,7 @@ def test_several_labels_are_those_at_least_half_probable() -> None:
     assert json.loads(write_and_read("out.jsonl", found, ["x", "y"], TAGS).split("\n")[1])["prediction"] == []
 
 
+@settings(deadline=None)  # every example is forced to the disk
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_numbers_keep_every_digit_of_float32(value: float) -> None:
     found = predictions(NUMBER, np.array([[value]], dtype=np.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from alih import files
 from alih.compare.runfolder import RunFolder
 from alih.errors import RunError
 from alih.pretrained.runs import LAST
@@ -30,6 +31,10 @@ def check_removal(root: Path, name: str) -> Path:
         raise RunError(f"{folder}: is a link, and links are not followed.{points_to} Name the run itself.")
     if not folder.is_dir() or not (folder / "spec.json").is_file():
         raise RunError(f"{folder}: no run folder. alih runs lists those there are.")
+    try:
+        _ = RunFolder(folder).spec
+    except RunError as error:
+        raise RunError(f"{error} That Alih made this folder cannot be told, so it is not deleted.") from error
     return folder
 
 
@@ -46,7 +51,7 @@ def delete_run(root: Path, name: str) -> Path:
     with RunFolder(folder):
         pass  # nobody is writing it
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder)  # one that cannot be removed whole is said
     except OSError as error:
         raise RunError(f"{error.filename or folder}: cannot be deleted ({error.strerror}).") from error
     _repoint(root, folder.name)
@@ -68,4 +73,4 @@ def _repoint(root: Path, gone: str) -> None:
     if left:
         RunFolder(left[-1]).become_last()
     else:
-        last.unlink()
+        files.remove(last)

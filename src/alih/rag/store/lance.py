@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from alih.rag.durable import FlushedTree
+from alih.files import FlushedTree
 from alih.rag.extras import needs
 from alih.rag.store.base import FLAT_LIMIT, Filter, Hit, Record
 

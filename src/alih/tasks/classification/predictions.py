@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alih import files
 from alih.data.delimited import guarded
 from alih.data.examples import Damage, Examples, Input
 from alih.data.spill import is_spilled
@@ -113,7 +114,7 @@ def write(path: Path, found: Sequence[Row], task: Task) -> None:
     text = _jsonl(found) if path.suffix == ".jsonl" else _csv(found, task)
     try:
         # Half a surrogate pair, which JSON can carry, is no character: it is written as its escape.
-        path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        files.write_text(path, text, errors="backslashreplace")
     except OSError as error:
         raise OptionError(f"--output {path}: cannot be written ({error.strerror}). Name another file.") from error
 
