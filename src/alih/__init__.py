@@ -22,16 +22,15 @@ from alih.version import VERSION
 if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
-    from alih.embedding.result import Adaptation as EmbeddingAdaptation
     from alih.explain.explanation import Explanation
     from alih.instruct.comparison import Comparison as WriterComparison
     from alih.instruct.result import Adaptation
     from alih.instruct.writer import Writer
     from alih.pretrained.open import Pretrained
-    from alih.rag.embed import Embedder
     from alih.rag.library import Library
     from alih.task import Task
     from alih.tasks.adapted import Adapted
+    from alih.tasks.retrieval.adapted import AdaptedEmbedder
     from alih.translation.result import Translation
     from alih.translation.translator import Translator
 
@@ -88,7 +87,7 @@ def compare(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
-    task: Literal["classification", "generation"] | None = None,
+    task: Literal["classification", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
 ) -> Comparison | WriterComparison:
     """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
@@ -160,7 +159,7 @@ def adapt(
     route: str | None = None,
     task: Literal["retrieval", "embedding"],
     **options: Any,
-) -> Embedder: ...
+) -> AdaptedEmbedder: ...
 
 
 def adapt(
@@ -170,7 +169,7 @@ def adapt(
     route: str | None = None,
     task: Literal["classification", "translation", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
-) -> Adapted | Translator | Writer | Embedder:
+) -> Adapted | Translator | Writer | AdaptedEmbedder:
     """Run one route and return the adapted model; the options are those of `compare`, as far as `alih adapt` has them.
 
     With `task="translation"` the data are pairs of sentences, and what is returned has `translate(["…"])` and
@@ -179,7 +178,7 @@ def adapt(
     `query("…")` and `passages(["…"])`.
     """
     from alih.compare.options import Options
-    from alih.task import GENERATION, RETRIEVAL, TRANSLATION
+    from alih.task import GENERATION, TRANSLATION
 
     chosen = Options.from_mapping({"model": model, "route": route, "task": task, **options})
     if chosen.task == TRANSLATION:
@@ -190,10 +189,6 @@ def adapt(
         from alih.instruct.adapt import adapt_path as adapt_writer
 
         return adapt_writer(data, chosen)
-    if chosen.task == RETRIEVAL:
-        from alih.embedding.adapt import adapt_path as adapt_embedder
-
-        return adapt_embedder(data, chosen)
     from alih.compare.compare import adapt as run
 
     return run(data, chosen.route, chosen).best
@@ -201,10 +196,9 @@ def adapt(
 
 def resume(
     path: str | Path, data: str | Path | Dataset | None = None
-) -> Comparison | Translation | Adaptation | WriterComparison | EmbeddingAdaptation:
+) -> Comparison | Translation | Adaptation | WriterComparison:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
-    from alih.embedding.adapt import resume as embed
     from alih.instruct.compare import resume_any as write
     from alih.pretrained.open import task_named
     from alih.translation.adapt import resume as translate
@@ -214,12 +208,12 @@ def resume(
         return translate(path, data)
     if task == "generation":
         return write(path, data)
-    return embed(path, data) if task == "embedding" else run(path, data)
+    return run(path, data)
 
 
-def open(path: str | Path) -> Adapted | Translator | Writer | Embedder:
+def open(path: str | Path) -> Adapted | Translator | Writer | AdaptedEmbedder:
     """Open an adapted model by its run folder ("runs/last") or its own: classifier, translator, writer or embedder."""
-    from alih.pretrained.open import find, task_named
+    from alih.pretrained.open import task_named
 
     task = task_named(path)
     if task == "translation":
@@ -230,10 +224,6 @@ def open(path: str | Path) -> Adapted | Translator | Writer | Embedder:
         from alih.instruct.writer import Writer
 
         return Writer.open(path)
-    if task == "embedding":
-        from alih.rag.embed import Embedder
-
-        return Embedder(find(path).name)
     from alih.compare.opening import open_adapted
 
     return open_adapted(path)

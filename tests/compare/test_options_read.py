@@ -32,8 +32,8 @@ READ: dict[str, tuple[set[str], set[str]]] = {
     "bits": (set(TASKS), {"qalora"}),
     "group_size": (set(TASKS), {"qalora"}),
     "rounding": (set(TASKS), {"qalora"}),
-    "merge": ({CLASSIFICATION}, {"qlora"}),
-    "lora_targets": ({CLASSIFICATION}, ADAPTERS),
+    "merge": ({CLASSIFICATION, RETRIEVAL}, {"qlora"}),
+    "lora_targets": ({CLASSIFICATION, RETRIEVAL}, ADAPTERS),
     "template": ({CLASSIFICATION}, PROMPTED),
     "shots": ({CLASSIFICATION, GENERATION}, {"few-shot"}),
     "shots_by": ({CLASSIFICATION}, {"few-shot"}),
@@ -46,13 +46,14 @@ READ: dict[str, tuple[set[str], set[str]]] = {
     "batch_tokens": ({GENERATION, TRANSLATION}, BELOW_HEAD),
     "batching": ({GENERATION}, BELOW_HEAD),
     "max_length": ({CLASSIFICATION, GENERATION}, EVERY),
-    "general": ({CLASSIFICATION, GENERATION}, EVERY),
-    "metric": ({CLASSIFICATION, GENERATION}, EVERY),
+    "general": ({CLASSIFICATION, GENERATION, RETRIEVAL}, EVERY),
+    "metric": ({CLASSIFICATION, GENERATION, RETRIEVAL}, EVERY),
+    **dict.fromkeys(("shifted", "plan"), ({CLASSIFICATION, RETRIEVAL}, EVERY)),
     "size": ({TRANSLATION}, {"scratch"}),
     "prefix": ({TRANSLATION}, {"finetune", "lora"}),
     "chat_template": ({GENERATION}, EVERY),
     "max_new_tokens": ({GENERATION}, EVERY),
-    **dict.fromkeys(("text", "label", "group", "kind", "decimal", "shifted", "pooling", "cache_limit", "plan"),
+    **dict.fromkeys(("text", "label", "group", "kind", "decimal", "pooling", "cache_limit"),
                     ({CLASSIFICATION}, EVERY)),
     **dict.fromkeys(("source", "target", "source_language", "target_language", "max_tokens", "beam"),
                     ({TRANSLATION}, EVERY)),
@@ -90,7 +91,6 @@ def refused(name: str, task: str, route: str, command: Any) -> str | None:
 @pytest.mark.parametrize("name", VALUES)
 def test_what_is_given_is_read_or_refused_with_where_it_is_read(name: str) -> None:
     tasks, routes = READ.get(name, (set(TASKS), EVERY))
-    tasks = tasks - ({RETRIEVAL} if name in {"revision", "allow_pickle", "precision"} else set())
     compares = name in {"seeds", "prefer", "plan", "max_memory", "max_latency"}
     for task, route in CASES:
         reads = task in tasks and route in routes

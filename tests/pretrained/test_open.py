@@ -146,16 +146,25 @@ def test_a_name_says_what_it_is(tiny_bert: Path, tiny_resnet: Path, tmp_path: Pa
     }
     kinds |= {str(tiny_bert): "encoder", str(tiny_resnet): "image"}
     assert {name: find(name, weights_needed=False).kind for name in kinds} == kinds
-    tasks = {"alih/minilm": "embedding", "alih/lm-small": "generation", "alih/translator": "translation"}
+    tasks = {"alih/minilm": "retrieval", "alih/lm-small": "generation", "alih/translator": "translation"}
     tasks |= {str(tiny_bert): "classification", str(tmp_path): "classification", "some/model": "classification"}
     assert {name: task_named(name) for name in tasks} == tasks
 
 
-@pytest.mark.parametrize("task", ["generation", "translation", "embedding"])
-def test_a_run_says_what_it_is_before_it_has_a_model(task: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stated", "task"),
+    [
+        ({"modality": "generation"}, "generation"),
+        ({"modality": "translation"}, "translation"),
+        ({"modality": "embedding"}, "retrieval"),
+        ({"name": "retrieval", "modality": "text"}, "retrieval"),
+        ({"name": "classification", "modality": "text"}, "classification"),
+    ],
+)
+def test_a_run_says_what_it_is_before_it_has_a_model(stated: dict[str, str], task: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    (run / "spec.json").write_text(json.dumps({"task": {"modality": task}, "versions": {"alih": "1"}}))
+    (run / "spec.json").write_text(json.dumps({"task": stated, "versions": {"alih": "1"}}))
     (tmp_path / "last").write_text("run")
     assert task_named(run) == task_named(tmp_path / "last") == task
     with pytest.raises(RunError, match="alih resume"):

@@ -11,11 +11,11 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertModel
 
-from alih.embedding.folder import write
 from alih.errors import ModelError
 from alih.pretrained.resolve import resolve
 from alih.rag.embed import Embedder
 from alih.rag.pooling import recipe_of
+from alih.tasks.retrieval.folder import write
 
 TEXTS = ["Cats sleep.", "A much longer text about ships and the sea, and about the harbour.", "x", "dua kata saja"] * 5
 
@@ -120,7 +120,7 @@ def test_a_prompt_that_is_not_included_is_read_and_not_pooled(tiny_bert: Path, t
     found = embedder.passages(["d e f", "g"]).vectors
     np.testing.assert_allclose(found[0], expected("c ", "d e f"), atol=1e-6)
     np.testing.assert_allclose(found[1], expected("c ", "g"), atol=1e-6)
-    write(embedder, tmp_path / "written", {})
+    write(embedder.pretrained, embedder.recipe, tmp_path / "written")
     again = Embedder(str(tmp_path / "written"))
     assert not again.recipe.include_prompt
     np.testing.assert_allclose(again.query("d e"), embedder.query("d e"), atol=1e-6)

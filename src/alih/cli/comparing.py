@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from alih.cli.embedding import adapt_embedding, resume_embedding
 from alih.cli.flags import Commands, add_options, add_some, given
 from alih.cli.generating import adapt_generation, compare_generation, resume_generation
 from alih.cli.translating import adapt_translation, resume_translation
 from alih.compare.options import Options
-from alih.task import GENERATION, RETRIEVAL, TRANSLATION
+from alih.task import GENERATION, TRANSLATION
 from alih.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: one route, once."""
     options = Options.from_mapping(given(arguments))
-    run = {GENERATION: adapt_generation, TRANSLATION: adapt_translation, RETRIEVAL: adapt_embedding}
+    run = {GENERATION: adapt_generation, TRANSLATION: adapt_translation}
     if options.task in run and options.task not in TASKS:
         return run[options.task](arguments.data, options)
     from alih.compare.compare import adapt
@@ -81,7 +80,6 @@ def run_resume(arguments: argparse.Namespace) -> int:
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
     others = {
         "translation": resume_translation,
-        "embedding": resume_embedding,
         "generation": resume_generation,
     }
     task = task_named(folder)

@@ -7,17 +7,17 @@ import json
 import sys
 from pathlib import Path
 
-from alih.cli.embedding import evaluate_embedding
 from alih.cli.flags import Commands
 from alih.cli.generating import evaluate_generation
 from alih.cli.translating import add_evaluation_options, evaluate_translation
 from alih.errors import OptionError
+from alih.tasks.registry import TASKS
 
 #: What a model that predicts no labels does instead, and the command for it.
 _INSTEAD = {
     "translation": 'translates; it predicts no labels. Use: alih translate {} "a sentence"',
     "generation": 'writes text; it predicts no labels. Use: alih generate {} "a prompt"',
-    "embedding": "makes vectors; it predicts no labels. Use: alih rag index DOCUMENTS --model …/model",
+    "retrieval": "makes vectors; it predicts no labels. Use: alih rag index DOCUMENTS --model …/model",
 }
 
 
@@ -86,16 +86,20 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
 
     others = {
         "translation": evaluate_translation,
-        "embedding": evaluate_embedding,
         "generation": evaluate_generation,
     }
     task = task_named(arguments.adapted)
-    if task in others:
+    if task in others and task not in TASKS:
         return others[task](arguments)
 
     adapted = open_adapted(arguments.adapted)
-    assert isinstance(adapted, AdaptedClassifier)
-    scores = adapted.evaluate(arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric)
+    if isinstance(adapted, AdaptedClassifier):
+        scores = adapted.evaluate(arguments.data, text=arguments.text, label=arguments.label, metric=arguments.metric)
+    else:
+        for name in ("text", "label"):
+            if getattr(arguments, name) is not None:
+                raise OptionError(f"--{name}: is for models that predict labels; this one is for {task}. Leave it out.")
+        scores = adapted.evaluate(arguments.data, metric=arguments.metric)
     if arguments.json:
         print(json.dumps(scores.as_dict(), indent=2))
     else:

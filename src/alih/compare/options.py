@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal, NoReturn
 from alih.data.messages import did_you_mean
 from alih.data.options import DataOptions
 from alih.data.split_options import SplitOptions
-from alih.embedding import options as retrieval
 from alih.errors import OptionError
 from alih.instruct import options as generation
 from alih.option import TRAINED, above_zero, at_least, converted, flag, option, seconds, size
@@ -23,6 +22,7 @@ from alih.pretrained.options import ModelOptions
 from alih.routes.options import ALL_BLOCKS, AdapterOptions, PromptOptions, RouteOptions, unknown_route
 from alih.routes.registry import DEFAULT, GROUPS, ROUTES
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
+from alih.tasks.retrieval import options as retrieval
 from alih.training.options import TrainingOptions
 from alih.translation import options as translation
 
@@ -34,7 +34,7 @@ TASK_ROUTES = {
     RETRIEVAL: retrieval.ROUTES,
 }
 #: The routes that `alih compare` runs where the user names none.
-COMPARED = {CLASSIFICATION: DEFAULT, GENERATION: generation.COMPARED}
+COMPARED = {CLASSIFICATION: DEFAULT, GENERATION: generation.COMPARED, RETRIEVAL: retrieval.COMPARED}
 _TASK_CHECKS = {GENERATION: generation.check, TRANSLATION: translation.check, RETRIEVAL: retrieval.check}
 
 
@@ -46,9 +46,11 @@ class PlanOptions:
 
     metric: str | None = option(
         None,
-        "metric that decides; generation: exact_match, final_answer, token_f1, rouge_l, perplexity",
-        unset="accuracy, micro_f1 or r2, by the kind of label; generation: rouge_l, texts: perplexity",
-        tasks=(CLASSIFICATION, GENERATION),
+        "metric that decides; generation: exact_match, final_answer, token_f1, rouge_l, perplexity; retrieval: mrr@10, "
+        "recall@1, recall@10, ndcg@10, ranking_loss",
+        unset="accuracy, micro_f1 or r2, by the kind of label; generation: rouge_l, texts: perplexity; retrieval: "
+        "mrr@10",
+        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
     )
     seeds: int = option(
         3, "repeat each route at full size with so many seeds", check=at_least(1), commands=("compare",)
@@ -58,7 +60,7 @@ class PlanOptions:
         "adaptive: what cannot win any more, by its learning curve, stops early; full: measure everything on all "
         "examples with all seeds",
         choices=("adaptive", "full"),
-        tasks=(CLASSIFICATION,),
+        tasks=(CLASSIFICATION, RETRIEVAL),
         commands=("compare",),
     )
     prefer: Literal["cheap", "balanced", "best"] = option(
@@ -240,14 +242,18 @@ class Options(
 
     def _unfit(self, task: str, routes: tuple[str, ...], command: str) -> Iterator[tuple[str, str]]:
         """Options that do not fit each other, each with what is wrong."""
-        if self.blocks is not None and len(self.blocks) > 1 and (command == "adapt" or task != CLASSIFICATION):
+        if (
+            self.blocks is not None
+            and len(self.blocks) > 1
+            and (command == "adapt" or task in (GENERATION, TRANSLATION))
+        ):
             what = "alih adapt" if command == "adapt" else task
             yield "blocks", f"{what} takes one number of blocks. Name one of them."
         if self.dora and "qalora" in (self.routes or (self.route,)):
             yield "dora", "qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
         rate = self.learning_rate
         trained = [name for name in routes if name in GROUPS[TRAINED]]
-        if isinstance(rate, float) and len(trained) > 1 and task == CLASSIFICATION:
+        if isinstance(rate, float) and len(trained) > 1 and task in (CLASSIFICATION, RETRIEVAL):
             yield (
                 "learning_rate",
                 f"one rate cannot be right for {', '.join(trained)}; each has its own, which is searched. Leave it "

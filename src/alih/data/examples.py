@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Examples:
         kind = type(self.inputs[0]).__name__ if len(self.inputs) else "nothing"
         return f"Examples({len(self):,} of {kind}, {'no labels' if self.labels is None else 'labelled'})"
 
-    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Examples:
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
         """Return the examples at `indices`, in that order."""
         chosen = [int(index) for index in indices]
         return replace(
@@ -120,7 +120,7 @@ class Dataset:
     Args:
         name: short name for run folders and reports ("reviews").
         source: the path, built-in name or Hub id it was read from.
-        task: what is predicted.
+        task: what a classification predicts; None for other tasks.
         train, validation, test: the splits.
         columns: which columns were taken as what.
         notes: lines for the user: which columns, which task, how the splits were made, what was odd.
@@ -129,13 +129,24 @@ class Dataset:
 
     name: str
     source: str
-    task: Task
+    task: Task | None
     train: Examples
     validation: Examples
     test: Examples
     columns: Columns = field(default_factory=Columns)
     notes: tuple[str, ...] = ()
     damaged: tuple[Damage, ...] = ()
+
+    @property
+    def problem(self) -> Task:
+        """What is predicted, where the caller knows that the data are for classification.
+
+        Raises:
+            ValueError: they are for another task.
+        """
+        if self.task is None:
+            raise ValueError("these data are not for classification")
+        return self.task
 
     def digest(self) -> str:
         """Hash of the content: equal inputs, labels, groups and splits, in any process, give equal digests."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from alih.data.split_options import SplitOptions
 from alih.errors import OptionError
 from alih.option import at_least, option
-from alih.task import CLASSIFICATION, GENERATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL
 
 
 def _column(value: Any, flag: str) -> str:
@@ -80,12 +80,12 @@ class DataOptions:
         None,
         "labelled file or folder from another place or time: every route is scored on it, too",
         metavar="DATA",
-        tasks=(CLASSIFICATION,),
+        tasks=(CLASSIFICATION, RETRIEVAL),
     )
     general: str | None = option(
         None,
         "text file with passages, to measure what a language model forgets",
         unset="the standard library's documentation",
         metavar="FILE",
-        tasks=(CLASSIFICATION, GENERATION),
+        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
     )

@@ -42,7 +42,7 @@ __all__ = ["BUILT_IN", "Checkpoint", "Pooling", "Pretrained", "Source", "default
 #: How a text's tokens become one vector: as the architecture's own head does, by their mean, or whichever suits.
 Pooling = Literal["auto", "native", "mean"]
 #: What a run or a model is for, by the names of `--task`.
-TaskName = Literal["classification", "generation", "translation", "embedding"]
+TaskName = Literal["classification", "generation", "translation", "retrieval"]
 #: Tokens that a language model without any stated limit is given.
 _NO_LIMIT = 2048
 
@@ -438,15 +438,21 @@ def task_named(name: str | Path) -> TaskName:
     """
     try:
         if str(name) not in BUILT_IN and is_run(name):
-            stated = (read_json(run_folder(name) / "spec.json").get("task") or {}).get("modality")
-            tasks: dict[Any, TaskName] = {"generation": "generation", "translation": "translation"}
-            return "embedding" if stated == "embedding" else tasks.get(stated, "classification")
+            stated = read_json(run_folder(name) / "spec.json").get("task") or {}
+            told = stated.get("name") or stated.get("modality")  # runs of earlier versions have the second alone
+            tasks: dict[Any, TaskName] = {
+                "generation": "generation",
+                "translation": "translation",
+                "retrieval": "retrieval",
+                "embedding": "retrieval",
+            }
+            return tasks.get(told, "classification")
         if str(name) not in BUILT_IN and not Path(name).expanduser().exists():
             return "classification"
         kind = find(name, weights_needed=False).kind
     except (AlihError, OSError, AttributeError):
         return "classification"
-    kinds: dict[Kind, TaskName] = {"causal": "generation", "seq2seq": "translation", "embedding": "embedding"}
+    kinds: dict[Kind, TaskName] = {"causal": "generation", "seq2seq": "translation", "embedding": "retrieval"}
     return kinds.get(kind, "classification")
 
 

@@ -27,13 +27,11 @@ class ModelOptions:
     revision: str | None = option(
         None,
         "revision of a model on the Hub",
-        tasks=(CLASSIFICATION, GENERATION, TRANSLATION),
         routes=_NOT_FROM_SCRATCH,
     )
     allow_pickle: bool = option(
         False,
         "also read pickled weights (tensors only); off, since pickles can run code",
-        tasks=(CLASSIFICATION, GENERATION, TRANSLATION),
         routes=_NOT_FROM_SCRATCH,
     )
     pooling: Literal["auto", "native", "mean"] = option(
@@ -47,6 +45,5 @@ class ModelOptions:
         "compute type",
         unset="the fastest exact enough on this device",
         choices=("fp32", "bf16", "fp16"),
-        tasks=(CLASSIFICATION, GENERATION, TRANSLATION),
         routes={GENERATION: TRAINED},
     )

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from alih.errors import ModelError
-from alih.pretrained.open import find
+from alih.pretrained.open import Pretrained, find
 from alih.pretrained.quiet import quiet
 from alih.progress import Progress
 from alih.rag.pooling import Recipe, pool, recipe_of
@@ -59,20 +59,35 @@ class Embedder:
 
     def __init__(self, name: str = DEFAULT_MODEL, *, batch_size: int = 32) -> None:
         checkpoint = find(name)
-        self.recipe: Recipe = recipe_of(checkpoint.root, name)
-        opened = checkpoint.load("encoder")
-        model, self.tokenizer, self.anatomy = opened.model, opened.tokenizer, opened.anatomy
-        self.max_length = min(opened.max_length or 512, 8192)
-        if not self.tokenizer.is_fast:
-            raise ModelError(f"{name}: has no tokenizer.json, which tells where in a text each token stands.")
+        recipe = recipe_of(checkpoint.root, name)
+        self._take(checkpoint.load("encoder"), recipe, batch_size)
         self.name = name
+        self.fingerprint = _fingerprint([str(file) for file in checkpoint.folder.weights], recipe)
+
+    @classmethod
+    def of(cls, pretrained: Pretrained, recipe: Recipe, *, batch_size: int = 32) -> Embedder:
+        """An encoder that was opened before, which may train; it has no fingerprint.
+
+        Raises:
+            ModelError: it has no tokenizer that tells where in a text each token stands.
+        """
+        made = cls.__new__(cls)
+        made._take(pretrained, recipe, batch_size)
+        return made
+
+    def _take(self, pretrained: Pretrained, recipe: Recipe, batch_size: int) -> None:
+        self.name, self.fingerprint = pretrained.name, ""
+        self.pretrained, self.recipe = pretrained, recipe
+        self.tokenizer, self.anatomy = pretrained.tokenizer, pretrained.anatomy
+        self.max_length = longest_text(pretrained)
+        if not self.tokenizer.is_fast:
+            raise ModelError(f"{self.name}: has no tokenizer.json, which tells where in a text each token stands.")
         self._on = device()
-        self.model: Any = model.to(self._on)  # type: ignore[arg-type]
+        self.model: Any = pretrained.model.to(self._on)  # type: ignore[arg-type]
         self._batch_size = batch_size
         #: What embeds single questions instead of the model; see `alih.rag.onnx`.
         self.session: Callable[[dict[str, NDArray[np.int64]]], Vectors] | None = None
-        self.dimension = int(model.config.hidden_size)
-        self.fingerprint = _fingerprint([str(file) for file in checkpoint.folder.weights], self.recipe)
+        self.dimension = int(self.model.config.hidden_size)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens in each text, special tokens not counted."""
@@ -205,6 +220,11 @@ class Embedder:
                 with torch.inference_mode():
                     hidden = self.model(**batch).last_hidden_state
                 yield [begin + row for row in rows], hidden, batch["attention_mask"], offsets
+
+
+def longest_text(pretrained: Pretrained) -> int:
+    """Most tokens of a text that an embedding model reads here; longer texts are cut."""
+    return min(pretrained.max_length or 512, 8192)
 
 
 def _by_sentence(states: Vectors, offsets: NDArray[np.int64], spans: Sequence[Span]) -> NDArray[np.float16]:

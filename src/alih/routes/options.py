@@ -77,7 +77,8 @@ class RouteOptions:
     routes: tuple[str, ...] | None = option(
         None,
         "routes to run, comma-separated",
-        unset="transfer, finetune, lora, scratch; generation: all but transfer and scratch",
+        unset="transfer, finetune, lora, scratch; generation: all but transfer and scratch; retrieval: zero-shot, "
+        "finetune, lora",
         convert=names,
         check=_check_routes,
         commands=("compare",),
@@ -155,7 +156,7 @@ class AdapterOptions:
         metavar="NAMES",
         convert=_layers,
         check=_check_layers,
-        tasks=(CLASSIFICATION,),
+        tasks=(CLASSIFICATION, RETRIEVAL),
         routes=ADAPTERS,
     )
     rslora: bool = option(False, "scale adapters by alpha / √rank (rsLoRA)", routes=ADAPTERS)
@@ -174,7 +175,7 @@ class AdapterOptions:
         "32-bit",
         "weights of the merged model: 32-bit, or rounded to NF4 again (stored in 32 bits)",
         choices=("32-bit", "nf4"),
-        tasks=(CLASSIFICATION,),
+        tasks=(CLASSIFICATION, RETRIEVAL),
         routes=("qlora",),
     )
 

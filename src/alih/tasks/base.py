@@ -290,6 +290,10 @@ class Task(ABC):
         """What settings are searched by: `judge`, or less where that is dear and the smooth metric does without it."""
         return self.judge(stage, result)
 
+    def predict_one(self, stage: Stage, row: int) -> None:
+        """Predict one example of `judged` as a model in use does: what its latency is measured by."""
+        stage.predict("judged", np.array([row], dtype=np.int64))
+
     def difference(self, first: Predictions, second: Predictions) -> float:
         """Largest absolute difference of two models' numbers on the same examples."""
         compared = [name for name, array in first.items() if np.issubdtype(array.dtype, np.floating)]

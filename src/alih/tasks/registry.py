@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from alih.tasks.base import Task
 
-from alih.task import CLASSIFICATION
+from alih.task import CLASSIFICATION, RETRIEVAL
 
 #: Name → "module:class", in the order in which they are asked whether data are theirs; classification takes the rest.
 TASKS = {
+    RETRIEVAL: "alih.tasks.retrieval.task:Retrieval",
     CLASSIFICATION: "alih.tasks.classification.task:Classification",
 }
 

@@ -58,7 +58,7 @@ def adapt(
     if form.shots:
         labels = np.asarray(bench.parts["train"].labels, dtype=np.int64)[rows]
         chosen = choose_shots(features, labels, form.shots, form.shots_by, settings.seed)
-        means = _means(features, labels, chosen, len(bench.dataset.task.classes), centre)
+        means = _means(features, labels, chosen, len(bench.dataset.problem.classes), centre)
         head = _best(bench, pretrained, templates, features, labels, chosen, means, centre, length)
     else:
         vectors = described(bench, pretrained, templates)
@@ -155,7 +155,7 @@ def fold(pretrained: Pretrained, weight: Tensor, bias: Tensor) -> None:
 
 def described(bench: Bench, pretrained: Pretrained, templates: Sequence[str]) -> NDArray[np.float32]:
     """One vector a class: the mean of its descriptions' unit vectors, at their usual length; (classes, width)."""
-    names = [readable(name) for name in bench.dataset.task.classes]
+    names = [readable(name) for name in bench.dataset.problem.classes]
     texts = [render(template, {LABEL: name}) for template in templates for name in names]
     found = features_of(bench, pretrained, texts).reshape(len(templates), len(names), -1)
     lengths = np.linalg.norm(found, axis=2, keepdims=True).clip(1e-12)

@@ -155,7 +155,7 @@ def prompt_of(pretrained: Pretrained) -> dict[str, object]:
 def wrap(bench: Bench, told: dict[str, object]) -> Pretrained:
     """The bench's language model inside a prompt; `told` as `prompt_of` gives it."""
     pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
-    model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.dataset.task.classes, **told)
+    model = AlihPromptedForSequenceClassification.around(pretrained.model, bench.dataset.problem.classes, **told)
     return _as_classifier(pretrained, model)
 
 
@@ -189,7 +189,7 @@ class _Search:
         start = time.monotonic()
         pretrained = language_model(bench.pretrained, allow_pickle=bench.choice.allow_pickle)
         order = np.random.default_rng(settings.seed).permutation(len(rows)).tolist()
-        maker = _maker(pretrained, bench.dataset.task)
+        maker = _maker(pretrained, bench.dataset.problem)
         return cls(bench, form, settings, rows, deadline, start, pretrained, maker, order)
 
     def is_over(self) -> bool:
@@ -206,7 +206,7 @@ class _Search:
         if prompt is None:
             return None
         model = AlihPromptedForSequenceClassification.around(
-            self.pretrained.model, self.bench.dataset.task.classes, **prompt.told()
+            self.pretrained.model, self.bench.dataset.problem.classes, **prompt.told()
         )
         batch = sample.gather(np.arange(min(2, len(sample)), dtype=np.int64))
         model.choose_pass(batch["input_ids"], batch["attention_mask"])
@@ -238,7 +238,7 @@ class _Search:
 
     def biases(self, candidate: _Candidate) -> dict[str, NDArray[np.float64]]:
         """Each calibration's."""
-        none = np.zeros(len(self.bench.dataset.task.classes))
+        none = np.zeros(len(self.bench.dataset.problem.classes))
         return {
             "none": none,
             "batch": batch_bias(candidate.scores),
@@ -247,7 +247,10 @@ class _Search:
 
     def _content_free(self, candidate: _Candidate) -> NDArray[np.float64]:
         model = AlihPromptedForSequenceClassification.around(
-            self.pretrained.model, self.bench.dataset.task.classes, **candidate.prompt.told(), as_tree=candidate.as_tree
+            self.pretrained.model,
+            self.bench.dataset.problem.classes,
+            **candidate.prompt.told(),
+            as_tree=candidate.as_tree,
         )
         empty: list[Input] = [(text, text) if self.maker.pair else text for text in _CONTENT_FREE]
         examples = Examples(empty, None, list(_CONTENT_FREE))
@@ -266,7 +269,7 @@ class _Search:
         )
         told = prompt.told() | {"as_tree": candidate.as_tree, "bias": bias.tolist()}
         model = AlihPromptedForSequenceClassification.around(
-            self.pretrained.model, self.bench.dataset.task.classes, **told
+            self.pretrained.model, self.bench.dataset.problem.classes, **told
         )
         model.requires_grad_(False)
         pretrained = _as_classifier(self.pretrained, model)

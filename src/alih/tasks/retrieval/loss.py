@@ -23,19 +23,3 @@ def ranking_loss(questions: Tensor, passages: Tensor, forbidden: Tensor) -> Tens
     cosines = nn.functional.normalize(questions, dim=-1) @ nn.functional.normalize(passages, dim=-1).T  # (n, m)
     scores = (SCALE * cosines).masked_fill(forbidden, -torch.inf)
     return nn.functional.cross_entropy(scores, torch.arange(len(questions), device=questions.device))
-
-
-def false_negatives(questions: list[str], passages: list[str], answers: dict[str, set[str]]) -> Tensor:
-    """Which passages of a batch answer a question without being its own: (questions, passages) bool.
-
-    Args:
-        questions: of the batch.
-        passages: of the batch; passage i belongs to question i.
-        answers: the passages that answer each question of the data.
-    """
-    found = torch.zeros((len(questions), len(passages)), dtype=torch.bool)
-    for row, question in enumerate(questions):
-        right = answers.get(question, set())
-        for column, passage in enumerate(passages):
-            found[row, column] = column != row and (passage in right or passage == passages[row])
-    return found

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from alih.option import option
 from alih.task import RETRIEVAL
 
-if TYPE_CHECKING:
-    from alih.compare.options import Options
-
-ROUTES = ("finetune", "lora")
+ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+#: What `alih compare` runs where the user names no routes.
+COMPARED = ("zero-shot", "finetune", "lora")
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,12 @@ class RetrievalOptions:
     )
 
 
-def check(options: Options) -> Iterator[tuple[str, str]]:
-    """Options that do not fit retrieval, each with what is wrong."""
+def check(options: Any) -> Iterator[tuple[str, str]]:
+    """Options that do not fit retrieval, each with what is wrong.
+
+    Args:
+        options: those that were given, as `alih.compare.options.Options` holds them.
+    """
     if options.batch_size < 2:
         yield "batch_size", "must be at least 2: the other passages of the batch are the negatives."
     if options.libraries is not None and options.library is None:

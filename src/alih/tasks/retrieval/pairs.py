@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alih.data.examples import Dataset, Examples
 from alih.data.messages import counted, quoted, worst
 from alih.data.sources import read_table
 from alih.data.table import is_missing
@@ -18,10 +20,50 @@ from alih.errors import DataError
 _QUESTIONS = ("question", "query", "anchor")
 _PASSAGES = ("passage", "positive", "document", "context")
 _NEGATIVES = ("negative", "negatives", "hard_negative")
+_KINDS = (_QUESTIONS, _PASSAGES, _NEGATIVES)
 _FORM = '{"question": …, "passage": …} (or query, anchor; positive, document, context; and negative, if you have any)'
 #: Shares of the groups kept for validation and test, and most of each.
 _SHARE, _MOST = 0.15, 500
 _FEWEST = 10
+#: Passages that validation and training questions are ranked among, beside their own.
+_MOST_PASSAGES = 1500
+
+
+@dataclass(frozen=True)
+class Question:
+    """One example of the task: a question, every passage that answers it, and such that only seem to.
+
+    Args:
+        text: in words.
+        passages: that answer it; at least one.
+        negatives: that the user says do not.
+    """
+
+    text: str
+    passages: tuple[str, ...]
+    negatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Questions(Examples):
+    """Questions as examples, and the passages that theirs are looked for among.
+
+    Args:
+        others: passages that every one of them is looked for among, beside those of all of them.
+    """
+
+    others: tuple[str, ...] = ()
+
+    @property
+    def questions(self) -> list[Question]:
+        """The inputs."""
+        return [question for question in self.inputs if isinstance(question, Question)]
+
+    @property
+    def candidates(self) -> list[str]:
+        """The passages that are ranked for each question, each once: their own first."""
+        own = (text for question in self.questions for text in question.passages)
+        return list(dict.fromkeys([*own, *self.others]))
 
 
 @dataclass(frozen=True)
@@ -60,12 +102,33 @@ class Pairs:
         """Every passage once, negatives among them, in the file's order."""
         return list(dict.fromkeys(text for pair in self.pairs for text in (pair.passage, *pair.negatives)))
 
-    def digest(self) -> str:
-        """A number that changes with the data."""
-        told = sha256()
-        for pair in self.pairs:
-            told.update(repr((pair.question, pair.passage, pair.negatives)).encode())
-        return told.hexdigest()
+    def questions(self, pairs: Sequence[Pair], others: Sequence[str], *, grouped: bool = False) -> Questions:
+        """Some of the pairs as examples, one a question.
+
+        Args:
+            pairs: some of them, every one of a question.
+            others: passages that are ranked beside those of the questions.
+            grouped: questions that share a passage, directly or through others, are one group.
+        """
+        by_question: dict[str, list[Pair]] = {}
+        for pair in pairs:
+            by_question.setdefault(pair.question, []).append(pair)
+        inputs = [
+            Question(
+                text,
+                tuple(pair.passage for pair in same),
+                tuple(dict.fromkeys(negative for pair in same for negative in pair.negatives)),
+            )
+            for text, same in by_question.items()
+        ]
+        numbers = dict(zip((p.question for p in pairs), _groups([(p.question, p.passage) for p in pairs]), strict=True))
+        return Questions(
+            inputs,
+            None,
+            [same[0].origin for same in by_question.values()],
+            [str(numbers[text]) for text in by_question] if grouped else None,
+            tuple(others),
+        )
 
 
 @dataclass(frozen=True)
@@ -77,10 +140,28 @@ class Split:
     test: list[Pair]
     fresh: bool
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Pairs by split."""
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+def all_questions(pairs: Pairs) -> Questions:
+    """Every question of a file, to be looked for among all of its passages."""
+    return pairs.questions(pairs.pairs, pairs.passages, grouped=True)
+
+
+def looks_like_pairs(data: Any) -> bool:
+    """Whether a file's first line names a question, a passage, perhaps negatives, and nothing else."""
+    try:
+        path = Path(data).expanduser()
+        with path.open(encoding="utf-8-sig") as file:
+            line = file.readline(1 << 20)
+        if path.suffix == ".jsonl":
+            names = list(json.loads(line))
+        elif path.suffix in {".csv", ".tsv"}:
+            names = next(csv.reader([line], delimiter="\t" if path.suffix == ".tsv" else ","))
+        else:
+            return False
+    except (OSError, ValueError, TypeError, StopIteration, csv.Error):
+        return False
+    known = [next((kind for kind in _KINDS if str(name).lower() in kind), None) for name in names]
+    return None not in known and len(set(known)) == len(known) and {_QUESTIONS, _PASSAGES} <= set(known)
 
 
 def read_pairs(data: str | Path) -> Pairs:
@@ -124,6 +205,49 @@ def read_pairs(data: str | Path) -> Pairs:
     twice = len(found) - len(unique)
     notes = (f"{counted(twice, 'pair')} stood there twice and counted once",) if twice else ()
     return Pairs(path.name, tuple(unique), (*table.notes, *notes))
+
+
+def read_dataset(
+    data: str | Path, seed: int, validation: float | None, test: float | None, max_examples: int | None
+) -> Dataset:
+    """Read and split a file; see `read_pairs` and `split`.
+
+    Validation and training questions are ranked among their own passages and the same `_MOST_PASSAGES` others at most,
+    so that their scores compare and each trial costs what it has to; test questions among all there are.
+
+    Args:
+        data: the file.
+        seed: of the split.
+        validation, test: shares of the questions; None for the usual ones.
+        max_examples: training questions, at most; None for all.
+
+    Raises:
+        DataError: it cannot be read, or there are too few different questions.
+    """
+    pairs = read_pairs(data)
+    parts = split(pairs, seed, validation, test)
+    passages = pairs.passages
+    few = [passages[number] for number in np.random.default_rng(0).permutation(len(passages))[:_MOST_PASSAGES]]
+    train = pairs.questions(parts.train, few, grouped=parts.fresh)
+    if max_examples is not None and max_examples < len(train):
+        train = train.select(np.sort(np.random.default_rng(seed).permutation(len(train))[:max_examples]))
+    chosen = pairs.questions(parts.validation, few, grouped=parts.fresh)
+    tested = pairs.questions(parts.test, passages, grouped=parts.fresh)
+    sizes = f"{len(train):,} to train on, {len(chosen):,} to choose by, {len(tested):,} to test on"
+    known = "new" if parts.fresh else "known from training, and the questions are new"
+    return Dataset(
+        Path(data).stem,
+        str(data),
+        None,
+        train,
+        chosen,
+        tested,
+        notes=(
+            f"{pairs.name}: {counted(len(pairs.pairs), 'pair')}, {counted(len(passages), 'passage')}; questions: "
+            f"{sizes}. The passages of held-out questions are {known}.",
+            *pairs.notes,
+        ),
+    )
 
 
 def split(pairs: Pairs, seed: int, validation: float | None = None, test: float | None = None) -> Split:

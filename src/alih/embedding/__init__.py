@@ -1,1 +1,0 @@
-"""Fine-tuning an embedding model on questions with the passages that answer them."""

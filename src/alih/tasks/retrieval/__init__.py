@@ -1,0 +1,1 @@
+"""Retrieval: an embedding model adapted to questions and the passages that answer them."""
