@@ -72,7 +72,7 @@ def compare(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
-    task: Literal["classification"] | None = None,
+    task: Literal["classification", "retrieval", "embedding"] | None = None,
     **options: Any,
 ) -> Comparison: ...
 
@@ -95,7 +95,8 @@ def compare(
     Args:
         data: a file, a folder, a built-in or Hub dataset's name, or a dataset from `alih.read`.
         model: built-in name, folder or Hub id; the default for the data's modality if not given.
-        task: "generation" for instruction data or texts and a model that writes; otherwise the labels tell.
+        task: "generation" for instruction data or texts and a model that writes; "retrieval" for questions with the
+            passages that answer them, which their columns tell, too; otherwise the labels tell.
         **options: the fields of `alih.compare.options.Options`, which are the flags of `alih compare`.
 
     Raises:

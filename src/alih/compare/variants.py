@@ -60,11 +60,11 @@ def _unsuited(variant: Variant, bench: Bench, options: Options) -> str | None:
     pretrained, task = bench.pretrained, bench.task
     if variant.prompt is not None:
         return task.cannot_prompt(pretrained, variant.prompt)
-    if variant.trainable_blocks == 0 and not task.trains_head:
-        return f"the task {task.name} adds no head to the model that could be trained alone"
     reason = task.cannot_train(pretrained, random_weights=variant.random_weights)
     if reason is not None:
         return reason
+    if variant.trainable_blocks == 0 and not task.trains_head:
+        return f"the task {task.name} adds no head to the model that could be trained alone"
     reason = route(variant.route).unsuited(pretrained, variant)
     if reason is None and variant.adapter is not None:
         from alih.routes.adapters import adapted_layers, has_linear

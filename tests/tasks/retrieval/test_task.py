@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from alih.errors import OptionError, RunError
 from alih.progress import Progress
 from alih.rag.embed import Embedder
 from alih.tasks.retrieval.adapted import AdaptedEmbedder
+from alih.tasks.retrieval.task import Retrieval
 from tests.tasks.retrieval.conftest import ROWS
 
 _QUIET = Progress(quiet=True)
@@ -96,6 +98,14 @@ def test_what_it_takes_is_foreseen_for_every_variant(place: Path, tmp_path: Path
     assert [one.label for one in found] == ["zero-shot", "finetune top 1 of 2", "finetune all 2", "lora"]
     assert all(one.seconds >= 0 and one.peak_memory_bytes > 0 for one in found)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_blocks_is_not_trained_and_says_so(place: Path) -> None:
+    pretrained = Embedder(str(place / "tiny")).pretrained
+    task = Retrieval(None)
+    assert task.cannot_train(pretrained, random_weights=False) is None
+    bare = replace(pretrained, anatomy=replace(pretrained.anatomy, blocks=()))
+    assert "no ordered list of blocks" in (task.cannot_train(bare, random_weights=False) or "")
 
 
 def test_a_library_opens_what_was_handed_over(place: Path, tmp_path: Path) -> None:

@@ -150,6 +150,12 @@ class Retrieval(Task):
         """Pairs without repeated questions."""
         return RankingFeed(_encoded(part), rows, batch_size)
 
+    def cannot_train(self, pretrained: Pretrained, *, random_weights: bool) -> str | None:
+        """Parts of a model train where it has an ordered list of blocks."""
+        if pretrained.anatomy.blocks:
+            return None
+        return f"{pretrained.name} has no ordered list of blocks, so nobody can say what trains; take another model"
+
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """The ranking loss; see `alih.tasks.retrieval.loss`."""
         return objective(module, batch)

@@ -93,6 +93,9 @@ class EncodedQuestions(Encoded):
             numbers(examples.others),
         )
 
+    def __len__(self) -> int:
+        return len(self.asked)
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each question with its passages and hard negatives."""
