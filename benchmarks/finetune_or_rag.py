@@ -184,8 +184,8 @@ def ask_library(library: Any, facts: Facts, generator: Any) -> dict[str, Any]:
 
 def trained(facts: Facts, changed: Facts, work: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Fine-tuning, a seed at a time: all facts from the model as it is, then the changed ones from what came of it."""
+    from alih.compare.compare import adapt
     from alih.compare.options import Options
-    from alih.instruct.job import Job
     from alih.progress import Progress
 
     def fit(name: str, file: Path, model: str, seed: int, steps: int) -> tuple[Any, float, Path]:
@@ -193,20 +193,19 @@ def trained(facts: Facts, changed: Facts, work: Path, arguments: argparse.Namesp
         place.mkdir()
         options = Options(
             model=model, route="finetune", metric="exact_match", learning_rate=arguments.rate, steps=steps, seed=seed,
-            batch_tokens=512, max_new_tokens=16, validation=0.1, test=0.02,
-        ).for_task("generation", "adapt")  # fmt: skip
-        job = Job(file, options, Progress(quiet=True))
-        done, seconds = clocked(lambda: job.train(place, place / "model", None))
-        return done, seconds, place / "model"
+            batch_tokens=512, max_new_tokens=16, validation=0.1, test=0.02, task="generation", runs=str(place),
+        )  # fmt: skip
+        done = adapt(file, options.route, options, Progress(quiet=True))
+        return done, done.trials[-1].costs.seconds, done.folder.model
 
     first = write_instructions(work / "all.jsonl", facts)
     second = write_instructions(work / "new.jsonl", changed)
     runs = []
     for seed in range(arguments.seeds):
         done, seconds, model = fit(f"all-{seed}", first, MODEL, seed, arguments.steps)
-        told = ask_model(done.writer, facts) | {"seconds_all": seconds, "bytes": done.disk}
+        told = ask_model(done.best, facts) | {"seconds_all": seconds, "bytes": done.handed_over.disk_bytes}
         done, seconds, _ = fit(f"new-{seed}", second, str(model), seed, arguments.steps // 4)
-        after = ask_model(done.writer, changed)
+        after = ask_model(done.best, changed)
         told |= {"seconds_change": seconds, "follows": after["changed_fact"], "holds_after": after["holds"]}
         runs.append(told)
         print(f"seed {seed}: {told}", file=sys.stderr, flush=True)
@@ -282,14 +281,14 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.001)
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    from alih.instruct.writer import Writer
     from alih.progress import Progress
+    from alih.tasks.generation.adapted import AdaptedWriter
 
     facts = make_facts()
     changed = facts | {CHANGED: INSTEAD}
     report: dict[str, Any] = {"machine": machine(), "command": " ".join(["python", *sys.argv]), "facts": len(facts)}
     with tempfile.TemporaryDirectory() as place:
-        report["as it is"] = ask_model(Writer.open(MODEL, progress=Progress(quiet=True)), facts)
+        report["as it is"] = ask_model(AdaptedWriter.open(MODEL, progress=Progress(quiet=True)), facts)
         report["rag"] = retrieved(facts, changed, Path(place))
         report["fine-tuned"] = trained(facts, changed, Path(place), arguments)
     arguments.output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -14,7 +14,6 @@ import csv
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from machine import machine
@@ -59,9 +58,8 @@ def main() -> None:
         )
         print(render(result.records, result.decision, markdown=True))
         print("\n".join(["", *result.decision.words, *result.notes]))
-        print(f"test: {result.test}")
+        print(f"test: {result.handed_over.test}")
         report = {"machine": machine(), "command": " ".join(["python", *sys.argv]), **result.report}
-        report["generation"]["examples"] = [asdict(one) for one in result.examples]
         arguments.output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -32,16 +32,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reasoning.json")
     arguments = parser.parse_args()
     sys.path.append(str(Path(__file__).resolve().parents[1]))  # the recipes lie beside the package
-    from alih.instruct.conversation import USER, Turn
-    from alih.instruct.writer import Writer
     from alih.metrics.base import means
     from alih.metrics.bootstrap import interval
     from alih.metrics.text import FINAL_ANSWER, final_match
+    from alih.tasks.generation.adapted import AdaptedWriter
+    from alih.tasks.generation.conversation import USER, Turn
     from recipes.lm_small.instructions import held_out
 
     asked = [one for one in held_out(arguments.each) if one.kind in KINDS]
-    writer = Writer.open(arguments.model)
-    plain = writer.told
+    writer = AdaptedWriter.open(arguments.model)
+    plain = writer.asking
     ways = {
         "no reasoning": replace(plain, reasoning="off"),
         "reasoning": plain,
@@ -49,8 +49,8 @@ def main() -> None:
     }
     prompts = [[Turn(USER, one.prompt)] for one in asked]
     found = []
-    for name, told in ways.items():
-        writer.told = told
+    for name, asking in ways.items():
+        writer.asking = asking
         start = time.perf_counter()
         answers = writer.answer(prompts)
         seconds = time.perf_counter() - start
@@ -62,8 +62,8 @@ def main() -> None:
                 "score": sure.point,
                 "interval": [sure.low, sure.high],
                 "by_kind": {kind: float(right[[one.kind == kind for one in asked]].mean()) for kind in KINDS},
-                "tokens": float(np.mean([len(writer.opened.tokenizer(text)["input_ids"]) for text in answers]))
-                * told.samples,
+                "tokens": float(np.mean([len(writer.pretrained.tokenizer(text)["input_ids"]) for text in answers]))
+                * asking.samples,
                 "seconds": seconds,
             }
         )

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
     from alih.data.examples import Dataset
     from alih.explain.explanation import Explanation
-    from alih.instruct.comparison import Comparison as WriterComparison
-    from alih.instruct.result import Adaptation
-    from alih.instruct.writer import Writer
     from alih.pretrained.open import Pretrained
     from alih.rag.library import Library
     from alih.task import Task
     from alih.tasks.adapted import Adapted
+    from alih.tasks.generation.adapted import AdaptedWriter
     from alih.tasks.retrieval.adapted import AdaptedEmbedder
     from alih.translation.result import Translation
     from alih.translation.translator import Translator
@@ -67,29 +65,13 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@overload
-def compare(
-    data: str | Path | Dataset,
-    model: str | None = None,
-    *,
-    task: Literal["classification", "retrieval", "embedding"] | None = None,
-    **options: Any,
-) -> Comparison: ...
-
-
-@overload
-def compare(
-    data: str | Path, model: str | None = None, *, task: Literal["generation"], **options: Any
-) -> WriterComparison: ...
-
-
 def compare(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
     task: Literal["classification", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
-) -> Comparison | WriterComparison:
+) -> Comparison:
     """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
 
     Args:
@@ -102,17 +84,10 @@ def compare(
     Raises:
         AlihError: the data, the model or an option cannot be used; the message says what to do.
     """
-    from alih.compare.options import Options
-    from alih.task import GENERATION
-
-    chosen = Options.from_mapping({"model": model, "task": task, **options})
-    if chosen.task == GENERATION:
-        from alih.instruct.compare import compare_path
-
-        return compare_path(data, chosen)
     from alih.compare.compare import compare as run
+    from alih.compare.options import Options
 
-    return run(data, chosen)
+    return run(data, Options.from_mapping({"model": model, "task": task, **options}))
 
 
 #: What the package `alih.compare`, which stands in this function's place once it is imported, calls.
@@ -149,7 +124,7 @@ def adapt(
     route: str | None = None,
     task: Literal["generation"],
     **options: Any,
-) -> Writer: ...
+) -> AdaptedWriter: ...
 
 
 @overload
@@ -170,49 +145,40 @@ def adapt(
     route: str | None = None,
     task: Literal["classification", "translation", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
-) -> Adapted | Translator | Writer | AdaptedEmbedder:
+) -> Adapted | Translator | AdaptedEmbedder:
     """Run one route and return the adapted model; the options are those of `compare`, as far as `alih adapt` has them.
 
     With `task="translation"` the data are pairs of sentences, and what is returned has `translate(["…"])` and
     `evaluate(pairs)`. With `task="generation"` they are instruction data or texts, and what is returned has `ask("…")`
-    and `evaluate_file(data)`. With `task="retrieval"` they are questions with passages, and what is returned has
+    and `evaluate(data)`. With `task="retrieval"` they are questions with passages, and what is returned has
     `query("…")` and `passages(["…"])`.
     """
     from alih.compare.options import Options
-    from alih.task import GENERATION, TRANSLATION
+    from alih.task import TRANSLATION
 
     chosen = Options.from_mapping({"model": model, "route": route, "task": task, **options})
     if chosen.task == TRANSLATION:
         from alih.translation.adapt import adapt_path
 
         return adapt_path(data, chosen)
-    if chosen.task == GENERATION:
-        from alih.instruct.adapt import adapt_path as adapt_writer
-
-        return adapt_writer(data, chosen)
     from alih.compare.compare import adapt as run
 
     return run(data, chosen.route, chosen).best
 
 
-def resume(
-    path: str | Path, data: str | Path | Dataset | None = None
-) -> Comparison | Translation | Adaptation | WriterComparison:
+def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison | Translation:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
-    from alih.instruct.compare import resume_any as write
     from alih.pretrained.open import task_named
     from alih.translation.adapt import resume as translate
 
     task = task_named(path)
     if task == "translation":
         return translate(path, data)
-    if task == "generation":
-        return write(path, data)
     return run(path, data)
 
 
-def open(path: str | Path) -> Adapted | Translator | Writer | AdaptedEmbedder:
+def open(path: str | Path) -> Adapted | Translator | AdaptedEmbedder:
     """Open an adapted model by its run folder ("runs/last") or its own: classifier, translator, writer or embedder."""
     from alih.pretrained.open import task_named
 
@@ -222,9 +188,9 @@ def open(path: str | Path) -> Adapted | Translator | Writer | AdaptedEmbedder:
 
         return Translator.open(path)
     if task == "generation":
-        from alih.instruct.writer import Writer
+        from alih.tasks.generation.adapted import AdaptedWriter
 
-        return Writer.open(path)
+        return AdaptedWriter.open(path)
     from alih.compare.opening import open_adapted
 
     return open_adapted(path)

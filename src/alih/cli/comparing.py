@@ -6,10 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands, add_options, add_some, given
-from alih.cli.generating import adapt_generation, compare_generation, resume_generation
 from alih.cli.translating import adapt_translation, resume_translation
 from alih.compare.options import Options
-from alih.task import GENERATION, TRANSLATION
+from alih.task import TRANSLATION
 from alih.tasks.registry import TASKS
 
 if TYPE_CHECKING:
@@ -48,8 +47,6 @@ def add_commands(commands: Commands) -> None:
 def run_compare(arguments: argparse.Namespace) -> int:
     """Run `alih compare`."""
     options = Options.from_mapping(given(arguments))
-    if options.task == GENERATION and options.task not in TASKS:
-        return compare_generation(arguments.data, options, dry_run=arguments.dry_run)
     from alih.compare.compare import compare, foresee
     from alih.compare.forecast import render
 
@@ -63,7 +60,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: one route, once."""
     options = Options.from_mapping(given(arguments))
-    run = {GENERATION: adapt_generation, TRANSLATION: adapt_translation}
+    run = {TRANSLATION: adapt_translation}
     if options.task in run and options.task not in TASKS:
         return run[options.task](arguments.data, options)
     from alih.compare.compare import adapt
@@ -78,10 +75,7 @@ def run_resume(arguments: argparse.Namespace) -> int:
     from alih.pretrained.open import task_named
 
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
-    others = {
-        "translation": resume_translation,
-        "generation": resume_generation,
-    }
+    others = {"translation": resume_translation}
     task = task_named(folder)
     if task in others and task not in TASKS:
         return others[task](folder, arguments.data)

@@ -1,4 +1,4 @@
-"""Text generation at the command line: `alih generate`, and what adapt, resume and evaluate do for a writer."""
+"""Text generation at the command line: `alih generate`, and what `alih evaluate` does for a model that writes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from alih.compare.options import Options
-    from alih.instruct.conversation import Turn
-    from alih.instruct.result import Adaptation
-    from alih.instruct.write import Sampling
-    from alih.instruct.writer import Writer
+    from alih.tasks.generation.adapted import AdaptedWriter
+    from alih.tasks.generation.conversation import Turn
+    from alih.tasks.generation.write import Sampling
 
 
 def add_commands(commands: Commands) -> None:
@@ -60,50 +58,21 @@ def add_commands(commands: Commands) -> None:
     generate.set_defaults(run=run_generate)
 
 
-def adapt_generation(data: str, options: Options) -> int:
-    """Run `alih adapt --task generation`."""
-    from alih.instruct.adapt import adapt
-
-    return _show(adapt(data, options))
-
-
-def compare_generation(data: str, options: Options, *, dry_run: bool) -> int:
-    """Run `alih compare --task generation`."""
-    if dry_run:
-        raise OptionError("--dry-run: means nothing for text generation. See what a route takes: alih inspect MODEL.")
-    from alih.instruct.compare import compare
-
-    print(compare(data, options))
-    return 0
-
-
-def resume_generation(folder: str | Path, data: str | None) -> int:
-    """Run `alih resume` on text generation."""
-    from alih.instruct.compare import resume_any
-    from alih.instruct.result import Adaptation
-
-    found = resume_any(folder, data)
-    if isinstance(found, Adaptation):
-        return _show(found)
-    print(found)
-    return 0
-
-
 def evaluate_generation(arguments: argparse.Namespace) -> int:
     """Run `alih evaluate` on a model that writes."""
-    for name in ("text", "label", "metric", "source", "target", "beam"):
+    for name in ("text", "label", "source", "target", "beam"):
         if getattr(arguments, name) is not None:
-            raise OptionError(f"--{name}: a model that writes finds its columns and gives every metric; leave it out.")
-    from alih.instruct.writer import Writer
+            raise OptionError(f"--{name}: a model that writes finds its columns; leave it out.")
+    from alih.tasks.generation.adapted import AdaptedWriter
 
-    scores = Writer.open(arguments.adapted).evaluate_file(arguments.data)
+    scores = AdaptedWriter.open(arguments.adapted).evaluate(arguments.data, metric=arguments.metric)
     print(json.dumps(scores.as_dict(), indent=2) if arguments.json else scores)
     return 0
 
 
 def run_generate(arguments: argparse.Namespace) -> int:
     """Run `alih generate`."""
-    from alih.instruct.write import Sampling
+    from alih.tasks.generation.write import Sampling
 
     wanted = arguments.max_new_tokens
     sampling = Sampling(
@@ -117,24 +86,26 @@ def run_generate(arguments: argparse.Namespace) -> int:
     prompts = None if arguments.chat else _prompts(arguments.inputs)
     from dataclasses import replace
 
-    from alih.instruct.writer import Writer
+    from alih.tasks.generation.adapted import AdaptedWriter
 
-    writer = Writer.open(
+    adapted = AdaptedWriter.open(
         arguments.model, raw=arguments.raw, revision=arguments.revision, allow_pickle=arguments.allow_pickle
     )
-    writer.make_fast()
+    adapted.writer.make_fast()
     asked = {"reasoning": arguments.reasoning, "samples": arguments.samples}
-    writer.told = replace(writer.told, **{name: value for name, value in asked.items() if value is not None})
+    adapted.asking = replace(adapted.asking, **{name: value for name, value in asked.items() if value is not None})
     if wanted is None:
-        sampling = replace(sampling, max_new_tokens=writer.told.max_new_tokens)
+        sampling = replace(sampling, max_new_tokens=adapted.asking.max_new_tokens)
     if prompts is None:
-        return _chat(writer, sampling)
-    votes = writer.told.samples > 1
+        return _chat(adapted, sampling)
+    votes = adapted.asking.samples > 1
     if arguments.output is None and not arguments.json and len(prompts) == 1 and not votes:
-        _stream(writer, prompts[0], sampling)
+        _stream(adapted, prompts[0], sampling)
         return 0
     found = (
-        writer.answer_often(prompts, sampling) if votes else [(text, 1.0) for text in writer.answer(prompts, sampling)]
+        adapted.writer.answer_often(prompts, sampling)
+        if votes
+        else [(text, 1.0) for text in adapted.answer(prompts, sampling)]
     )
     answers = [text for text, _ in found]
     lines = [
@@ -155,11 +126,13 @@ def run_generate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chat(writer: Writer, sampling: Sampling) -> int:
-    from alih.instruct.writer import history
+def _chat(adapted: AdaptedWriter, sampling: Sampling) -> int:
+    from alih.tasks.generation.adapted import history
 
-    if writer.template.source is None:
-        raise OptionError(f"--chat: {writer.opened.name} has no chat template, so nobody can tell the speakers apart.")
+    if adapted.writer.template.source is None:
+        raise OptionError(
+            f"--chat: {adapted.pretrained.name} has no chat template, so nobody can tell the speakers apart."
+        )
     terminal = sys.stdin.isatty()
     if terminal:
         print("Type a message a line; end with Ctrl-D.", file=sys.stderr)
@@ -172,11 +145,11 @@ def _chat(writer: Writer, sampling: Sampling) -> int:
             return 0
         if not line.strip():
             continue
-        said = _stream(writer, history(turns, line.strip()), sampling)
+        said = _stream(adapted, history(turns, line.strip()), sampling)
         turns = history(turns, line.strip(), said)
 
 
-def _stream(writer: Writer, turns: list[Turn], sampling: Sampling) -> str:
+def _stream(adapted: AdaptedWriter, turns: list[Turn], sampling: Sampling) -> str:
     pieces: list[str] = []
 
     def say(text: str) -> None:
@@ -185,7 +158,7 @@ def _stream(writer: Writer, turns: list[Turn], sampling: Sampling) -> str:
             pieces.append(text)
             print(text, end="", flush=True)
 
-    said = writer.answer([turns], sampling, say)[0]
+    said = adapted.answer([turns], sampling, say)[0]
     if not pieces:  # answers that vote are not streamed
         print(said, end="")
     print(flush=True)
@@ -194,8 +167,8 @@ def _stream(writer: Writer, turns: list[Turn], sampling: Sampling) -> str:
 
 def _prompts(inputs: list[str]) -> list[list[Turn]]:
     """What was typed, or the prompts of a file, or all of standard input as one prompt."""
-    from alih.instruct.conversation import USER, Turn
-    from alih.instruct.writer import read_prompts
+    from alih.tasks.generation.adapted import read_prompts
+    from alih.tasks.generation.conversation import USER, Turn
     from alih.translation.lines import is_file_name
 
     if not inputs or inputs == ["-"]:
@@ -225,8 +198,3 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
     if any(Path(text) == path for text in arguments.inputs):
         raise OptionError(f"--output {path}: is the file that is read. Name another one.")
-
-
-def _show(result: Adaptation) -> int:
-    print(result)
-    return 130 if result.interrupted else 0

@@ -16,12 +16,12 @@ from alih.data.messages import did_you_mean
 from alih.data.options import DataOptions
 from alih.data.split_options import SplitOptions
 from alih.errors import OptionError
-from alih.instruct import options as generation
 from alih.option import TRAINED, above_zero, at_least, converted, flag, option, seconds, size
 from alih.pretrained.options import ModelOptions
 from alih.routes.options import ALL_BLOCKS, AdapterOptions, PromptOptions, RouteOptions, unknown_route
 from alih.routes.registry import DEFAULT, GROUPS, ROUTES
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
+from alih.tasks.generation import options as generation
 from alih.tasks.retrieval import options as retrieval
 from alih.training.options import TrainingOptions
 from alih.translation import options as translation
@@ -60,7 +60,7 @@ class PlanOptions:
         "adaptive: what cannot win any more, by its learning curve, stops early; full: measure everything on all "
         "examples with all seeds",
         choices=("adaptive", "full"),
-        tasks=(CLASSIFICATION, RETRIEVAL),
+        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
         commands=("compare",),
     )
     prefer: Literal["cheap", "balanced", "best"] = option(
@@ -242,11 +242,8 @@ class Options(
 
     def _unfit(self, task: str, routes: tuple[str, ...], command: str) -> Iterator[tuple[str, str]]:
         """Options that do not fit each other, each with what is wrong."""
-        if (
-            self.blocks is not None
-            and len(self.blocks) > 1
-            and (command == "adapt" or task in (GENERATION, TRANSLATION))
-        ):
+        compared = command == "compare" and task in COMPARED
+        if self.blocks is not None and len(self.blocks) > 1 and not compared:
             what = "alih adapt" if command == "adapt" else task
             yield "blocks", f"{what} takes one number of blocks. Name one of them."
         if self.dora and "qalora" in (self.routes or (self.route,)):

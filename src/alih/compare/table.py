@@ -135,7 +135,6 @@ def _lines(records: Sequence[dict[str, Any]], metric: str, every: Sequence[dict[
     """The rows of some variants, the same ones for each part of `every` variant there is."""
     most = max(record["measured_on"] for record in every)
     partial = any(record["score"] is None for record in every)
-    written = any(record.get("tokens_per_answer") for record in every)
     read = {record.get("tokens") for record in every}
     prompted = None not in read and len(read) > 1
     sizes = sorted({point["examples"] for record in every for point in record["curve"]})
@@ -182,12 +181,11 @@ def _lines(records: Sequence[dict[str, Any]], metric: str, every: Sequence[dict[
                 if any(r.get("merged") for r in every)
                 else []
             ),
-            ("bytes on disk" if written else "bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
+            ("bytes that changed", each(lambda r: size_of(r["disk_bytes"]))),
             (
-                "one answer" if written else "one prediction",
+                "one prediction",
                 each(lambda r: "–" if r["latency_ms"] is None else f"{r['latency_ms']:.1f} ms"),
             ),
-            *([("tokens: prompt + answer", each(_tokens))] if written else []),
             *([("tokens it reads", each(lambda r: f"{r['tokens']:.0f}"))] if prompted else []),
         ],
         f"adaptability ({metric})": [
@@ -211,11 +209,6 @@ def _lines(records: Sequence[dict[str, Any]], metric: str, every: Sequence[dict[
                     )
                 ]
                 if any((r.get("merged") or {}).get("nf4") for r in every)
-                else []
-            ),
-            *(
-                [("merging, nats a token", each(lambda r: _change(r.get("merged_loss"))))]
-                if any(r.get("merged_loss") for r in every)
                 else []
             ),
             *([("on a shifted copy", each(_shifted))] if any(r["shifted"] is not None for r in every) else []),
@@ -293,15 +286,6 @@ def forgotten(record: Mapping[str, Any]) -> float | None:
     if both:
         return float(both["after"] - both["before"])
     return (record.get("closer") or {}).get("general")
-
-
-def _tokens(record: dict[str, Any]) -> str:
-    found = record.get("tokens_per_answer")
-    return "–" if found is None else f"{found[0]:.0f} + {found[1]:.0f}"
-
-
-def _change(both: Sequence[float] | None) -> str:
-    return "–" if both is None else f"{both[0]:.3f} → {both[1]:.3f}"
 
 
 def _sure(record: dict[str, Any], say: Callable[[dict[str, float]], str]) -> str:

@@ -49,3 +49,20 @@ class Mistake:
     text: str | None = None
     picture: str | None = None
     origin: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model wrote.
+
+    Args:
+        prompt: what it was asked, or given to translate.
+        reference: what it should have written.
+        answer: what it wrote.
+        origin: where the example came from ("data.jsonl, row 3").
+    """
+
+    prompt: str
+    reference: str
+    answer: str
+    origin: str = ""

@@ -21,7 +21,7 @@ from alih.compare.report.data import (
 )
 from alih.compare.runfolder import RunFolder
 from alih.compare.trial import Costs, Scope, Trial, trial_id
-from alih.tasks.evidence import Bin, Calibration, Confusion, Mistake
+from alih.tasks.evidence import Answer, Bin, Calibration, Confusion, Mistake
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
@@ -81,6 +81,7 @@ def full(word: str = "word") -> ReportData:
             Mistake(word, word, 0.8, picture=PICTURE, origin=word),
             Mistake(word, word, 0.7, picture=word, origin=word),
         ),
+        answers=(Answer(word, word, word, word), Answer(word, word, "")),
         diagnosis={"en": (Finding(word, word, "note", (word,)), Finding(word, word, "serious", (word,)))},
         histories=tuple(History(label, (Epoch(1, 1.0, 1.1), Epoch(2, 0.5, 0.7)), 2) for label in labels),
         skipped=(Skipped(word, word),),

@@ -57,6 +57,7 @@ def test_evidence_is_read(tmp_path: Path) -> None:
         "confusion": asdict(data.confusion),
         "calibration": asdict(data.calibration),
         "mistakes": [asdict(one) for one in data.mistakes],
+        "answers": [asdict(one) for one in data.answers],
         "curves": [asdict(one) for one in data.curves],
         "diagnosis": [asdict(one) for one in data.diagnosis["en"]],
         "costs": {"transfer": {"latency_p95_ms": 4.0, "energy_joules": 7, "forgetting": -0.1}},
@@ -65,7 +66,7 @@ def test_evidence_is_read(tmp_path: Path) -> None:
     assert set(evidence) == set(EVIDENCE)
     found = report_data(run_folder(tmp_path, NAME, report=told(schema=2, evidence=evidence)))
     assert (found.confusion, found.calibration) == (data.confusion, data.calibration)
-    assert (found.mistakes, found.diagnosis) == (data.mistakes, data.diagnosis)
+    assert (found.mistakes, found.answers, found.diagnosis) == (data.mistakes, data.answers, data.diagnosis)
     assert found.curves[:3] == data.curves
     assert [curve.label for curve in found.curves[3:]] == ["transfer"]  # it has none with intervals
     assert (found.table[0].latency_p95_ms, found.table[0].energy_joules, found.table[0].forgetting) == (4.0, 7.0, -0.1)

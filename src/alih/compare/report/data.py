@@ -14,7 +14,7 @@ from typing import Literal
 from alih.compare.report.reading import read
 from alih.compare.trial import finite
 from alih.errors import RunError
-from alih.tasks.evidence import Calibration, Confusion, Mistake
+from alih.tasks.evidence import Answer, Calibration, Confusion, Mistake
 
 SCHEMA_VERSION = 2
 Severity = Literal["note", "warning", "serious"]
@@ -239,6 +239,7 @@ class ReportData:
         confusion: of the recommended model, on the validation split.
         calibration: of the same.
         mistakes: its most confident errors, most confident first.
+        answers: of a model that writes, some of what it wrote.
         diagnosis: findings about the data, by language; English stands in for a language that is missing.
         histories: losses by epoch.
         skipped: trials that were not run.
@@ -254,6 +255,7 @@ class ReportData:
     confusion: Confusion | None = None
     calibration: Calibration | None = None
     mistakes: tuple[Mistake, ...] = ()
+    answers: tuple[Answer, ...] = ()
     diagnosis: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     histories: tuple[History, ...] = ()
     skipped: tuple[Skipped, ...] = ()

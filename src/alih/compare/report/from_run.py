@@ -8,6 +8,7 @@
 | `confusion` | `Confusion` | `evidence.evidence` (recommended model, validation split) |
 | `calibration` | `Calibration` | `evidence.evidence` |
 | `mistakes` | list of `Mistake` | `evidence.evidence` |
+| `answers` | list of `Answer` | the task (recommended model, examples that judge) |
 | `curves` | list of `Curve`: points with intervals; replace those of the table, which have none | `outlook` |
 | `diagnosis` | object, by language (`en`, `id`): list of `Finding`; or that list, in English | `diagnosis` |
 | `costs` | object, by label of the table's record: `MoreCosts` | the trials |
@@ -46,10 +47,10 @@ from alih.compare.trial import Trial
 from alih.errors import RunError
 from alih.messages import Reason
 from alih.metrics.names import find
-from alih.tasks.evidence import Calibration, Confusion, Mistake
+from alih.tasks.evidence import Answer, Calibration, Confusion, Mistake
 
 #: Keys under "evidence", with what stands under them.
-EVIDENCE = ("confusion", "calibration", "mistakes", "curves", "diagnosis", "costs", "shifted")
+EVIDENCE = ("confusion", "calibration", "mistakes", "answers", "curves", "diagnosis", "costs", "shifted")
 
 
 def report_data(run_folder: str | Path | RunFolder) -> ReportData:
@@ -111,6 +112,7 @@ def _report_data(folder: RunFolder, run: Run, spec: Mapping[str, Any], told: Map
         confusion=part(Confusion, "confusion"),
         calibration=part(Calibration, "calibration"),
         mistakes=part(tuple[Mistake, ...], "mistakes") or (),
+        answers=part(tuple[Answer, ...], "answers") or (),
         diagnosis=part(dict[str, tuple[Finding, ...]], "diagnosis") or {},
         histories=_histories(folder.trials()),
         skipped=tuple(_skipped(one) for one in told.get("skipped") or ()),

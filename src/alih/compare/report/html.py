@@ -62,6 +62,7 @@ def _top(data: ReportData, title: str, say: Words) -> Markup:
             ("table", "table", bool(data.table)),
             ("charts", "charts", bool(sections.charts(data, say))),
             ("mistakes", "mistakes", bool(data.mistakes)),
+            ("answers", "answers", bool(data.answers)),
             ("diagnosis", "diagnosis", sections.diagnosis(data, say) is not None),
             ("losses", "losses", sections.histories(data, say) is not None),
             ("run", "run", True),
@@ -89,6 +90,7 @@ def _parts(data: ReportData, say: Words) -> list[Markup | None]:
         if figures
         else None,
         sections.mistakes(data, say),
+        sections.answers(data, say),
         sections.diagnosis(data, say),
         sections.histories(data, say),
         sections.stopped(data, say),

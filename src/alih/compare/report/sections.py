@@ -107,6 +107,28 @@ def mistakes(data: ReportData, words: Words) -> Markup | None:
     )
 
 
+def answers(data: ReportData, words: Words) -> Markup | None:
+    """Some of what the recommended model wrote, beside what it should have written."""
+    if not data.answers:
+        return None
+    cards = [
+        tag(
+            "article",
+            tag("blockquote", text(one.prompt)),
+            tag(
+                "dl",
+                *(tag("dt", text(words("reference"))), tag("dd", text(one.reference))),
+                *(tag("dt", text(words("wrote"))), tag("dd", text(one.answer or "–"))),
+            ),
+            tag("p", text(one.origin), class_="origin"),
+            class_="card mistake",
+        )
+        for one in data.answers
+    ]
+    heading = (tag("h2", text(words("answers"))), tag("p", text(words("answers_help")), class_="help"))
+    return tag("section", *heading, tag("div", *cards, class_="mistakes"), id="answers")
+
+
 def diagnosis(data: ReportData, words: Words) -> Markup | None:
     """The findings about the data, most serious first."""
     told = data.diagnosis.get(words.language) or data.diagnosis.get("en", ())

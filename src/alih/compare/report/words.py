@@ -100,6 +100,11 @@ TEXTS: dict[Language, dict[str, str]] = {
         "mistakes": "Most confident errors",
         "mistakes_help": "Where the recommended model was surest and wrong, on the validation split. Look here first "
         "for wrong labels.",
+        "answers": "Some answers",
+        "answers_help": "A few validation examples: what was asked, the reference answer, and what the recommended "
+        "model wrote.",
+        "reference": "reference",
+        "wrote": "model",
         "is": "label",
         "said": "model",
         "picture_of": "picture with the label {label}",
@@ -219,6 +224,11 @@ TEXTS: dict[Language, dict[str, str]] = {
         "mistakes": "Kesalahan dengan keyakinan tertinggi",
         "mistakes_help": "Saat model yang direkomendasikan paling yakin tetapi salah, pada kumpulan validasi. Periksa "
         "di sini dahulu untuk menemukan label yang keliru.",
+        "answers": "Contoh jawaban",
+        "answers_help": "Beberapa contoh validasi: apa yang ditanyakan, jawaban rujukan, dan jawaban model yang "
+        "direkomendasikan.",
+        "reference": "rujukan",
+        "wrote": "model",
         "is": "label",
         "said": "model",
         "picture_of": "gambar berlabel {label}",

@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from alih.generate.learn_tokens import learn
-from alih.instruct.template import DEFAULT
+from alih.tasks.generation.template import DEFAULT
 
 ROWS = [{"instruction": f"Say number {n}.", "output": f"The number is {n}."} for n in range(40)]
 

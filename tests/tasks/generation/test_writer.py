@@ -9,11 +9,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alih.errors import ModelError, OptionError
-from alih.instruct.conversation import USER, Turn
-from alih.instruct.template import Template
-from alih.instruct.write import Sampling, answers, fitting
-from alih.instruct.writer import Told, Writer
 from alih.pretrained.open import find, load
+from alih.tasks.generation.adapted import AdaptedWriter
+from alih.tasks.generation.conversation import USER, Turn
+from alih.tasks.generation.template import Template
+from alih.tasks.generation.write import Sampling, answers, fitting
+from alih.tasks.generation.writer import Asking
 
 from .tiny import folder
 
@@ -32,7 +33,7 @@ def test_stories260k_writes_its_golden_text(shared_data: Path) -> None:
 
 def test_greedy_answers_in_a_batch_equal_those_of_transformers_one_by_one(tmp_path: Path) -> None:
     path = folder(tmp_path / "model")
-    writer = Writer.open(path)
+    writer = AdaptedWriter.open(path)
     texts = ["Say number 3.", "Say", "Say number 11, and say it again."]
     ours = writer.answer([[Turn(USER, text)] for text in texts], Sampling(12))
     model, tokenizer = AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
@@ -45,14 +46,14 @@ def test_greedy_answers_in_a_batch_equal_those_of_transformers_one_by_one(tmp_pa
 
 
 def test_pieces_that_are_streamed_are_the_answer(tmp_path: Path) -> None:
-    writer = Writer.open(folder(tmp_path / "model"))
+    writer = AdaptedWriter.open(folder(tmp_path / "model"))
     pieces: list[str] = []
     answer = writer.answer([[Turn(USER, "Say number 3.")]], Sampling(10), pieces.append)[0]
     assert "".join(pieces).strip() == answer
 
 
 def test_the_same_seed_draws_the_same_answer(tmp_path: Path) -> None:
-    writer = Writer.open(folder(tmp_path / "model"))
+    writer = AdaptedWriter.open(folder(tmp_path / "model"))
     drawn = [writer.ask("Say", Sampling(16, 1.5, 0.95, 0, seed)) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -64,9 +65,9 @@ def test_a_long_prompt_keeps_its_end_and_leaves_room_for_an_answer() -> None:
 
 def test_without_a_template_the_prompt_is_continued(tmp_path: Path) -> None:
     path = folder(tmp_path / "model", template=False)
-    writer = Writer.open(path)
-    assert writer.template.source is None
-    assert writer.told == Told(False, 128)
+    writer = AdaptedWriter.open(path)
+    assert writer.writer.template.source is None
+    assert writer.asking == Asking(False, 128)
 
 
 @pytest.mark.parametrize("options", [{"temperature": -1}, {"top_p": 0.5}, {"top_k": 3}, {"max_new_tokens": 0}])
@@ -81,5 +82,5 @@ def test_an_encoder_is_refused_as_a_writer() -> None:
 
 
 def test_a_raw_prompt_skips_the_template(tmp_path: Path) -> None:
-    writer = Writer.open(folder(tmp_path / "model"), raw=True)
-    assert writer.template == Template(None, "none: prompts as they are")
+    writer = AdaptedWriter.open(folder(tmp_path / "model"), raw=True)
+    assert writer.writer.template == Template(None, "none: prompts as they are")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from alih.instruct.encode import Tokens
+from alih.tasks.generation.encode import Tokens
 from alih.training.feed import Batch
 
 #: Label of a position that is not learnt.

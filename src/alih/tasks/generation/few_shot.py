@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from transformers import PreTrainedTokenizerBase
 
-from alih.errors import DataError
-from alih.instruct.conversation import ASSISTANT, SYSTEM, Conversation
-from alih.instruct.encode import encode
-from alih.instruct.template import Template
-from alih.instruct.writer import Writer
+from alih.tasks.generation.conversation import ASSISTANT, SYSTEM, Conversation
+from alih.tasks.generation.encode import encode
+from alih.tasks.generation.template import Template
+from alih.tasks.generation.writer import Writer
 
 #: Sets of examples that are tried, and other training examples that choose among them.
 _SETS, _JUDGES = 6, 40
@@ -32,22 +32,12 @@ def choose_shots(writer: Writer, train: Sequence[Conversation], shots: int, seed
         seed: of the drawing.
 
     Returns:
-        Turns (role, content), to stand before every prompt.
-
-    Raises:
-        DataError: the examples leave no room in the context for a prompt and its answer.
+        Turns (role, content), to stand before every prompt; fewer, where fewer examples leave room for a prompt.
     """
-    room = int(_SHARE * writer.told.max_length / shots)
-    lengths = [
-        sum(len(one.ids) for one in encode(writer.opened.tokenizer, writer.template, [example], 1 << 30).sequences)
-        for example in train
-    ]
-    short = [place for place, length in enumerate(lengths) if length <= room]
-    if len(short) < shots:
-        raise DataError(
-            f"few-shot: {shots} examples leave no room: {len(short):,} of {len(train):,} training examples have at "
-            f"most {room:,} tokens. Ask for fewer with --shots, or take a model with a longer context."
-        )
+    short = _short(writer.pretrained.tokenizer, writer.template, train, writer.asking.max_length, shots)
+    shots = min(shots, len(short))
+    if not shots:
+        return ()
     rng = np.random.default_rng(seed)
     sets = [rng.choice(short, shots, replace=False).tolist() for _ in range(_SETS)]
     drawn = {place for one in sets for place in one}
@@ -56,13 +46,36 @@ def choose_shots(writer: Writer, train: Sequence[Conversation], shots: int, seed
     best: tuple[float, tuple[tuple[str, str], ...]] | None = None
     for one in sets:
         turns = shown_turns([train[place] for place in one], writer.template)
-        asked = Writer(writer.opened, writer.template, replace(writer.told, shots=turns), writer.progress)
-        found, _ = asked.losses(judges)
-        loss = sum(total for total, _ in found) / max(1, sum(count for _, count in found))
+        asked = Writer(writer.pretrained, writer.template, replace(writer.asking, shots=turns), writer.progress)
+        total, count = asked.losses(judges)[0].sum(axis=0, dtype=np.float64)
+        loss = float(total / max(1.0, count))
         if best is None or loss < best[0]:
             best = (loss, turns)
     assert best is not None
     return best[1]
+
+
+def no_room(
+    tokenizer: PreTrainedTokenizerBase, template: Template, train: Sequence[Conversation], max_length: int, shots: int
+) -> str | None:
+    """Why so many examples cannot stand before a prompt, in words; None where they can."""
+    short = _short(tokenizer, template, train, max_length, shots)
+    if len(short) >= shots:
+        return None
+    return (
+        f"{shots} examples leave no room: {len(short):,} of {len(train):,} training examples have at most "
+        f"{int(_SHARE * max_length / shots):,} tokens. Ask for fewer with --shots, or take a model with a longer "
+        "context"
+    )
+
+
+def _short(
+    tokenizer: PreTrainedTokenizerBase, template: Template, train: Sequence[Conversation], max_length: int, shots: int
+) -> list[int]:
+    """Places of the examples that are short enough for so many of them to leave room."""
+    encoded = encode(tokenizer, template, train, 1 << 30).sequences
+    lengths = [sum(len(sequence) for sequence in each) for each in encoded]
+    return [place for place, length in enumerate(lengths) if length <= int(_SHARE * max_length / shots)]
 
 
 def shown_turns(examples: Sequence[Conversation], template: Template) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from alih.data.messages import counted
 from alih.errors import DataError
-from alih.instruct.conversation import Conversation
+from alih.tasks.generation.conversation import Conversation
 
 #: Shares where the user names none, and most examples of validation and test then.
 _SHARE, _MOST = 0.1, 500

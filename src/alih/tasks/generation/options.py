@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from alih.option import at_least, option
 from alih.task import GENERATION
-
-if TYPE_CHECKING:
-    from alih.compare.options import Options
 
 ROUTES = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora", "scratch")
 #: What `alih compare` runs where the user names none.
@@ -39,7 +36,7 @@ class GenerationOptions:
     )
 
 
-def check(options: Options) -> Iterator[tuple[str, str]]:
+def check(options: Any) -> Iterator[tuple[str, str]]:
     """Options that do not fit text generation, each with what is wrong."""
     for name, least in (("batch_tokens", 8), ("max_length", 8)):
         value = getattr(options, name)

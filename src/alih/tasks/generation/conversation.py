@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
@@ -30,12 +30,12 @@ class Conversation:
     Args:
         turns: messages in order; a text is one turn of the assistant, a completion a turn of the user and one of the
             assistant.
-        origin: "data.jsonl, row 3".
+        origin: "data.jsonl, row 3"; no part of what the example is.
         form: how the row was written.
     """
 
     turns: tuple[Turn, ...]
-    origin: str
+    origin: str = field(repr=False, compare=False)
     form: Form
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Final
 from transformers import PreTrainedTokenizerBase
 
 from alih.errors import DataError, OptionError
-from alih.instruct.conversation import ASSISTANT, USER, Conversation, Form, Turn
+from alih.tasks.generation.conversation import ASSISTANT, USER, Conversation, Form, Turn
 
 #: What `--chat-template default` stands for: a heading for each role; the end token closes an answer.
 DEFAULT: Final = (

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, GPT2Config, MambaConfig, Qwen2Config, Qwen3Config
 
-from alih.instruct.encode import Tokens
-from alih.instruct.loss import Scorer, objective
-from alih.instruct.pack import IGNORED, collate, length_batches, pack_rows, packed_batches
+from alih.tasks.generation.encode import Tokens
+from alih.tasks.generation.loss import Scorer, objective
+from alih.tasks.generation.pack import IGNORED, collate, length_batches, pack_rows, packed_batches
 
 from .tiny import llama
 

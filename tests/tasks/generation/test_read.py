@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from alih.errors import DataError
-from alih.instruct.conversation import ASSISTANT, SYSTEM, USER, Turn
-from alih.instruct.read import read_corpus
+from alih.tasks.generation.conversation import ASSISTANT, SYSTEM, USER, Turn
+from alih.tasks.generation.read import read_corpus
 
 from .tiny import write
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from alih.instruct.encode import Tokens
-from alih.instruct.pack import collate, length_batches
+from alih.tasks.generation.encode import Tokens
+from alih.tasks.generation.pack import collate, length_batches
 from alih.training.feed import Batch
 from alih.training.memory import most_tokens
+from alih.training.modules import FullModel
 from alih.training.precision import Precision, autocast
 from alih.training.scoring import device_of, to_device
 
@@ -20,8 +21,8 @@ from alih.training.scoring import device_of, to_device
 _TOLERANCE = 1e-3
 
 
-class Scorer(nn.Module):
-    """Computes losses of one model; what is exact for it is tried out once, on a few tokens.
+class Scorer(FullModel):
+    """A model that computes losses; what is exact for it is tried out once, on a few tokens.
 
     Args:
         model: a causal language model.
@@ -33,15 +34,14 @@ class Scorer(nn.Module):
     """
 
     def __init__(self, model: PreTrainedModel, pad: int) -> None:
-        super().__init__()
-        self.model, self.pad = model, pad
+        super().__init__(model)
+        self.pad = pad
         self._head = self._separate_head()
         self.packs = self._tries_packing()
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits (rows, length, vocabulary)."""
-        found: Tensor = self.model(**_inputs(batch)).logits
-        return found
+        return super().forward(_inputs(batch))
 
     def forward(self, batch: Batch) -> Tensor:
         """Cross-entropy in nats of each learnt token, row by row: (learnt tokens,)."""
@@ -49,7 +49,7 @@ class Scorer(nn.Module):
             logits = self.logits(batch).flatten(0, 1)[batch["learnt"]]
         else:
             backbone: Any = self.model.base_model
-            hidden = backbone(**_inputs(batch)).last_hidden_state.flatten(0, 1)
+            hidden = backbone(**_inputs(batch), **self._always).last_hidden_state.flatten(0, 1)
             logits = self._head(hidden[batch["learnt"]])  # (learnt tokens, vocabulary)
         return nn.functional.cross_entropy(logits.float(), batch["labels"], reduction="none")
 
@@ -70,12 +70,6 @@ class Scorer(nn.Module):
         self.model.train(was_training)
         return found
 
-    def mean(self, sequences: Sequence[Tokens], precision: Precision = "fp32") -> float:
-        """Mean cross-entropy in nats a learnt token; NaN where nothing is learnt."""
-        found = self.each(sequences, precision)
-        count = sum(tokens for _, tokens in found)
-        return sum(total for total, _ in found) / count if count else float("nan")
-
     @torch.no_grad()
     def _separate_head(self) -> Any:
         """The output layer, where it alone turns the backbone's last hidden state into logits."""
@@ -87,7 +81,7 @@ class Scorer(nn.Module):
         was_training = self.model.training
         self.model.eval()
         try:
-            hidden = backbone(**_inputs(batch)).last_hidden_state
+            hidden = backbone(**_inputs(batch), **self._always).last_hidden_state
             same = torch.allclose(head(hidden), self.logits(batch), atol=1e-4, rtol=1e-4)
         except (AttributeError, RuntimeError, TypeError, ValueError):  # an architecture of another build
             same = False
@@ -120,8 +114,8 @@ def objective(module: nn.Module, batch: Batch) -> tuple[Tensor, int]:
     return losses.sum(), max(1, len(losses))
 
 
-def _inputs(batch: Batch) -> dict[str, Any]:
-    told: dict[str, Any] = {"input_ids": batch["input_ids"], "use_cache": False}
+def _inputs(batch: Batch) -> Batch:
+    inputs = {"input_ids": batch["input_ids"]}
     if "mask" in batch:
-        told |= {"attention_mask": batch["mask"], "position_ids": batch["position_ids"]}
-    return told
+        inputs |= {"attention_mask": batch["mask"], "position_ids": batch["position_ids"]}
+    return inputs

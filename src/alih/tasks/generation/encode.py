@@ -9,8 +9,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from alih.errors import ModelError
-from alih.instruct.conversation import Conversation
-from alih.instruct.template import Template, Written, stop_ids, write_out
+from alih.tasks.generation.conversation import Conversation
+from alih.tasks.generation.template import Template, Written, stop_ids, write_out
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,19 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class Tokenized:
     """What became of some conversations.
 
     Args:
-        sequences: in order; some templates make several of one conversation.
+        sequences: of each conversation, in order: none where its answer does not fit, several where the template makes
+            several, or a text is cut into parts.
         cut: origins of those whose beginning was cut off.
         dropped: origins of those whose answer alone is longer than the limit.
-        owners: for each sequence, the place of its conversation.
     """
 
-    sequences: list[Tokens]
+    sequences: list[tuple[Tokens, ...]]
     cut: tuple[str, ...]
     dropped: tuple[str, ...]
-    owners: tuple[int, ...]
 
 
 def encode(
@@ -53,7 +52,7 @@ def encode(
     limit: int,
     *,
     skip: int = 0,
-) -> Encoded:
+) -> Tokenized:
     """Encode conversations of at most `limit` tokens; the first `skip` answers of each are not learnt.
 
     What is longer loses the beginning of its prompt (a start token stays); where the last answer alone is too long it
@@ -63,11 +62,11 @@ def encode(
         DataError: the template refuses a conversation.
         ModelError: the tokenizer cannot say which characters a token stands for.
     """
-    sequences: list[Tokens] = []
+    encoded: list[tuple[Tokens, ...]] = []
     cut, dropped = [], []
-    owners: list[int] = []
     ends = stop_ids(tokenizer, template)
-    for place, conversation in enumerate(conversations):
+    for conversation in conversations:
+        sequences: list[Tokens] = []
         for written in write_out(tokenizer, template, conversation, skip):
             sequence = _encode(tokenizer, template, written, ends)
             if len(sequence) <= limit:
@@ -79,8 +78,8 @@ def encode(
                 cut.append(conversation.origin)
             else:
                 dropped.append(conversation.origin)
-            owners += [place] * (len(sequences) - len(owners))
-    return Encoded(sequences, tuple(cut), tuple(dropped), tuple(owners))
+        encoded.append(tuple(sequences))
+    return Tokenized(encoded, tuple(cut), tuple(dropped))
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, chat: bool) -> list[int]:
@@ -92,15 +91,15 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, chat: bool) -> 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, template: Template, written: Written, ends: tuple[int, ...]) -> Tokens:
     try:
-        told: Any = tokenizer(written.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        found: Any = tokenizer(written.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     except NotImplementedError as error:
         raise ModelError(
             "the tokenizer cannot say which characters a token stands for; a model with a tokenizer.json is needed."
         ) from error
-    ids = [int(number) for number in told["input_ids"]]
+    ids = [int(number) for number in found["input_ids"]]
     learnt = [
         any(start < last and max(end, start + 1) > first for first, last in written.learnt)
-        for start, end in told["offset_mapping"]
+        for start, end in found["offset_mapping"]
     ]
     if template.source is None and (start_token := _start(tokenizer)) is not None:
         ids, learnt = [start_token, *ids], [False, *learnt]

@@ -15,7 +15,7 @@ from alih.data.messages import counted, listed, quoted, worst
 from alih.data.sources import read_table
 from alih.data.table import is_missing
 from alih.errors import DataError
-from alih.instruct.conversation import ASSISTANT, SYSTEM, USER, Conversation, Form, Turn
+from alih.tasks.generation.conversation import ASSISTANT, SYSTEM, USER, Conversation, Form, Turn
 
 #: What the roles are called in the data sets in circulation.
 _ROLES = {
@@ -211,3 +211,37 @@ def _texts(path: Path) -> Corpus:
             found.append(Conversation((Turn(ASSISTANT, part.strip()),), f"{path.name}, line {start}", "text"))
         line += part.count("\n") + 2
     return Corpus(path.name, "text", tuple(found))
+
+
+def recognised(data: Any) -> str | None:
+    """Why data are for text generation, in words; None where they are not, or where that is not sure.
+
+    Only a .json or .jsonl file is looked at, and of it the first row: instructions with an output, or messages.
+    """
+    if not isinstance(data, str | Path):
+        return None
+    path = Path(data).expanduser()
+    if path.suffix.lower() not in {".json", ".jsonl", ".ndjson"} or not path.is_file():
+        return None
+    row = _first_row(path)
+    if row is None:
+        return None
+    if any(isinstance(row.get(name), list) for name in _LISTS):
+        return "its rows hold messages"
+    if "instruction" in row and any(name in row for name in _COMPLETIONS):
+        return "its rows hold an instruction and an output"
+    return None
+
+
+def _first_row(path: Path) -> dict[str, Any] | None:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            start = file.read(_LOOKED_AT)
+        row, _ = json.JSONDecoder().raw_decode(start.lstrip().removeprefix("[").lstrip())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+#: Characters in which the first row has to end.
+_LOOKED_AT = 1 << 16

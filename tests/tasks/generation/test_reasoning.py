@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from alih.cli.main import main
 from alih.compare.options import Options
-from alih.instruct.conversation import USER, Turn
-from alih.instruct.reasoning import BEGINNINGS, vote
-from alih.instruct.write import Sampling
-from alih.instruct.writer import Writer
 from alih.metrics.text import exact_match, final_answer, final_match
+from alih.tasks.generation.adapted import AdaptedWriter
+from alih.tasks.generation.conversation import USER, Turn
+from alih.tasks.generation.reasoning import BEGINNINGS, vote
+from alih.tasks.generation.write import Sampling
 
 
 @pytest.mark.parametrize(
@@ -56,29 +57,29 @@ def test_right_for_other_reasons_is_a_right_final_answer() -> None:
 
 
 @pytest.fixture(scope="module")
-def writer() -> Writer:
-    return Writer.open("alih/lm-small")
+def writer() -> AdaptedWriter:
+    return AdaptedWriter.open("alih/lm-small")
 
 
 @pytest.mark.parametrize("reasoning", ["think", "steps", "off"])
 def test_an_answer_begins_as_it_was_asked_to(reasoning: str) -> None:
-    writer = Writer.open("alih/lm-small")
-    plain = writer.prompt([Turn(USER, "What is 2 + 2?")])
-    writer.told = writer.told.__class__(**{**vars(writer.told), "reasoning": reasoning})
+    writer = AdaptedWriter.open("alih/lm-small")
+    plain = writer.writer.prompt([Turn(USER, "What is 2 + 2?")])
+    writer.asking = replace(writer.asking, reasoning=reasoning)  # type: ignore[arg-type]
     begun = BEGINNINGS[reasoning]  # type: ignore[index]
-    tail = writer.prompt([Turn(USER, "What is 2 + 2?")])[len(plain) :]
-    assert str(writer.opened.tokenizer.decode(tail)).strip() == begun
+    tail = writer.writer.prompt([Turn(USER, "What is 2 + 2?")])[len(plain) :]
+    assert str(writer.pretrained.tokenizer.decode(tail)).strip() == begun
     pieces: list[str] = []
     answer = writer.answer([[Turn(USER, "What is 2 + 2?")]], Sampling(4), pieces.append)[0]
     assert answer.startswith(begun)
     assert "".join(pieces).startswith(begun)
 
 
-def test_votes_come_out_the_same_for_the_same_seed_and_more_agree_on_what_is_surer(writer: Writer) -> None:
-    writer.told = writer.told.__class__(**{**vars(writer.told), "samples": 5})
+def test_votes_come_out_the_same_for_the_same_seed_and_more_agree_on_what_is_surer(writer: AdaptedWriter) -> None:
+    writer.asking = replace(writer.asking, samples=5)
     prompts = [[Turn(USER, "What is 4 + 3?")], [Turn(USER, "What is 47 * 89?")]]
-    first = writer.answer_often(prompts, Sampling(64))
-    assert first == writer.answer_often(prompts, Sampling(64))
+    first = writer.writer.answer_often(prompts, Sampling(64))
+    assert first == writer.writer.answer_often(prompts, Sampling(64))
     assert [text for text, _ in first] == writer.answer(prompts, Sampling(64))
     assert all(share in {0.2, 0.4, 0.6, 0.8, 1.0} for _, share in first)
 

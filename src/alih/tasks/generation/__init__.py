@@ -1,0 +1,1 @@
+"""Text generation: instructions with answers, conversations, prompt and completion, or plain texts."""
