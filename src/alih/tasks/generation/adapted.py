@@ -16,12 +16,12 @@ from alih.tasks.adapted import SIDECAR, Adapted, Scores, read_sidecar
 from alih.tasks.base import Predictions
 from alih.tasks.generation import writer as writing
 from alih.tasks.generation.conversation import ASSISTANT, USER, Form, Turn
-from alih.tasks.generation.read import read_corpus
+from alih.tasks.generation.read import corpus_examples, read_corpus
 from alih.tasks.generation.reasoning import BEGINNINGS
-from alih.tasks.generation.task import Generation, asking_from, corpus_examples
+from alih.tasks.generation.task import Generation
 from alih.tasks.generation.template import Template, choose_template
 from alih.tasks.generation.write import Sampling
-from alih.tasks.generation.writer import Asking, Writer
+from alih.tasks.generation.writer import Asking, Writer, asking_from
 from alih.training.precision import choose, device
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from alih.data.decoding import read_text
+from alih.data.examples import Examples
 from alih.data.messages import counted, listed, quoted, worst
 from alih.data.sources import read_table
 from alih.data.table import is_missing
@@ -211,6 +212,24 @@ def _texts(path: Path) -> Corpus:
             found.append(Conversation((Turn(ASSISTANT, part.strip()),), f"{path.name}, line {start}", "text"))
         line += part.count("\n") + 2
     return Corpus(path.name, "text", tuple(found))
+
+
+def examples_of(conversations: Sequence[Conversation]) -> Examples:
+    """Conversations as examples; those with the same prompt are one group."""
+    keys = [conversation.key() for conversation in conversations]
+    groups = keys if len(set(keys)) < len(keys) else None
+    return Examples(list(conversations), None, [conversation.origin for conversation in conversations], groups)
+
+
+def corpus_examples(corpus: Corpus) -> Examples:
+    """The examples of a file.
+
+    Raises:
+        DataError: it holds none.
+    """
+    if not corpus.conversations:
+        raise DataError(f"{corpus.name}: holds no examples.")
+    return examples_of(corpus.conversations)
 
 
 def recognised(data: Any) -> str | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -35,11 +33,12 @@ from alih.tasks.generation.encode import encode
 from alih.tasks.generation.feed import EncodedConversations, SequenceFeed, SequenceLook, losses
 from alih.tasks.generation.few_shot import choose_shots, no_room
 from alih.tasks.generation.loss import Scorer, objective
-from alih.tasks.generation.read import IN_WORDS, Corpus, read_corpus, recognised
+from alih.tasks.generation.read import IN_WORDS, examples_of, read_corpus, recognised
 from alih.tasks.generation.reasoning import Reasoning
 from alih.tasks.generation.split import split
 from alih.tasks.generation.template import Template, choose_template, stop_ids
-from alih.tasks.generation.writer import Asking, Writer, pad_of
+from alih.tasks.generation.writer import Asking, Writer, asking_from, pad_of
+from alih.tasks.generation.written import Answers
 from alih.training.choice import Look, Outputs
 from alih.training.feed import Batch, Feed
 from alih.training.precision import Precision, choose, device
@@ -53,6 +52,8 @@ _DECIDING = text.ROUGE_L
 #: What functions that ask for a kind of label are given: a conversation has none.
 _TEXTS = Problem(Modality.TEXT, Kind.SINGLE)
 _TYPED = "typing mistakes"
+#: Examples that a report shows.
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Generation(Task):
         self._packs = False
         self._limit = 0
         self._said: set[str] = set()
-        self._written: dict[tuple[str, str, Asking], list[str]] = {}
+        self._answers = Answers()
         self._choosing = self._judged = None if dataset is None else dataset.validation
         if dataset is not None and len(dataset.validation) >= _LEAST_TO_HALVE:
             half = len(dataset.validation) // 2
@@ -304,7 +305,7 @@ class Generation(Task):
             found = self.outputs(stage.module, self.feed(part, None, bench.batch_size), bench.precision)
         if self.form == "text":
             return {"losses": found}
-        return {"losses": found} | writing.pack(self._answers(writer, whole, part, rows))
+        return {"losses": found} | writing.pack(self._answers.of(writer, whole.examples.inputs, rows))
 
     def tried(self, stage: Stage, result: FitResult) -> Predictions:
         """Losses of the examples that choose, each half as the look gave it that the other half chose: no answers."""
@@ -411,66 +412,3 @@ class Generation(Task):
         scorer = stage.module if isinstance(stage.module, Scorer) else None
         asking = self._asking(stage.pretrained)
         return Writer(stage.pretrained, self._template, asking, stage.bench.progress, scorer)
-
-    def _answers(self, writer: Writer, whole: Part, part: Part, rows: NDArray[np.int64] | None) -> list[str]:
-        """Written anew where one answer is timed; those of the same weights to the same prompts are written once."""
-        prompts = [one.prompt for one in part.examples.inputs]
-        if rows is not None and len(rows) == 1:
-            return writer.answer(prompts)
-        state = _digest(writer.pretrained.model)
-        known = self._written.get((state, _prompts(whole), writer.asking))
-        if known is not None:
-            return known if rows is None else [known[row] for row in rows.tolist()]
-        key = state, _prompts(part), writer.asking
-        if key not in self._written:
-            while len(self._written) >= _KEPT:
-                self._written.pop(next(iter(self._written)))
-            self._written[key] = writer.answer(prompts)
-        return self._written[key]
-
-
-#: Examples that a report shows; sets of answers that are kept.
-_SHOWN, _KEPT = 10, 8
-
-
-def examples_of(conversations: Sequence[Conversation]) -> Examples:
-    """Conversations as examples; those with the same prompt are one group."""
-    keys = [conversation.key() for conversation in conversations]
-    groups = keys if len(set(keys)) < len(keys) else None
-    return Examples(list(conversations), None, [conversation.origin for conversation in conversations], groups)
-
-
-def corpus_examples(corpus: Corpus) -> Examples:
-    """The examples of a file.
-
-    Raises:
-        DataError: it holds none.
-    """
-    if not corpus.conversations:
-        raise DataError(f"{corpus.name}: holds no examples.")
-    return examples_of(corpus.conversations)
-
-
-def asking_from(values: dict[str, Any]) -> Asking:
-    """An `Asking` that was written as JSON."""
-    shots = tuple((str(role), str(content)) for role, content in values.get("shots", ()))
-    return Asking(**{**values, "shots": shots})
-
-
-def _prompts(part: Part) -> str:
-    """Tells the prompts of a part from others."""
-    found = hashlib.blake2b(digest_size=16)
-    for conversation in part.examples.inputs:
-        found.update(repr(conversation.prompt).encode(errors="surrogatepass"))
-    return found.hexdigest()
-
-
-@torch.no_grad()
-def _digest(model: nn.Module) -> str:
-    """Tells weights from others."""
-    found = hashlib.blake2b(digest_size=16)
-    for name, value in model.state_dict().items():
-        if isinstance(value, Tensor):
-            found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return found.hexdigest()

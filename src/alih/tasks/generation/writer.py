@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,12 @@ class Asking:
     shots: tuple[tuple[str, str], ...] = ()
     reasoning: Reasoning = "auto"
     samples: int = 1
+
+
+def asking_from(values: dict[str, Any]) -> Asking:
+    """An `Asking` that was written as JSON."""
+    shots = tuple((str(role), str(content)) for role, content in values.get("shots", ()))
+    return Asking(**{**values, "shots": shots})
 
 
 class Writer:
