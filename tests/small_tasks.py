@@ -11,7 +11,16 @@ import numpy as np
 import torch
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from alih.vision.configuration import AlihResNetConfig
 from alih.vision.registration import image_processor
@@ -86,23 +95,29 @@ def pictures(folder: Path, count: int = 20, size: int = 16) -> Path:
     return folder
 
 
-def bert(folder: Path) -> Path:
-    """A random BERT of three small blocks without dropout, whose tokenizer knows the words above."""
+def _tokenizer(*, framed: bool) -> PreTrainedTokenizerFast:
+    """A tokenizer that knows the words above; `framed`: it puts [CLS] and [SEP] around a text."""
     vocabulary = {word: number for number, word in enumerate([*_SPECIAL, *GOOD, *BAD, *FILLER])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
-    )
-    tokenizer = PreTrainedTokenizerFast(
+    if framed:
+        backend.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]",
+            pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+            special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+        )
+    return PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
+
+
+def bert(folder: Path) -> Path:
+    """A random BERT of three small blocks without dropout, whose tokenizer knows the words above."""
+    tokenizer = _tokenizer(framed=True)
     torch.manual_seed(0)
     model = BertModel(
         BertConfig(
-            vocab_size=len(vocabulary),
+            vocab_size=len(tokenizer),
             hidden_size=16,
             num_hidden_layers=3,
             num_attention_heads=2,
@@ -113,6 +128,40 @@ def bert(folder: Path) -> Path:
             pad_token_id=0,
         )
     )
+    return _saved(model, tokenizer, folder)
+
+
+def gpt2(folder: Path) -> Path:
+    """A random GPT-2 of two small blocks without dropout."""
+    tokenizer = _tokenizer(framed=False)
+    torch.manual_seed(0)
+    kept = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "pad_token_id": 0, "bos_token_id": 2}
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=48, n_embd=16, n_layer=2, n_head=2, eos_token_id=3, **kept
+    )
+    return _saved(GPT2LMHeadModel(config), tokenizer, folder)
+
+
+def llama(folder: Path) -> Path:
+    """A random Llama of two small blocks, whose queries share keys and values."""
+    tokenizer = _tokenizer(framed=False)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=48,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+    )
+    return _saved(LlamaForCausalLM(config), tokenizer, folder)
+
+
+def _saved(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> Path:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)  # initial weights are too small for a word to show

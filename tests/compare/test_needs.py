@@ -15,7 +15,6 @@ from alih.errors import AlihError
 from alih.pretrained.live import LiveMemory
 from alih.pretrained.open import Pretrained, load
 from alih.pretrained.outline import outline
-from alih.routes.adapters import attach
 from alih.routes.base import Variant
 from alih.routes.registry import route
 from alih.task import Kind, Modality, Task
@@ -33,12 +32,12 @@ def variant(pretrained: Pretrained, name: str, blocks: int = -1) -> Variant:
     return route(name).variants(pretrained.anatomy, [blocks])[0]
 
 
-@pytest.mark.parametrize("name", ["lora", "qalora"])
+@pytest.mark.parametrize("name", ["lora", "qalora", "ia3"])
 def test_trainable_parameters_are_those_that_the_route_makes(name: str, tiny_bert: Path) -> None:
     loaded = load(tiny_bert, TASK)
     chosen = variant(loaded, name)
     (found,) = needs(loaded, [chosen], batch_size=2, length=8)
-    attach(loaded, chosen, 0, torch.device("cpu"))
+    route(name).prepare(loaded, chosen, 0)
     trained = sum(p.numel() for p in loaded.model.parameters() if p.requires_grad)
     assert found.trainable == trained
     assert found.disk == 4 * trained

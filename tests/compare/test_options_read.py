@@ -19,12 +19,12 @@ from alih.option import flag
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TASKS, TRANSLATION
 
 ADAPTERS = {"lora", "qlora", "qalora"}
-BELOW_HEAD = {"finetune", "scratch", *ADAPTERS}
+BELOW_HEAD = {"finetune", "scratch", "ia3", *ADAPTERS}
 PROMPTED = {"zero-shot", "few-shot"}
 EVERY = {*BELOW_HEAD, *PROMPTED, "transfer"}
 #: Which tasks and routes use an option, as the methods say, independent of the declarations; the rest all use.
 READ: dict[str, tuple[set[str], set[str]]] = {
-    "blocks": (set(TASKS), {"finetune", *ADAPTERS}),
+    "blocks": (set(TASKS), {"finetune", "ia3", *ADAPTERS}),
     "rank": (set(TASKS), ADAPTERS),
     "alpha": (set(TASKS), ADAPTERS),
     "rslora": (set(TASKS), ADAPTERS),

@@ -147,7 +147,7 @@ def test_variants_are_a_third_of_the_blocks_and_all_of_them(texts: Bench) -> Non
     anatomy = texts.pretrained.anatomy
     labels = [variant.label for name in ROUTES for variant in route(name).variants(anatomy, None)]
     prompted, trained = ["zero-shot", "few-shot"], ["transfer", "finetune top 1 of 3", "finetune all 3"]
-    assert labels == [*prompted, *trained, "lora", "qlora", "qalora", "scratch"]
+    assert labels == [*prompted, *trained, "lora", "qlora", "qalora", "ia3", "scratch"]
     asked = route("finetune").variants(anatomy, (-1, 2, 3))
     assert [variant.trainable_blocks for variant in asked] == [2, 3]
 

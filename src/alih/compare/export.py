@@ -16,7 +16,7 @@ from alih.compare.state import Kept, prompt_of, put_back
 from alih.data.overlap import FINGERPRINTS, write_fingerprints
 from alih.errors import ModelError, RunError
 from alih.pretrained.open import Pretrained
-from alih.routes.base import Variant
+from alih.routes.base import AdapterForm, Variant
 from alih.routes.registry import route
 from alih.tasks.adapted import Adapted, Scores
 from alih.tasks.base import Predictions
@@ -96,9 +96,10 @@ def _agree(from_disk: Predictions, in_memory: Predictions, tolerance: float) -> 
 def _with_weights(bench: Bench, variant: Variant, kept: Kept, folder: RunFolder) -> Pretrained:
     """The pre-trained model with what training changed put back, and adapters merged."""
     pretrained, chosen = bench.fresh(kept.trial.seed, random_weights=variant.random_weights), route(variant.route)
-    if variant.adapter is not None:
+    if isinstance(variant.adapter, AdapterForm):
         # However the weights were rounded, the codes are among what was kept, and are put back.
         variant = replace(variant, adapter=replace(variant.adapter, rounding="nearest"))
+    if variant.adapter is not None:
         chosen.prepare(pretrained, variant, kept.trial.seed)
     put_back(pretrained.model, kept)
     bench.task.finish(pretrained)

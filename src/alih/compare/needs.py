@@ -8,7 +8,7 @@ through the frozen part, and the looks at the validation split, run batches of b
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,14 +17,16 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from transformers.pytorch_utils import Conv1D
 
 from alih.errors import AlihError
 from alih.pretrained.anatomy import Anatomy
 from alih.pretrained.live import ON_HEAP, LiveMemory
 from alih.pretrained.open import Pretrained
 from alih.quantize.targets import replace
-from alih.routes.adapters import adapted_layers, unsuited
+from alih.routes.adapters import adapted_layers, form_of
 from alih.routes.base import Variant
+from alih.routes.ia3 import scaled_layers
 from alih.routes.registry import ROUTES, route
 from alih.tasks.classification import class_vectors
 from alih.training.best import IN_MEMORY_BYTES
@@ -102,7 +104,7 @@ def variants_of(pretrained: Pretrained) -> list[Variant]:
 def _suits(pretrained: Pretrained, variant: Variant) -> bool:
     if variant.prompt is not None:
         return pretrained.writes or class_vectors.unsuited(pretrained, variant.prompt) is None
-    return variant.adapter is None or unsuited(pretrained.model, pretrained.anatomy, variant) is None
+    return route(variant.route).unsuited(pretrained, variant) is None
 
 
 def needs(
@@ -182,6 +184,10 @@ def _followed(
         trained = []
     elif variant.adapter is None:
         trained = freeze_below(model, anatomy, variant.trainable_blocks)
+    elif variant.route == "ia3":
+        inputs, outputs = scaled_layers(model, anatomy, variant)[::-1]
+        scaled = {name: _Scaled(model.get_submodule(name), of_input=name in inputs) for name in [*inputs, *outputs]}
+        trained = _adapt(model, anatomy, variant, scaled)
     else:
         names = adapted_layers(model, anatomy, variant)
         adapted = [model.get_submodule(name).weight.numel() for name in names]
@@ -189,7 +195,8 @@ def _followed(
         if bits is not None:
             weights -= round(sum(adapted) * (4 - bits / 8))
             largest = 4 * max(adapted)
-        trained = _adapt(model, anatomy, variant, names)
+        rank = form_of(variant).rank
+        trained = _adapt(model, anatomy, variant, {name: _Adapted(model.get_submodule(name), rank) for name in names})
     trainable = sum(parameter.numel() for parameter in trained)
     if variant.route == "qalora":
         trainable -= _saved_by_groups(model, variant)
@@ -208,7 +215,7 @@ def _followed(
             seen[key] = _step(model, batch, length)
         activations, step, step_heap, counted = seen[key]
         counted -= below
-    held = _HELD_BY_PEFT if variant.route in {"lora", "qlora"} else _HELD
+    held = _HELD_BY_PEFT if variant.route in {"lora", "qlora", "ia3"} else _HELD
     states_heap = kept + sum(8 * p.numel() for p in trained if 4 * p.numel() <= ON_HEAP)
     slack = round((held - 1) * (step_heap + states_heap))
     forward += round((_HELD - 1) * forward_heap)
@@ -236,16 +243,29 @@ def _followed(
     )
 
 
-def _adapt(model: Any, anatomy: Anatomy, variant: Variant, names: Sequence[str]) -> list[nn.Parameter]:
-    """Freeze everything but the head, and put adapters on the named layers."""
-    assert variant.adapter is not None
+def _adapt(model: Any, anatomy: Anatomy, variant: Variant, adapted: Mapping[str, nn.Module]) -> list[nn.Parameter]:
+    """Freeze everything but the head and what is trained in the layers that take the place of the named ones."""
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    for name in names:
-        replace(model, name, _Adapted(model.get_submodule(name), variant.adapter.rank))
+    for name, layer in adapted.items():
+        replace(model, name, layer)
     for path in trained_paths(anatomy, variant.total_blocks):
         model.get_submodule(path).requires_grad_(True)
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+class _Scaled(nn.Module):
+    """A frozen layer whose input or output is scaled, which allocates what PEFT's (IA)³ does."""
+
+    def __init__(self, base: Any, *, of_input: bool) -> None:
+        super().__init__()
+        self.base, self.of_input = base, of_input
+        across, out = base.weight.shape if isinstance(base, Conv1D) else base.weight.shape[::-1]
+        self.vector = nn.Parameter(torch.ones(across if of_input else out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.base(x * self.vector) if self.of_input else self.base(x) * self.vector
+        return found
 
 
 class _Adapted(nn.Module):
@@ -346,8 +366,7 @@ def _below(per_module: dict[str, float], anatomy: Anatomy, variant: Variant) -> 
 
 def _saved_by_groups(model: nn.Module, variant: Variant) -> int:
     """How many parameters fewer QA-LoRA's adapters have: their A reads one sum a group, not every input."""
-    assert variant.adapter is not None
-    size = variant.adapter.group_size
+    size = form_of(variant).group_size
     return sum(
         parameter.shape[0] * (parameter.shape[1] - -(-parameter.shape[1] // size))
         for name, parameter in model.named_parameters()

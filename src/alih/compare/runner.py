@@ -194,18 +194,18 @@ class Runner:
 
     def _merge(self, adaptation: Adaptation, variant: Variant) -> Merged:
         """Merge the adapters: what is measured from here on is the model that would be handed over."""
-        model, chosen = adaptation.pretrained.model, route(variant.route)
+        model, chosen, form = adaptation.pretrained.model, route(variant.route), variant.adapter
         stage = adaptation.stage
         before = stage.predict("judged")
         layers = list(lora_layers(model)) if variant.route == "qlora" else []
-        in_32_bits = replace(variant, adapter=replace(variant.adapter or AdapterForm(), merge="32-bit"))
-        chosen.merge(adaptation.pretrained, in_32_bits)
+        in_32_bits = replace(form, merge="32-bit") if isinstance(form, AdapterForm) else form
+        chosen.merge(adaptation.pretrained, replace(variant, adapter=in_32_bits))
         after, nf4 = stage.predict("judged"), None
         if layers:
             exact = round_to_nf4(model, layers)
             rounded = stage.predict("judged")
             nf4 = self._metrics("judged", rounded)
-            if variant.adapter is not None and variant.adapter.merge == "nf4":
+            if isinstance(form, AdapterForm) and form.merge == "nf4":
                 after = rounded
             else:
                 model.load_state_dict(exact, strict=False)
@@ -261,7 +261,9 @@ class Runner:
 
 def _scope(adaptation: Adaptation, variant: Variant, bench: Bench) -> Scope:
     """Parameters that trained, of all: the model's, however few bits they are held in, and the adapters'."""
-    added = sum(p.numel() for name, p in adaptation.pretrained.model.named_parameters() if "lora_" in name)
+    own = dict(bench.pretrained.model.named_parameters())
+    named = adaptation.pretrained.model.named_parameters()
+    added = sum(parameter.numel() for name, parameter in named if parameter.requires_grad and name not in own)
     total = bench.parameters + added
     trained = 0 if variant.prompt is not None else sum(parameter.numel() for parameter in _trained(adaptation))
     layers = variant.scope if bench.task.trains_head else variant.scope.removeprefix("head + ")

@@ -34,7 +34,9 @@ def variants_of(routes: tuple[str, ...], anatomy: Anatomy, options: Options) -> 
         else variant
         for variant in found
     ]
-    return [replace(variant, adapter=form) if variant.adapter else variant for variant in found]
+    return [
+        replace(variant, adapter=form) if isinstance(variant.adapter, AdapterForm) else variant for variant in found
+    ]
 
 
 def suited(variants: list[Variant], bench: Bench, options: Options) -> tuple[list[Variant], list[str]]:
@@ -66,7 +68,7 @@ def _unsuited(variant: Variant, bench: Bench, options: Options) -> str | None:
     if variant.trainable_blocks == 0 and not task.trains_head:
         return f"the task {task.name} adds no head to the model that could be trained alone"
     reason = route(variant.route).unsuited(pretrained, variant)
-    if reason is None and variant.adapter is not None:
+    if reason is None and isinstance(variant.adapter, AdapterForm):
         from alih.routes.adapters import adapted_layers, has_linear
 
         if options.routes is None and not has_linear(pretrained.model, pretrained.anatomy):

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -25,10 +25,8 @@ from alih.quantize.calibration import Batches
 from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, quantize_model
 from alih.quantize.targets import replace
 from alih.routes import nf4
+from alih.routes.base import AdapterForm, Variant
 from alih.training.modules import trained_paths
-
-if TYPE_CHECKING:
-    from alih.routes.base import AdapterForm, Variant
 
 #: PEFT's name of the one adapter that a model has here.
 _NAME = "default"
@@ -45,15 +43,14 @@ def adapted_layers(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list
         OptionError: a target names none of them; the message lists those there are.
         ModelError: the blocks have no layer that could be adapted.
     """
-    form = variant.adapter
-    assert form is not None
+    form = form_of(variant)
     there = _candidates(model, anatomy, variant)
     if not there:
         raise ModelError(unsuited(model, anatomy, variant) or "its blocks have no layer that could be adapted")
     if form.targets in {(), ("all-linear",)}:
         return there
     if form.targets == ("attention",):
-        chosen = [name for name in there if _ATTENTION.search(_inside(name, anatomy))]
+        chosen = [name for name in there if _ATTENTION.search(name_in_block(name, anatomy))]
         _refuse_unknown(() if chosen else form.targets, there)
         return chosen
     ends = {target: [name for name in there if f".{name}".endswith(f".{target}")] for target in form.targets}
@@ -64,7 +61,6 @@ def adapted_layers(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list
 
 def unsuited(model: nn.Module, anatomy: Anatomy, variant: Variant) -> str | None:
     """Why a route cannot adapt this model, in words; None where it can."""
-    assert variant.adapter is not None
     if variant.route == "qlora" and not nf4.is_available():
         return "NF4 needs bitsandbytes: pip install 'alih[qlora]'"
     if _candidates(model, anatomy, variant):
@@ -76,7 +72,7 @@ def unsuited(model: nn.Module, anatomy: Anatomy, variant: Variant) -> str | None
 
 def has_linear(model: nn.Module, anatomy: Anatomy) -> bool:
     """Whether the model's blocks have linear layers."""
-    return bool(_in_blocks(model, anatomy, 0, nn.Linear | Conv1D))
+    return bool(layers_in_blocks(model, anatomy, 0, nn.Linear | Conv1D))
 
 
 def attach(
@@ -101,8 +97,7 @@ def attach(
         ModelError: a weight that cannot be quantised, or a model without layers to adapt.
         OptionError: targets that the model does not have, or calibrated rounding without batches.
     """
-    model, anatomy, form = pretrained.model, pretrained.anatomy, variant.adapter
-    assert form is not None
+    model, anatomy, form = pretrained.model, pretrained.anatomy, form_of(variant)
     names = adapted_layers(model, anatomy, variant)
     if variant.route == "qlora":
         nf4.quantize(model, names, device)
@@ -132,18 +127,31 @@ def save_adapter(pretrained: Pretrained, variant: Variant, folder: Path) -> int:
     Raises:
         ModelError: the folder cannot be written.
     """
-    form = variant.adapter
-    assert form is not None
     if variant.route == "qalora":
         return save_qalora_adapter(pretrained.model, folder)
+    config = _config(list(lora_layers(pretrained.model)), form_of(variant))
+    return write_adapter(pretrained, config, "lora_", folder)
+
+
+def write_adapter(pretrained: Pretrained, config: Any, mark: str, folder: Path) -> int:
+    """Write what PEFT's layers hold, and the head that trained, in PEFT's format, and return the bytes.
+
+    Args:
+        pretrained: the model, not merged.
+        config: PEFT's, with the layers that were adapted.
+        mark: part of the name of every parameter that was added.
+        folder: where to.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
     heads = _heads(pretrained)
     tensors: dict[str, Tensor] = {}
     for name, value in pretrained.model.named_parameters():
-        if "lora_" in name or any(name.startswith(f"{head}.") for head in heads):
+        if mark in name or any(name.startswith(f"{head}.") for head in heads):
             told = name.replace(f".{_NAME}", "")
             told = told.removesuffix(".weight") if "lora_magnitude_vector" in told else told
             tensors[f"base_model.model.{told}"] = value.detach().cpu().contiguous().clone()
-    config = _config(list(lora_layers(pretrained.model)), form)
     config.modules_to_save, config.inference_mode = heads, True
     config.base_model_name_or_path = pretrained.name
     try:
@@ -182,7 +190,7 @@ def merge(model: nn.Module, *, into_nf4: bool = False) -> None:
         try:
             layer.merge(safe_merge=True)
         except ValueError:
-            raise _broken(name) from None
+            raise broken(name) from None
         replace(model, name, base)
     if hasattr(model, "peft_config"):
         del model.peft_config
@@ -199,6 +207,13 @@ def round_to_nf4(model: nn.Module, names: Iterable[str]) -> dict[str, Tensor]:
         found = nf4.round_trip(layer.weight.T if across else layer.weight)
         layer.weight.copy_(found.T if across else found)
     return were
+
+
+def form_of(variant: Variant) -> AdapterForm:
+    """The form of a variant's low-rank adapters."""
+    form = variant.adapter
+    assert isinstance(form, AdapterForm)
+    return form
 
 
 def lora_layers(model: nn.Module) -> dict[str, Any]:
@@ -243,14 +258,15 @@ def _config(names: list[str], form: AdapterForm) -> Any:
 
 def _candidates(model: nn.Module, anatomy: Anatomy, variant: Variant) -> list[str]:
     boundary = variant.total_blocks - variant.trainable_blocks
-    linear = _in_blocks(model, anatomy, boundary, nn.Linear | Conv1D)
+    linear = layers_in_blocks(model, anatomy, boundary, nn.Linear | Conv1D)
     if linear or variant.route != "lora":
         return linear
-    convolutions = _in_blocks(model, anatomy, boundary, nn.Conv2d)
+    convolutions = layers_in_blocks(model, anatomy, boundary, nn.Conv2d)
     return [name for name in convolutions if model.get_submodule(name).groups == 1]
 
 
-def _in_blocks(model: nn.Module, anatomy: Anatomy, boundary: int, kind: Any) -> list[str]:
+def layers_in_blocks(model: nn.Module, anatomy: Anatomy, boundary: int, kind: Any) -> list[str]:
+    """Names of the layers of a kind in the blocks from `boundary` on; from 0 on, in an encoder before them as well."""
     paths = [path for block in anatomy.blocks[boundary:] for path in block.modules]
     if boundary == 0 and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         paths += anatomy.stem  # its encoder
@@ -261,7 +277,7 @@ def _in_blocks(model: nn.Module, anatomy: Anatomy, boundary: int, kind: Any) -> 
     ]
 
 
-def _inside(name: str, anatomy: Anatomy) -> str:
+def name_in_block(name: str, anatomy: Anatomy) -> str:
     """A layer's name without its block's."""
     paths = [path for block in anatomy.blocks for path in block.modules]
     return next((name.removeprefix(f"{path}.") for path in paths if name.startswith(f"{path}.")), name)
@@ -288,8 +304,9 @@ def _refuse_unknown(targets: Any, there: list[str]) -> None:
 
 def _refuse_nan(name: str, values: Tensor) -> None:
     if not bool(torch.isfinite(values).all()):
-        raise _broken(name)
+        raise broken(name)
 
 
-def _broken(name: str) -> ModelError:
+def broken(name: str) -> ModelError:
+    """What is wrong with a layer whose adapter holds NaN."""
     return ModelError(f"{name}: the adapter holds NaN or infinite values: train it again with a lower learning rate.")

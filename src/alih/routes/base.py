@@ -25,8 +25,13 @@ CONVOLUTIONAL = frozenset({"alih-resnet", "alih-vgg", "resnet", "convnext"})
 
 
 @dataclass(frozen=True)
-class AdapterForm:
-    """What adapters look like.
+class Tuner:
+    """What a route puts on a frozen model, trains in place of its weights, and merges into them at the end."""
+
+
+@dataclass(frozen=True)
+class AdapterForm(Tuner):
+    """What low-rank adapters look like.
 
     Args:
         rank: r of A (r, inputs) and B (outputs, r).
@@ -65,7 +70,7 @@ class Variant:
         trainable_blocks: how many top blocks train beside the head; 0 = the head alone.
         total_blocks: how many blocks the model has.
         random_weights: start from random weights instead of the pre-trained ones.
-        adapter: what trains in those blocks are adapters of this form, not the weights.
+        adapter: what trains in those blocks is put on in this form; the weights stay.
         prompt: nothing trains; classes are described so.
     """
 
@@ -73,7 +78,7 @@ class Variant:
     trainable_blocks: int
     total_blocks: int
     random_weights: bool = False
-    adapter: AdapterForm | None = None
+    adapter: Tuner | None = None
     prompt: PromptForm | None = None
 
     @property

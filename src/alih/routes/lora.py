@@ -54,8 +54,8 @@ class LoRA(Route):
 
     def merge(self, pretrained: Pretrained, variant: Variant) -> None:
         """Merge every adapter into its layer; see `alih.routes.adapters.merge`."""
-        form = variant.adapter or AdapterForm()
-        adapters.merge(pretrained.model, into_nf4=variant.route == "qlora" and form.merge == "nf4")
+        into_nf4 = variant.route == "qlora" and adapters.form_of(variant).merge == "nf4"
+        adapters.merge(pretrained.model, into_nf4=into_nf4)
 
     def save(self, pretrained: Pretrained, variant: Variant, folder: Path) -> None:
         """Write the adapters, and the head where it trained; see `alih.routes.adapters.save_adapter`."""

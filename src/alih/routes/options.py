@@ -103,7 +103,7 @@ class RouteOptions:
         unset="a third, and all; adapters: all; alih adapt: all",
         convert=_counts,
         check=_check_counts,
-        routes=("finetune", *ADAPTERS),
+        routes=("finetune", *ADAPTERS, "ia3"),
     )
 
     @property

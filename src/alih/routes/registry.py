@@ -22,13 +22,14 @@ ROUTES = {
     "lora": "alih.routes.lora:LoRA",
     "qlora": "alih.routes.lora:QLoRA",
     "qalora": "alih.routes.lora:QALoRA",
+    "ia3": "alih.routes.ia3:IA3",
     "scratch": "alih.routes.scratch:Scratch",
 }
 
 #: What a comparison runs where none was named: quantised adapters save memory on large models, and are asked for;
 #: prompting rests on class names that mean something, which only the user knows, and is asked for, too.
 DEFAULT = ("transfer", "finetune", "lora", "scratch")
-#: Routes that train adapters, and those of them that quantise what they adapt.
+#: Routes that train low-rank adapters.
 ADAPTERS = ("lora", "qlora", "qalora")
 #: Routes that describe the classes and train nothing.
 PROMPTED = ("zero-shot", "few-shot")

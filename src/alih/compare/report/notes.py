@@ -163,6 +163,10 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "blok jaringan konvolusi tidak punya lapisan linear untuk dikuantisasi; rute lora mengadaptasi konvolusi",
     ),
     (
+        "its blocks have no layers that are named as keys, values and a feed-forward network's output are",
+        "bloknya tidak punya lapisan yang namanya seperti nama kunci, nilai, dan keluaran jaringan feed-forward",
+    ),
+    (
         "adapters on convolutions are measured when asked for: --routes lora",
         "adapter pada konvolusi diukur bila diminta: --routes lora",
     ),
