@@ -22,9 +22,9 @@ from typing import Any
 import torch
 
 from alih.progress import Progress
+from alih.tasks.translation.recipe import Recipe, Trained, train_translator
 from alih.transformer.length_penalty import PaperLengthPenalty
 from alih.transformer.token_batches import collate
-from alih.translation.recipe import Recipe, Trained, train_translator
 from machine import machine
 
 RECIPE = Recipe(

@@ -236,9 +236,9 @@ def cases() -> dict[str, dict[str, Arm]]:
 
 def multi30k(folder: Path, share: float, most_tokens: int = 2000) -> dict[str, dict[str, float]]:
     """Real target tokens a second in training: our batches and naive ones, alternating, over a share of an epoch."""
+    from alih.tasks.translation.recipe import Recipe
     from alih.transformer.token_batches import collate, token_batches
     from alih.transformer.vocabulary import train_vocabulary
-    from alih.translation.recipe import Recipe
 
     texts = [
         gzip.decompress((folder / f"train.{language}.gz").read_bytes()).decode().splitlines()

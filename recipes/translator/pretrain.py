@@ -13,7 +13,7 @@ from transformers import AutoModelForSeq2SeqLM
 
 from alih.errors import OptionError
 from alih.progress import Progress
-from alih.translation.recipe import STATE, Recipe, train_translator
+from alih.tasks.translation.recipe import STATE, Recipe, train_translator
 from recipes.translator.card import write_card
 from recipes.translator.phrases import Both
 from recipes.translator.sentences import INTO_ENGLISH, INTO_INDONESIAN, MARKERS, both_ways, pairs

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from alih.tasks.adapted import Adapted
     from alih.tasks.generation.adapted import AdaptedWriter
     from alih.tasks.retrieval.adapted import AdaptedEmbedder
-    from alih.translation.result import Translation
-    from alih.translation.translator import Translator
+    from alih.tasks.translation.adapted import AdaptedTranslator
 
 # Threads that spin while they wait make a computer with one busy core tens of times slower; read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -69,7 +68,7 @@ def compare(
     data: str | Path | Dataset,
     model: str | None = None,
     *,
-    task: Literal["classification", "generation", "retrieval", "embedding"] | None = None,
+    task: Literal["classification", "generation", "translation", "retrieval", "embedding"] | None = None,
     **options: Any,
 ) -> Comparison:
     """Measure every route on the data, recommend the cheapest that is as good as the best, hand over its model.
@@ -113,7 +112,7 @@ def adapt(
     route: str | None = None,
     task: Literal["translation"],
     **options: Any,
-) -> Translator: ...
+) -> AdaptedTranslator: ...
 
 
 @overload
@@ -145,7 +144,7 @@ def adapt(
     route: str | None = None,
     task: Literal["classification", "translation", "generation", "retrieval", "embedding"] | None = None,
     **options: Any,
-) -> Adapted | Translator | AdaptedEmbedder:
+) -> Adapted:
     """Run one route and return the adapted model; the options are those of `compare`, as far as `alih adapt` has them.
 
     With `task="translation"` the data are pairs of sentences, and what is returned has `translate(["…"])` and
@@ -154,39 +153,29 @@ def adapt(
     `query("…")` and `passages(["…"])`.
     """
     from alih.compare.options import Options
-    from alih.task import TRANSLATION
 
     chosen = Options.from_mapping({"model": model, "route": route, "task": task, **options})
-    if chosen.task == TRANSLATION:
-        from alih.translation.adapt import adapt_path
-
-        return adapt_path(data, chosen)
     from alih.compare.compare import adapt as run
 
     return run(data, chosen.route, chosen).best
 
 
-def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison | Translation:
+def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Comparison:
     """Go on with a run that was stopped; `data` where it was not given as a path, or has been moved."""
     from alih.compare.compare import resume as run
-    from alih.pretrained.open import task_named
-    from alih.translation.adapt import resume as translate
 
-    task = task_named(path)
-    if task == "translation":
-        return translate(path, data)
     return run(path, data)
 
 
-def open(path: str | Path) -> Adapted | Translator | AdaptedEmbedder:
+def open(path: str | Path) -> Adapted:
     """Open an adapted model by its run folder ("runs/last") or its own: classifier, translator, writer or embedder."""
     from alih.pretrained.open import task_named
 
     task = task_named(path)
     if task == "translation":
-        from alih.translation.translator import Translator
+        from alih.tasks.translation.adapted import AdaptedTranslator
 
-        return Translator.open(path)
+        return AdaptedTranslator.open(path)
     if task == "generation":
         from alih.tasks.generation.adapted import AdaptedWriter
 

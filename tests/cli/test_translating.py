@@ -6,11 +6,12 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alih.cli.main import main
-from translation import tiny
+from tasks.translation import tiny
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +76,13 @@ def test_evaluate_reads_other_column_names_and_prints_both_scores(
     run = str(place / "runs" / "last")
     assert main(["evaluate", run, str(place / "test.tsv")]) == 0
     told = capsys.readouterr().out
-    assert "30 sentences" in told
+    assert "30 examples" in told
     assert "nrefs:1|case:mixed" in told
     assert main(["evaluate", run, str(place / "test.tsv"), "--json", "--beam", "1"]) == 0
-    assert json.loads(capsys.readouterr().out)["bleu"]["point"] > 60
+    assert json.loads(capsys.readouterr().out)["metrics"]["bleu"] > 60
     backwards = ["--source", "its translation", "--target", "source text"]
     assert main(["evaluate", run, str(place / "test.tsv"), "--json", *backwards]) == 0
-    assert json.loads(capsys.readouterr().out)["bleu"]["point"] < 20
+    assert json.loads(capsys.readouterr().out)["metrics"]["bleu"] < 20
 
 
 def test_inspect_runs_report_and_predict_say_something_sensible(
@@ -123,7 +124,7 @@ def test_inspect_runs_report_and_predict_say_something_sensible(
         (["evaluate", "RUN", "latin.txt"], "latin.txt"),
         (["evaluate", "RUN", "one.tsv"], "1 column"),
         (["evaluate", "RUN", "numbers.tsv", "--label", "id"], "use --target"),
-        (["evaluate", "RUN", "numbers.tsv", "--metric", "f1"], "scored by BLEU and chrF"),
+        (["evaluate", "RUN", "numbers.tsv", "--metric", "f1"], "Metrics: bleu, chrf, perplexity"),
         (["evaluate", "RUN", "numbers.tsv", "--source", "eng"], "no column 'eng' (--source)"),
         (["adapt", "numbers.tsv", "--steps", "3"], "--steps: is read by the task generation or translation"),
         (
@@ -156,24 +157,38 @@ def test_a_mistake_is_one_message(
     assert "Traceback" not in captured.err
 
 
-def test_a_stopped_run_goes_on_by_its_name(
+def test_pairs_are_compared_stopped_and_gone_on_with_by_the_name_of_the_run(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alih.translation import training
+    from alih.tasks.translation import task as module
 
-    old = training._Run._update
+    real, calls = module.objective, []
 
-    def update(self: training._Run, rows: object) -> None:
-        if self.step == 5:
+    def pressed(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 8:
             raise KeyboardInterrupt
-        old(self, rows)
+        return real(*arguments)
 
-    arguments = ["adapt", str(place / "numbers.tsv"), "--task", "translation", "--steps", "10", "--runs", str(tmp_path)]
+    arguments = ["compare", str(place / "numbers.tsv"), "--task", "translation", "--model", str(place / "marian")]
+    arguments += ["--target-language", "id", "--routes", "zero-shot,finetune", "--blocks", "1", "--beam", "1"]
+    arguments += ["--steps", "6", "--learning-rate", "1e-3", "--seeds", "1", "--runs", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr(training._Run, "_update", update)
+        patch.setattr(module, "objective", pressed)
         assert main(arguments) == 130
-    assert "alih resume" in capsys.readouterr().out
+    assert "alih resume" in capsys.readouterr().err
     assert main(["resume", str(tmp_path / "last")]) == 0
-    assert "10 steps" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "finetune top 1 of 2" in told
+    assert "adaptability (bleu)" in told
     assert main(["resume", str(tmp_path / "last")]) == 2
     assert "this run is complete" in capsys.readouterr().err
+
+
+def test_a_dry_run_foresees_a_comparison_and_writes_nothing(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", str(place / "numbers.tsv"), "--task", "translation", "--dry-run", "--runs", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "scratch" in capsys.readouterr().out
+    assert not any(tmp_path.iterdir())

@@ -6,10 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from alih.cli.flags import Commands, add_options, add_some, given
-from alih.cli.translating import adapt_translation, resume_translation
 from alih.compare.options import Options
-from alih.task import TRANSLATION
-from alih.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from alih.compare.comparison import Comparison
@@ -60,9 +57,6 @@ def run_compare(arguments: argparse.Namespace) -> int:
 def run_adapt(arguments: argparse.Namespace) -> int:
     """Run `alih adapt`: one route, once."""
     options = Options.from_mapping(given(arguments))
-    run = {TRANSLATION: adapt_translation}
-    if options.task in run and options.task not in TASKS:
-        return run[options.task](arguments.data, options)
     from alih.compare.compare import adapt
 
     return _show(adapt(arguments.data, options.route, options))
@@ -72,13 +66,8 @@ def run_resume(arguments: argparse.Namespace) -> int:
     """Run `alih resume`."""
     from alih.compare.compare import resume
     from alih.compare.runfolder import newest_unfinished
-    from alih.pretrained.open import task_named
 
     folder = arguments.run_folder or newest_unfinished(arguments.runs or Options.runs)
-    others = {"translation": resume_translation}
-    task = task_named(folder)
-    if task in others and task not in TASKS:
-        return others[task](folder, arguments.data)
     return _show(resume(folder, arguments.data))
 
 

@@ -169,7 +169,7 @@ def _prompts(inputs: list[str]) -> list[list[Turn]]:
     """What was typed, or the prompts of a file, or all of standard input as one prompt."""
     from alih.tasks.generation.adapted import read_prompts
     from alih.tasks.generation.conversation import USER, Turn
-    from alih.translation.lines import is_file_name
+    from alih.tasks.translation.lines import is_file_name
 
     if not inputs or inputs == ["-"]:
         if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Translation at the command line: `alih translate`, and what adapt, resume and evaluate do for a translator."""
+"""Translation at the command line: `alih translate`, and what evaluate and inspect do for a translator."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from alih.cli.flags import Commands
 from alih.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from alih.compare.options import Options
-    from alih.translation.result import Translation
-    from alih.translation.translator import Translator
+    from alih.tasks.translation.adapted import AdaptedTranslator
 
 #: Lines that are translated, and written, at a time.
 _LINES = 1000
@@ -64,20 +62,6 @@ def add_evaluation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--beam", type=int, metavar="N", help="hypotheses that beam search keeps (default: 4)")
 
 
-def adapt_translation(data: str, options: Options) -> int:
-    """Run `alih adapt --task translation`."""
-    from alih.translation.adapt import adapt
-
-    return _show(adapt(data, options))
-
-
-def resume_translation(folder: str | Path, data: str | None) -> int:
-    """Run `alih resume` on a translation."""
-    from alih.translation.adapt import resume
-
-    return _show(resume(folder, data))
-
-
 def inspect_translator(arguments: argparse.Namespace) -> int:
     """Run `alih inspect` on a translator.
 
@@ -87,7 +71,7 @@ def inspect_translator(arguments: argparse.Namespace) -> int:
     for flag in ("memory", "length"):
         if getattr(arguments, flag) is not None:
             raise OptionError(f"--{flag}: what a translator needs is not foreseen; leave it out.")
-    from alih.translation.describe import describe, render
+    from alih.tasks.translation.describe import describe, render
 
     told = describe(arguments.model, revision=arguments.revision, allow_pickle=arguments.allow_pickle)
     print(json.dumps(told, indent=2) if arguments.json else render(told))
@@ -100,9 +84,9 @@ def run_translate(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--beam: must be at least 1, not {arguments.beam}.")
     _check_output(arguments)
     texts, what = _sentences(arguments.inputs)
-    from alih.translation.translator import Translator
+    from alih.tasks.translation.adapted import AdaptedTranslator
 
-    translator = Translator.open(
+    translator = AdaptedTranslator.open(
         arguments.model,
         arguments.source,
         arguments.target,
@@ -130,31 +114,29 @@ def evaluate_translation(arguments: argparse.Namespace) -> int:
     for flag, name in (("--text", "--source"), ("--label", "--target")):
         if getattr(arguments, flag[2:]) is not None:
             raise OptionError(f"{flag}: a translator's columns are named with --source and --target; use {name}.")
-    if arguments.metric is not None:
-        raise OptionError("--metric: a translator is scored by BLEU and chrF, both; leave it out.")
     if arguments.beam is not None and arguments.beam < 1:
         raise OptionError(f"--beam: must be at least 1, not {arguments.beam}.")
     from alih.pretrained.open import find
-    from alih.translation.translator import Translator, read_pairs_like, read_told
+    from alih.tasks.translation.adapted import AdaptedTranslator, read_setup
 
-    told = read_told(find(arguments.adapted).path)
-    pairs = read_pairs_like(arguments.data, told, arguments.source, arguments.target)
-    for note in pairs.notes:
-        print(note, file=sys.stderr)
-    languages = () if told.target_language else (arguments.source, arguments.target)
-    scores = Translator.open(arguments.adapted, *languages).evaluate(pairs, beam=arguments.beam)
+    setup, _ = read_setup(find(arguments.adapted).path)
+    named = (arguments.source, arguments.target)
+    translator = AdaptedTranslator.open(arguments.adapted, *(() if setup.target_language else named))
+    scores = translator.evaluate(
+        arguments.data, source=named[0], target=named[1], beam=arguments.beam, metric=arguments.metric
+    )
     print(json.dumps(scores.as_dict(), indent=2) if arguments.json else scores)
     return 0
 
 
-def _print(translator: Translator, texts: list[str], what: str, arguments: argparse.Namespace) -> None:
+def _print(translator: AdaptedTranslator, texts: list[str], what: str, arguments: argparse.Namespace) -> None:
     for start in range(0, len(texts), _LINES):
         some = texts[start : start + _LINES]
         for text, said in zip(some, _translate(translator, some, what, start, arguments.beam), strict=True):
             print(_line(text, said, arguments.json), flush=True)
 
 
-def _translate(translator: Translator, texts: list[str], what: str, start: int, beam: int | None) -> list[str]:
+def _translate(translator: AdaptedTranslator, texts: list[str], what: str, start: int, beam: int | None) -> list[str]:
     said, notes = translator.translate_lines(texts, beam=beam, what=what, first=start + 1)
     for note in notes:
         print(f"alih: {note}", file=sys.stderr)
@@ -167,7 +149,7 @@ def _line(text: str, said: str, as_json: bool) -> str:
 
 def _sentences(inputs: list[str]) -> tuple[list[str], str]:
     """What was typed, or the lines of a file or of standard input, and what one of them is called."""
-    from alih.translation.lines import is_file_name, lines_of, read_lines
+    from alih.tasks.translation.lines import is_file_name, lines_of, read_lines
 
     if not inputs or inputs == ["-"]:
         if sys.stdin.isatty():
@@ -193,8 +175,3 @@ def _check_output(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
     if any(Path(text) == path for text in arguments.inputs):
         raise OptionError(f"--output {path}: is the file that is read. Name another one.")
-
-
-def _show(result: Translation) -> int:
-    print(result)
-    return 130 if result.interrupted else 0

@@ -11,7 +11,6 @@ from alih.cli.flags import Commands
 from alih.cli.generating import evaluate_generation
 from alih.cli.translating import add_evaluation_options, evaluate_translation
 from alih.errors import OptionError
-from alih.tasks.registry import TASKS
 
 #: What a model that predicts no labels does instead, and the command for it.
 _INSTEAD = {
@@ -84,13 +83,11 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     from alih.pretrained.open import task_named
     from alih.tasks.classification.adapted import AdaptedClassifier
 
-    others = {
-        "translation": evaluate_translation,
-        "generation": evaluate_generation,
-    }
     task = task_named(arguments.adapted)
-    if task in others and task not in TASKS:
-        return others[task](arguments)
+    if task == "translation":
+        return evaluate_translation(arguments)
+    if task == "generation":
+        return evaluate_generation(arguments)
 
     adapted = open_adapted(arguments.adapted)
     if isinstance(adapted, AdaptedClassifier):

@@ -23,8 +23,8 @@ from alih.routes.registry import DEFAULT, GROUPS, ROUTES
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
 from alih.tasks.generation import options as generation
 from alih.tasks.retrieval import options as retrieval
+from alih.tasks.translation import options as translation
 from alih.training.options import TrainingOptions
-from alih.translation import options as translation
 
 #: The routes of each task.
 TASK_ROUTES = {
@@ -34,7 +34,12 @@ TASK_ROUTES = {
     RETRIEVAL: retrieval.ROUTES,
 }
 #: The routes that `alih compare` runs where the user names none.
-COMPARED = {CLASSIFICATION: DEFAULT, GENERATION: generation.COMPARED, RETRIEVAL: retrieval.COMPARED}
+COMPARED = {
+    CLASSIFICATION: DEFAULT,
+    GENERATION: generation.COMPARED,
+    TRANSLATION: translation.COMPARED,
+    RETRIEVAL: retrieval.COMPARED,
+}
 _TASK_CHECKS = {GENERATION: generation.check, TRANSLATION: translation.check, RETRIEVAL: retrieval.check}
 
 
@@ -47,10 +52,9 @@ class PlanOptions:
     metric: str | None = option(
         None,
         "metric that decides; generation: exact_match, final_answer, token_f1, rouge_l, perplexity; retrieval: mrr@10, "
-        "recall@1, recall@10, ndcg@10, ranking_loss",
+        "recall@1, recall@10, ndcg@10, ranking_loss; translation: bleu, chrf, perplexity",
         unset="accuracy, micro_f1 or r2, by the kind of label; generation: rouge_l, texts: perplexity; retrieval: "
-        "mrr@10",
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
+        "mrr@10; translation: bleu",
     )
     seeds: int = option(
         3, "repeat each route at full size with so many seeds", check=at_least(1), commands=("compare",)
@@ -60,7 +64,6 @@ class PlanOptions:
         "adaptive: what cannot win any more, by its learning curve, stops early; full: measure everything on all "
         "examples with all seeds",
         choices=("adaptive", "full"),
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
         commands=("compare",),
     )
     prefer: Literal["cheap", "balanced", "best"] = option(
@@ -242,15 +245,13 @@ class Options(
 
     def _unfit(self, task: str, routes: tuple[str, ...], command: str) -> Iterator[tuple[str, str]]:
         """Options that do not fit each other, each with what is wrong."""
-        compared = command == "compare" and task in COMPARED
-        if self.blocks is not None and len(self.blocks) > 1 and not compared:
-            what = "alih adapt" if command == "adapt" else task
-            yield "blocks", f"{what} takes one number of blocks. Name one of them."
+        if self.blocks is not None and len(self.blocks) > 1 and command == "adapt":
+            yield "blocks", "alih adapt takes one number of blocks. Name one of them."
         if self.dora and "qalora" in (self.routes or (self.route,)):
             yield "dora", "qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
         rate = self.learning_rate
         trained = [name for name in routes if name in GROUPS[TRAINED]]
-        if isinstance(rate, float) and len(trained) > 1 and task in (CLASSIFICATION, RETRIEVAL):
+        if isinstance(rate, float) and len(trained) > 1 and task in (CLASSIFICATION, TRANSLATION, RETRIEVAL):
             yield (
                 "learning_rate",
                 f"one rate cannot be right for {', '.join(trained)}; each has its own, which is searched. Leave it "

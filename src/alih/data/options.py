@@ -80,7 +80,6 @@ class DataOptions:
         None,
         "labelled file or folder from another place or time: every route is scored on it, too",
         metavar="DATA",
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
     )
     general: str | None = option(
         None,

@@ -9,7 +9,7 @@ from alih.option import TRAINED, option
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
 
 #: A translator that is trained from scratch starts from no model.
-_NOT_FROM_SCRATCH = {TRANSLATION: ("finetune", "lora")}
+_NOT_FROM_SCRATCH = {TRANSLATION: ("zero-shot", "finetune", "lora", "qlora", "qalora")}
 
 
 @dataclass(frozen=True)

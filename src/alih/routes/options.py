@@ -156,7 +156,6 @@ class AdapterOptions:
         metavar="NAMES",
         convert=_layers,
         check=_check_layers,
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
         routes=ADAPTERS,
     )
     rslora: bool = option(False, "scale adapters by alpha / √rank (rsLoRA)", routes=ADAPTERS)
@@ -175,7 +174,6 @@ class AdapterOptions:
         "32-bit",
         "weights of the merged model: 32-bit, or rounded to NF4 again (stored in 32 bits)",
         choices=("32-bit", "nf4"),
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
         routes=("qlora",),
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from alih.data.examples import Damage, Examples
 from alih.data.messages import worst
+from alih.data.overlap import FINGERPRINTS, overlap, read_fingerprints
 from alih.errors import RunError
 from alih.metrics.bootstrap import Interval, interval
 from alih.pretrained.open import Pretrained
@@ -98,6 +99,11 @@ class Adapted(ABC):
         Raises:
             DataError: it cannot be read.
         """
+
+    def trained_on(self, examples: Examples) -> int | None:
+        """How many of the examples the model was trained on; None where its run does not tell."""
+        path = self.folder.parent / FINGERPRINTS
+        return overlap(read_fingerprints(path), examples) if path.is_file() else None
 
     def score(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from alih.progress import Progress
-from alih.translation.recipe import Recipe
+from alih.tasks.translation.recipe import Recipe
 from recipes.translator.pretrain import pretrain_translator, translate
 from recipes.translator.sentences import INTO_INDONESIAN
 

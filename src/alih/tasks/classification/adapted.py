@@ -14,7 +14,6 @@ from alih.data.batch import encode
 from alih.data.columns import names_of
 from alih.data.examples import Columns, Damage, Examples, Input
 from alih.data.inputs import at_levels
-from alih.data.overlap import FINGERPRINTS, overlap, read_fingerprints
 from alih.data.predict_on import read_inputs, read_labelled
 from alih.errors import DataError, OptionError, RunError
 from alih.pretrained.open import Pretrained, load
@@ -159,12 +158,7 @@ class AdaptedClassifier(Adapted):
             for note in notes:
                 self.progress.say(note)
         scores = self.score(examples, self.predictions(examples), metric=metric, left_out=left_out)
-        return scores if isinstance(data, Examples) else replace(scores, trained_on=self._trained_on(examples))
-
-    def _trained_on(self, examples: Examples) -> int | None:
-        """How many of the examples the model was trained on; None where its run does not tell."""
-        path = self.folder.parent / FINGERPRINTS
-        return overlap(read_fingerprints(path), examples) if path.is_file() else None
+        return scores if isinstance(data, Examples) else replace(scores, trained_on=self.trained_on(examples))
 
     def read_inputs(
         self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None

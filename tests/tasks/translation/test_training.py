@@ -10,20 +10,21 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from alih.progress import Progress
+from alih.tasks.translation.loss import loss_of_pairs
+from alih.tasks.translation.training import EncodedPairs, LossModel, PairFeed, PairLook, objective
 from alih.training.loop import DivergenceError, FitResult, FitSettings, fit
 from alih.training.schedule import inverse_root
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.model import AlihTransformerForConditionalGeneration
 from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import Pair
-from alih.translation.loss import loss_of_pairs
-from alih.translation.training import PairFeed, PairLook, objective
 
 QUIET = Progress(quiet=True)
 PAPER = FitSettings(
@@ -44,8 +45,8 @@ LINEAR = replace(PAPER, schedule="linear", warmup=0.1, learning_rate=1e-3, avera
 
 
 def trained(made: PreTrainedModel, settings: FitSettings, state: Path | None = None) -> FitResult:
-    feed, look = PairFeed(TRAIN, 0, 60), PairLook(made, HELD, 0)
-    return fit(made, feed, objective, look, settings, progress=QUIET, state=state)
+    feed, look = PairFeed(EncodedPairs(TRAIN, 0), 60), PairLook(made, EncodedPairs(HELD, 0))
+    return fit(LossModel(made), feed, objective, look, settings, progress=QUIET, state=state)
 
 
 def copies(count: int, seed: int = 0) -> list[Pair]:
@@ -80,7 +81,7 @@ def test_killed_and_gone_on_with_equals_uninterrupted(tmp_path: Path, name: str)
     code = (
         "import os, signal, sys\n"
         "sys.path[:0] = sys.argv[3:]\n"
-        "from translation import test_training as t\n"
+        "from tasks.translation import test_training as t\n"
         "from alih.training import loop\n"
         "old = loop._Run._save\n"
         "def save(run):\n"
@@ -90,7 +91,7 @@ def test_killed_and_gone_on_with_equals_uninterrupted(tmp_path: Path, name: str)
         "t.trained(t.model(), getattr(t, sys.argv[2]), t.Path(sys.argv[1]))\n"
     )
     state, settings = tmp_path / "state.pt", {"PAPER": PAPER, "LINEAR": LINEAR}[name]
-    tests = str(Path(__file__).parent.parent)
+    tests = str(Path(__file__).parents[2])
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", code, str(state), name, tests]
     done = subprocess.run(command, env=environment, capture_output=True)
@@ -126,8 +127,19 @@ def test_a_loss_that_is_not_a_number_is_said() -> None:
         trained(model(), replace(LINEAR, learning_rate=1e30, max_grad_norm=None))
 
 
+def test_pairs_that_were_cut_are_not_fed_and_do_not_look() -> None:
+    cut = np.zeros(len(TRAIN), dtype=np.bool_)
+    cut[3] = True
+    encoded = EncodedPairs(TRAIN, 0, cut)
+    feed = PairFeed(encoded, 60, np.arange(5, dtype=np.int64))
+    assert len(feed) == 4
+    assert sorted(np.concatenate(feed.plan(1)).tolist()) == [0, 1, 2, 3]
+    assert feed.gather(np.array([3]))["labels"][0].tolist() == list(TRAIN[4][1])
+    assert len(PairLook(model(), encoded)) == len(TRAIN) - 1
+
+
 def test_every_epoch_has_as_many_batches() -> None:
-    assert len({len(PairFeed(TRAIN, 0, 60).plan(seed)) for seed in range(9)}) == 1
+    assert len({len(PairFeed(EncodedPairs(TRAIN, 0), 60).plan(seed)) for seed in range(9)}) == 1
 
 
 def test_the_rate_is_equation_3_of_the_paper() -> None:
@@ -137,7 +149,7 @@ def test_the_rate_is_equation_3_of_the_paper() -> None:
 
 
 def test_the_loss_of_pairs_is_the_mean_over_tokens_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alih.translation import loss
+    from alih.tasks.translation import loss
 
     made = model().eval()
     together = loss_of_pairs(made, HELD, 0)

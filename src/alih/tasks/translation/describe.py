@@ -10,9 +10,8 @@ from torch import nn
 from alih.data.messages import listed
 from alih.errors import ModelError
 from alih.pretrained.open import Pretrained, load
-from alih.translation.languages import codes_of, languages_of
-from alih.translation.routes import linear_layers
-from alih.translation.translator import read_told
+from alih.tasks.translation.adapted import read_setup
+from alih.tasks.translation.languages import codes_of, languages_of
 
 
 def describe(name: str | Path, *, revision: str | None = None, allow_pickle: bool = False) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def describe(name: str | Path, *, revision: str | None = None, allow_pickle: boo
         ModelError: it cannot be opened, or does not translate.
     """
     opened = load(name, form="seq2seq", revision=revision, allow_pickle=allow_pickle)
-    model, told = opened.model, read_told(opened.folder)
+    model, (told, _) = opened.model, read_setup(opened.folder)
     encoder, decoder = model.get_encoder(), model.get_decoder()
     embedding = model.get_input_embeddings()
     shared = {id(value) for value in embedding.parameters()}
@@ -85,12 +84,21 @@ def _routes(opened: Pretrained) -> list[dict[str, Any]]:
         if count.bit_count() == 1 or count == len(blocks)
     ]
     found.append({"route": "finetune all", "trainable": total})
-    layers = [model.get_submodule(name) for name in linear_layers(model, None)]
+    layers = [model.get_submodule(name) for name in _linear_layers(model)]
     rank = 8
     adapters = sum(rank * (layer.in_features + layer.out_features) for layer in layers if isinstance(layer, nn.Linear))
     if adapters:
         found.append({"route": f"lora, rank {rank}, all linear layers", "trainable": adapters})
     return found
+
+
+def _linear_layers(model: nn.Module) -> list[str]:
+    """Those of the blocks of encoder and decoder; the output layer left out."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and any(part.isdigit() for part in name.split("."))
+    ]
 
 
 def _blocks(stack: Any) -> int:

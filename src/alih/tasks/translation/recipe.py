@@ -12,13 +12,13 @@ from transformers import PreTrainedTokenizerFast
 
 from alih.errors import DataError
 from alih.progress import Progress
+from alih.tasks.translation.training import EncodedPairs, LossModel, PairFeed, objective
 from alih.training.loop import FitSettings, fit
 from alih.transformer.configuration import AlihTransformerConfig
 from alih.transformer.model import AlihTransformerForConditionalGeneration
 from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import Pair
 from alih.transformer.vocabulary import train_vocabulary
-from alih.translation.training import PairFeed, objective
 
 #: Of Adam, section 5.3.
 BETAS = (0.9, 0.98)
@@ -126,21 +126,12 @@ def train_translator(
             f"{recipe.longest} tokens; check the columns, or raise longest"
         )
     torch.manual_seed(seed)
-    config = AlihTransformerConfig(
-        vocab_size=len(tokenizer),
-        d_model=recipe.d_model,
-        layers=recipe.layers,
-        heads=recipe.heads,
-        d_ff=recipe.d_ff,
-        dropout=recipe.dropout,
-        norm_first=recipe.norm_first,
-        label_smoothing=recipe.label_smoothing,
-    )
+    config = configuration(recipe, len(tokenizer))
     model = AlihTransformerForConditionalGeneration(config)
     worked = time.process_time()
     result = fit(
-        model,
-        PairFeed(encoded, int(config.pad_token_id or 0), recipe.most_tokens),
+        LossModel(model),
+        PairFeed(EncodedPairs(encoded, int(config.pad_token_id or 0)), recipe.most_tokens),
         objective,
         None,
         paper_settings(recipe, recipe.steps, seed),
@@ -155,6 +146,20 @@ def train_translator(
     curve = [(point.step, point.train_loss) for point in result.curve if point.train_loss is not None]
     left_out = len(pairs) - len(encoded)
     return Trained(model, tokenizer, result.steps, result.seconds, worked, left_out, curve)
+
+
+def configuration(recipe: Recipe, vocabulary: int) -> AlihTransformerConfig:
+    """The Transformer of a recipe, for a vocabulary of so many tokens."""
+    return AlihTransformerConfig(
+        vocab_size=vocabulary,
+        d_model=recipe.d_model,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        d_ff=recipe.d_ff,
+        dropout=recipe.dropout,
+        norm_first=recipe.norm_first,
+        label_smoothing=recipe.label_smoothing,
+    )
 
 
 def paper_settings(recipe: Recipe, steps: int, seed: int) -> FitSettings:

@@ -13,9 +13,9 @@ from transformers import AutoModelForSeq2SeqLM, MarianTokenizer
 from alih.errors import ModelError
 from alih.pretrained.open import load, task_named
 from alih.progress import Progress
-from alih.translation.encode import encode_pairs
-from alih.translation.pairs import read_pairs
-from alih.translation.translator import Translator
+from alih.tasks.translation.adapted import AdaptedTranslator
+from alih.tasks.translation.encode import encode_pairs
+from alih.tasks.translation.pairs import read_pairs
 
 from . import tiny
 
@@ -59,9 +59,10 @@ def spm_marian(folder: Path) -> Path:
 
 
 def test_marians_sides_have_a_vocabulary_each(tmp_path: Path) -> None:
-    translator = Translator.open(spm_marian(tmp_path / "spm"), progress=Progress(quiet=True))
+    translator = AdaptedTranslator.open(spm_marian(tmp_path / "spm"), progress=Progress(quiet=True))
     pairs = read_pairs(tiny.write_table(tmp_path / "pairs.tsv", [("three seven", "tiga tujuh")]))
-    [(source, target)] = encode_pairs(translator.tokenizer, pairs, translator.direction, 50).pairs
+    both = list(zip(pairs.sources, pairs.targets, strict=True))
+    [(source, target)] = encode_pairs(translator.tokenizer, both, translator.direction, 50).pairs
     pieces = translator.tokenizer.convert_ids_to_tokens(target)
     assert "".join(pieces).replace("▁", " ").strip() == "tiga tujuh</s>"
     assert translator.tokenizer.unk_token_id not in [*source, *target]

@@ -1,71 +1,60 @@
-"""A translator, opened from disk: what translates sentences and is scored on pairs."""
+"""An adapted translator, opened from disk: what translates sentences and is scored on pairs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from alih.data.examples import Examples
 from alih.data.messages import counted, excerpt, listed
 from alih.errors import DataError, OptionError, RunError
+from alih.metrics.translation import tokenizer_for
 from alih.pretrained.open import Pretrained, load
 from alih.progress import Progress
+from alih.tasks.adapted import SIDECAR, Adapted, Scores, read_sidecar, write_sidecar
+from alih.tasks.base import Predictions
+from alih.tasks.translation.encode import EncodedSources, encode_sources
+from alih.tasks.translation.languages import Direction, direction_of
+from alih.tasks.translation.search import search
+from alih.tasks.translation.setup import Setup
+from alih.tasks.translation.task import Translation, examples_of, pairs_of, predictions, read_like
 from alih.training.precision import device
-from alih.translation.corpus import read_test
-from alih.translation.encode import EncodedSources, encode_sources
-from alih.translation.languages import Direction, direction_of
-from alih.translation.pairs import Pairs
-from alih.translation.scores import Scores, score
-from alih.translation.search import search
 
-SIDECAR = "alih.json"
-_SCHEMA = 1
 #: Longest sentence in tokens where neither model nor training says otherwise.
 _LONGEST = 512
 
 
-@dataclass(frozen=True)
-class Told:
-    """What `alih.json` says beside a translator's weights.
-
-    Args:
-        source: column or ending of the training data's source sentences.
-        target: the same of their translations.
-        source_language: as the model names it.
-        target_language: as the model names it.
-        prefix: words before every sentence.
-        max_tokens: longest sentence that it was trained on, in tokens.
-        beam: hypotheses that its test score was found with.
-    """
-
-    source: str | None = None
-    target: str | None = None
-    source_language: str | None = None
-    target_language: str | None = None
-    prefix: str | None = None
-    max_tokens: int | None = None
-    beam: int = 4
-
-
-class Translator:
+class AdaptedTranslator(Adapted):
     """A model that translates.
 
     Args:
-        opened: model and tokenizer.
-        told: what its training says.
-        direction: what the model must be told.
+        task: its languages, lengths and beam.
+        pretrained: model and tokenizer.
+        folder: where it was opened from.
         progress: where long work reports to; standard error if not given.
     """
 
-    def __init__(self, opened: Pretrained, told: Told, direction: Direction, progress: Progress | None = None) -> None:
-        self.model, self.tokenizer, self.folder = opened.model, opened.tokenizer, opened.folder
-        self.told, self.direction = told, direction
-        self.progress = progress or Progress()
-        limits = [limit for limit in (opened.max_length, told.max_tokens) if limit is not None]
+    task: Translation
+
+    def __init__(
+        self, task: Translation, pretrained: Pretrained, folder: Path, progress: Progress | None = None
+    ) -> None:
+        super().__init__(task, pretrained, folder, progress)
+        self.model, self.tokenizer = pretrained.model, pretrained.tokenizer
+        limits = [limit for limit in (pretrained.max_length, task.setup.max_tokens) if limit is not None]
         self.max_tokens = min(limits, default=_LONGEST)
-        self.model.to(device())  # type: ignore[arg-type]
+        #: Whether the folder says which script BLEU's tokenizer is for.
+        self.knows_tokenizer = False
+        nn.Module.to(self.model, device())
+
+    @property
+    def direction(self) -> Direction:
+        """What is translated into what."""
+        return self.task.direction
 
     @classmethod
     def open(
@@ -78,7 +67,7 @@ class Translator:
         revision: str | None = None,
         allow_pickle: bool = False,
         progress: Progress | None = None,
-    ) -> Translator:
+    ) -> AdaptedTranslator:
         """Open a run ("runs/last"), a folder, a built-in name or a Hub id.
 
         Args:
@@ -95,16 +84,20 @@ class Translator:
             OptionError: the model needs a language, or does not know the one given.
             RunError: a run that has no model yet.
         """
-        opened = load(name, form="seq2seq", revision=revision, allow_pickle=allow_pickle)
-        told = read_told(opened.folder)
+        pretrained = load(name, form="seq2seq", revision=revision, allow_pickle=allow_pickle)
+        setup, tokenizer = read_setup(pretrained.folder)
         direction = direction_of(
-            opened.tokenizer,
-            source or told.source_language,
-            target or told.target_language,
-            told.prefix if prefix is None else prefix,
+            pretrained.tokenizer,
+            source or setup.source_language,
+            target or setup.target_language,
+            setup.prefix if prefix is None else prefix,
         )
-        _check_direction(told, target, direction, opened)
-        return cls(opened, told, direction, progress)
+        _check_direction(setup, target, direction, pretrained)
+        task = Translation(None, setup, tokenizer)
+        task.direction = direction
+        found = cls(task, pretrained, pretrained.folder, progress)
+        found.knows_tokenizer = tokenizer is not None
+        return found
 
     def translate(self, texts: Sequence[str], *, beam: int | None = None) -> list[str]:
         """Translate sentences; an empty one stays empty.
@@ -136,7 +129,7 @@ class Translator:
             what: what a sentence is called: "line".
             first: number of the first one.
         """
-        beam = self.told.beam if beam is None else beam
+        beam = self.task.setup.beam if beam is None else beam
         if beam < 1:
             raise OptionError(f"--beam: must be at least 1, not {beam}.")
         clean = [" ".join(text.split()) for text in texts]
@@ -149,35 +142,61 @@ class Translator:
             said[row] = text
         return said, self._notes(encoded, [clean[row] for row in rows], [f"{what} {first + row}" for row in rows])
 
+    def predictions(self, examples: Examples) -> Predictions:
+        """See `Translation`."""
+        return self._predictions(examples, None)
+
     def evaluate(
         self,
-        data: str | Path | Pairs,
+        data: str | Path | Examples,
         *,
         source: str | None = None,
         target: str | None = None,
         beam: int | None = None,
+        metric: str | None = None,
     ) -> Scores:
         """Score the translator on pairs: a table, a folder with aligned files, or pairs read before.
 
         Raises:
             DataError: they cannot be read; nothing is translated then.
         """
-        pairs = data if isinstance(data, Pairs) else self.read(data, source, target)
-        said, notes = self.translate_lines(pairs.sources, beam=beam, what="pair")
-        for note in notes:
-            self.progress.say(note)
-        return score(said, pairs.targets, language=self.direction.target)
+        self.task.metric(metric)  # refused before anything is read
+        examples = data if isinstance(data, Examples) else self.read(data, source, target)
+        if not self.knows_tokenizer:
+            self.task.tokenizer = tokenizer_for([one for _, one in pairs_of(examples)], self.direction.target)
+        scores = self.score(examples, self._predictions(examples, beam), metric=metric)
+        return scores if isinstance(data, Examples) else replace(scores, trained_on=self.trained_on(examples))
 
-    def read(self, data: str | Path, source: str | None = None, target: str | None = None) -> Pairs:
+    def read(self, data: str | Path, source: str | None = None, target: str | None = None) -> Examples:
         """Read pairs to score on, by the training data's columns where nothing else is said."""
-        pairs = read_pairs_like(data, self.told, source, target)
+        pairs = read_like(data, self.task.setup, source, target)
         for note in pairs.notes:
             self.progress.say(note)
-        return pairs
+        return examples_of(pairs)
 
     def save(self, folder: Path) -> None:
-        """Write model, tokenizer and `alih.json` as a plain Hugging Face folder."""
-        write(self.model, self.tokenizer, self.told, folder)
+        """Write model, tokenizer and `alih.json` as a plain Hugging Face folder.
+
+        Raises:
+            ModelError: it cannot be written.
+            OSError: `alih.json` cannot.
+        """
+        self.pretrained.save(folder)
+        write_sidecar(folder, self.task, {})
+
+    def _predictions(self, examples: Examples, beam: int | None) -> Predictions:
+        beam = self.task.setup.beam if beam is None else beam
+        if beam < 1:
+            raise OptionError(f"--beam: must be at least 1, not {beam}.")
+        with self.progress.step("translating", len(examples), "sentences") as advance:
+            found = predictions(
+                self.pretrained, examples, self.direction, self.max_tokens, beam, self.precision, advance
+            )
+        sources = [source for source, _ in pairs_of(examples)]
+        encoded = encode_sources(self.tokenizer, sources, self.direction, self.max_tokens)
+        for note in self._notes(encoded, sources, examples.origins):
+            self.progress.say(f"  {note}")
+        return found
 
     def _notes(self, encoded: EncodedSources, texts: Sequence[str], origins: Sequence[str]) -> list[str]:
         notes = []
@@ -199,49 +218,29 @@ class Translator:
         return notes
 
 
-def read_pairs_like(data: str | Path, told: Told, source: str | None, target: str | None) -> Pairs:
-    """Read pairs by the columns named, or else by the training data's where they are there, or else by their order."""
-    if source is not None or target is not None or told.source is None:
-        return read_test(data, source, target)
-    try:
-        return read_test(data, told.source, told.target)
-    except DataError as error:
-        if "no column" not in str(error):
-            raise
-        return read_test(data)
-
-
-def write(model: Any, tokenizer: Any, told: Told, folder: Path) -> None:
-    """Write a translator's folder."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    content = {"schema": _SCHEMA, "task": {"modality": "translation"}, "translation": asdict(told)}
-    (folder / SIDECAR).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_told(folder: Path) -> Told:
-    """What `alih.json` says; nothing where there is none, or where it is another task's.
+def read_setup(folder: Path) -> tuple[Setup, str | None]:
+    """What `alih.json` says, and BLEU's tokenizer; the defaults where there is none, or where it is another task's.
 
     Raises:
         RunError: it is damaged, or of another version.
     """
-    path = folder / SIDECAR
-    if not path.is_file():
-        return Told()
+    facts = read_sidecar(folder)
+    if facts is None or facts["task"]["name"] != Translation.name:
+        return Setup(), None
+    told: dict[str, Any] = facts["task"]
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != _SCHEMA:
-            raise RunError(f"{path}: schema {content['schema']}, but this version reads {_SCHEMA}. Update Alih.")
-        return Told(**content["translation"]) if "translation" in content else Told()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by config.json alone.") from error
+        return Setup(**{one.name: told[one.name] for one in fields(Setup)}), str(told["bleu_tokenizer"])
+    except KeyError as error:
+        raise RunError(
+            f"{folder / SIDECAR}: damaged (no {error} in it). Delete the file to go by config.json alone."
+        ) from error
 
 
-def _check_direction(told: Told, target: str | None, direction: Direction, opened: Pretrained) -> None:
+def _check_direction(setup: Setup, target: str | None, direction: Direction, pretrained: Pretrained) -> None:
     """A model of one direction cannot be asked for another."""
-    known = told.target_language
+    known = setup.target_language
     if target is not None and not direction.prefix and direction.first_token is None and target != known:
         raise OptionError(
-            f"--to {target}: {opened.name} translates one way{f', into {known}' if known else ''}; leave --to out, or "
-            "take a model of several languages."
+            f"--to {target}: {pretrained.name} translates one way{f', into {known}' if known else ''}; leave --to out, "
+            "or take a model of several languages."
         )

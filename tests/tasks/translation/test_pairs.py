@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alih.errors import DataError
-from alih.translation.pairs import Pairs, read_aligned, read_pairs, split_pairs, without_overlap
+from alih.tasks.translation.pairs import Pairs, read_aligned, read_pairs, split_pairs, without_overlap
 
 
 def _pairs(count: int) -> Pairs:

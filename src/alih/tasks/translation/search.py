@@ -9,9 +9,9 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alih.progress import Advance
+from alih.tasks.translation.languages import Direction
 from alih.training.memory import out_of_memory_in_words
 from alih.transformer.length_penalty import PaperLengthPenalty
-from alih.translation.languages import Direction
 
 #: Tokens of a batch, hypotheses counted, and most sentences of one.
 _TOKENS, _SENTENCES = 8000, 64

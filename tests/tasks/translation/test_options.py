@@ -14,7 +14,7 @@ from alih.errors import OptionError
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"route": "transfer"}, "'transfer' is no route of translation. Routes: scratch, finetune, lora"),
+        ({"route": "transfer"}, "'transfer' is no route of translation. Routes: zero-shot, finetune, lora"),
         ({"route": "lora"}, "name it with --model"),
         ({"route": "scratch", "model": "x"}, "leave out --model"),
         ({"steps": 5, "epochs": 2}, "leave one of them out"),
@@ -23,10 +23,10 @@ from alih.errors import OptionError
         ({"beam": 0}, "--beam: must be at least 1"),
         (
             {"blocks": "2"},
-            "--blocks: is read by the routes finetune, lora, and only scratch runs",
+            "--blocks: is read by the routes finetune, lora, qlora, qalora, and only scratch runs",
         ),
         ({"model": "x", "size": "tiny"}, "--size: is read by the route scratch, and only finetune runs"),
-        ({"model": "x", "dora": True}, "--dora: is read by the route lora, and only finetune runs"),
+        ({"model": "x", "dora": True}, "--dora: is read by the routes lora, qlora, and only finetune runs"),
         ({"model": "x", "blocks": "1,2"}, "one number of blocks"),
         ({"pooling": "mean"}, "--pooling: is read by the task classification, and this one is translation"),
         ({"learning_rate": "lora=1e-4", "model": "x"}, "names lora, and only finetune runs"),
@@ -56,3 +56,5 @@ def test_the_command_of_a_run_gives_its_options_again() -> None:
 def test_the_route_follows_from_the_model() -> None:
     assert Options().for_task("translation", "adapt").route == "scratch"
     assert Options(model="x").for_task("translation", "adapt").route == "finetune"
+    new = Options(model="transformer-small", route="scratch").for_task("translation", "adapt")
+    assert "--model=transformer-small" in new.command_line("adapt", "pairs.tsv")

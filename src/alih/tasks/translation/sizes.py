@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from alih.translation.recipe import Recipe
+from alih.tasks.translation.recipe import Recipe
 
 #: The paper's base model (table 3), and smaller ones for fewer pairs.
 RECIPES = {
@@ -50,21 +48,6 @@ _EPOCHS, _LEAST_STEPS, _MOST_STEPS = 60, 1_500, 100_000
 def size_for(pairs: int) -> str:
     """The size that suits so many training pairs."""
     return next((name for name, count in _BELOW if pairs < count), "base")
-
-
-def recipe_for(size: str, longest: int, most_tokens: int | None, learning_rate: float | None) -> Recipe:
-    """The recipe of a size, with what the user asked for in it.
-
-    Args:
-        size: a key of `RECIPES`.
-        longest: tokens of a sentence.
-        most_tokens: of a batch.
-        learning_rate: the rate at the end of the warm-up, instead of equation 3's.
-    """
-    recipe = RECIPES[size]
-    if learning_rate is not None:
-        recipe = replace(recipe, rate_scale=learning_rate * (recipe.d_model * recipe.warmup) ** 0.5)
-    return replace(recipe, longest=longest, most_tokens=most_tokens or recipe.most_tokens)
 
 
 def steps_for(batches: int) -> int:

@@ -6,43 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from alih.transformer.token_batches import Pair
-from alih.translation.languages import Direction
-from alih.translation.pairs import Pairs
+from alih.tasks.translation.languages import Direction
+from alih.tasks.translation.training import EncodedPairs
 
 #: Characters a token has at most on the average; what is beyond is not even looked at, so that a book costs nothing.
 _CHARACTERS = 40
 
 
-@dataclass(frozen=True)
-class EncodedPairs:
-    """Token ids of pairs, and the rows that were too long.
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]], direction: Direction, longest: int
+) -> EncodedPairs:
+    """Encode both sides, cut to `longest` tokens; which pairs were cut is told, so that nothing is learnt from them."""
+    if not pairs:
+        return EncodedPairs([], _pad(tokenizer))
+    most = longest * _CHARACTERS
+    sources: list[list[int]] = tokenizer(
+        [direction.prefix + source[:most] for source, _ in pairs], verbose=False
+    ).input_ids
+    targets: list[list[int]] = tokenizer(text_target=[target[:most] for _, target in pairs], verbose=False).input_ids
+    long = [max(len(s), len(t)) > longest for s, t in zip(sources, targets, strict=True)]
+    cut = [(_cut(s, longest), _cut(t, longest)) for s, t in zip(sources, targets, strict=True)]
+    return EncodedPairs(cut, _pad(tokenizer), np.array(long, dtype=np.bool_))
 
-    Args:
-        pairs: (source, target) ids, end tokens included.
-        left_out: rows of the pairs that are longer than the limit.
-    """
 
-    pairs: list[Pair]
-    left_out: list[int]
+def _cut(ids: list[int], longest: int) -> list[int]:
+    """At most so many tokens, the end token kept."""
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
 
 
-def encode_pairs(tokenizer: PreTrainedTokenizerBase, pairs: Pairs, direction: Direction, longest: int) -> EncodedPairs:
-    """Encode both sides; pairs with a side of more than `longest` tokens are left out."""
-    if not len(pairs):
-        return EncodedPairs([], [])
-    sources: list[list[int]] = tokenizer([direction.prefix + text for text in pairs.sources]).input_ids
-    targets: list[list[int]] = tokenizer(text_target=list(pairs.targets)).input_ids
-    kept: list[Pair] = []
-    left_out: list[int] = []
-    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        if max(len(source), len(target)) > longest:
-            left_out.append(row)
-        else:
-            kept.append((source, target))
-    return EncodedPairs(kept, left_out)
+def _pad(tokenizer: PreTrainedTokenizerBase) -> int:
+    return tokenizer.pad_token_id if isinstance(tokenizer.pad_token_id, int) else 0
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 from alih.data.messages import counted, did_you_mean, listed
 from alih.errors import DataError
-from alih.translation.pairs import Pairs, read_aligned, read_pairs, split_pairs, without_overlap
+from alih.tasks.translation.pairs import Pairs, read_aligned, read_pairs, split_pairs, without_overlap
 
 #: What a file's name begins with, by split.
 _SPLITS = {
@@ -51,15 +50,6 @@ class Corpus:
     def sizes(self) -> dict[str, int]:
         """Pairs by split."""
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
-    def digest(self) -> str:
-        """A hash of every sentence in its place."""
-        marks = sha256()
-        for pairs in (self.train, self.validation, self.test):
-            for pair in zip(pairs.sources, pairs.targets, strict=True):
-                marks.update(repr(pair).encode())
-            marks.update(b"|")
-        return marks.hexdigest()[:32]
 
 
 def read_corpus(
@@ -121,6 +111,19 @@ def read_test(path: str | Path, source: str | None = None, target: str | None = 
         raise _missing(place)
     parts, _, _ = _folder(place, source, target)
     return parts.get("test") or next(iter(parts.values()))
+
+
+def aligned_files(place: Path) -> tuple[str, str] | None:
+    """Two files of a folder that seem to be aligned line by line: train.en and train.id; None where there are none."""
+    try:
+        names = sorted(found.name for found in place.expanduser().iterdir()) if place.expanduser().is_dir() else []
+    except OSError:
+        return None
+    train = [Path(name) for name in names if Path(name).stem in _SPLITS["train"]]
+    plain = [
+        one for one in train if one.suffix.lower() not in _TABLES | _NO_SENTENCES and 2 <= len(one.suffix[1:]) <= 8
+    ]
+    return (plain[0].name, plain[1].name) if len(plain) == len(train) == 2 else None
 
 
 def _table(place: Path, source: str | None, target: str | None) -> Pairs:

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from alih.errors import DataError, RunError
+from alih.tasks.translation import recipe as module
+from alih.tasks.translation.recipe import Recipe, train_translator
+from alih.tasks.translation.training import objective
 from alih.transformer.registration import register
 from alih.transformer.schedule import learning_rate
 from alih.transformer.token_batches import collate, token_batches
 from alih.transformer.vocabulary import train_vocabulary
-from alih.translation import recipe as module
-from alih.translation.recipe import Recipe, train_translator
-from alih.translation.training import objective
 
 SMALL = Recipe(
     vocabulary=280, d_model=16, layers=1, heads=2, d_ff=32, steps=12, warmup=4, most_tokens=120, checkpoint_every=3
@@ -130,7 +130,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 from test_recipe import SMALL, reversals
-from alih.translation import recipe as module
+from alih.tasks.translation import recipe as module
 steps = []
 def counted(*arguments, whole=module.objective):
     steps.append(1)

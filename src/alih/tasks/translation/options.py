@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from alih.option import at_least, option
 from alih.task import TRANSLATION
 
-if TYPE_CHECKING:
-    from alih.compare.options import Options
-
 #: The route that makes a translator, and those that adapt one.
-ROUTES = ("scratch", "finetune", "lora")
+ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+#: Those that a comparison runs.
+COMPARED = ("zero-shot", "finetune", "lora", "scratch")
 SIZES = ("tiny", "small", "base", "paper")
+#: Names of the paper's Transformer as a model to start from: random weights, by size.
+NEW_MODELS = tuple(f"transformer-{size}" for size in SIZES)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class TranslationOptions:
         None,
         'words put before every sentence, as T5 wants: "translate English to German: "',
         tasks=(TRANSLATION,),
-        routes=("finetune", "lora"),
+        routes=("zero-shot", "finetune", "lora", "qlora", "qalora"),
     )
     size: Literal["tiny", "small", "base", "paper"] | None = option(
         None,
@@ -74,9 +75,9 @@ class TranslationOptions:
     beam: int = option(4, "hypotheses that beam search keeps", check=at_least(1), tasks=(TRANSLATION,))
 
 
-def check(options: Options) -> Iterator[tuple[str, str]]:
-    """Options that do not fit a translation, each with what is wrong."""
-    if options.model is not None and options.route == "scratch":
+def check(options: Any) -> Iterator[tuple[str, str]]:
+    """Options, those of `alih.compare.options.Options`, that do not fit a translation, each with what is wrong."""
+    if options.model not in (None, *NEW_MODELS) and options.route == "scratch":
         yield "route", "scratch starts from random weights; leave out --model, or take finetune or lora."
     if options.model is None and options.route not in (None, "scratch"):
         yield "route", f"{options.route} adapts a translator that is there; name it with --model."

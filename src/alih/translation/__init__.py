@@ -1,1 +1,0 @@
-"""Translation: pairs of sentences read, cleaned and split."""
