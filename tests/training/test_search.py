@@ -5,23 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from torch import nn
 
-from alih.progress import Progress
-from alih.training.loop import FitSettings
-from alih.training.loss import LabelledLook, objective
-from alih.training.precision import Precision
-from alih.training.search import SearchResult, search_again, search_by_short_runs, search_learning_rate
-
-from .heads import SINGLE, feed, head
+from alih.training.search import SearchResult, search_again, search_learning_rate
 
 
 def bowl(best: float):
@@ -121,44 +110,3 @@ def test_searches_in_a_row_never_compare_a_rate_with_itself(grid: tuple[float, .
         assert 2 <= len(tried) <= 4
         assert all(higher > 1.5 * lower for lower, higher in itertools.pairwise(tried))
         assert found.values[found.learning_rate] == min(found.values.values())
-
-
-def test_short_runs_leave_the_module_as_it_was_and_a_rate_that_diverges_never_wins(tmp_path: Path) -> None:
-    train, module = feed(tmp_path), head()
-    before = module.linear.weight.detach().clone()
-    rates: list[float] = []
-
-    class Counted(LabelledLook):
-        """Counts its looks, and is no number where weights are huge."""
-
-        def judge(self, outputs: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
-            """The loss."""
-            value, found = super().judge(outputs, rows)
-            return (value, found) if found < 50 else (math.nan, math.nan)
-
-        def outputs(self, module: nn.Module, precision: Precision) -> NDArray[np.float32]:
-            """Logits."""
-            rates.append(1.0)
-            return super().outputs(module, precision)
-
-    def searched() -> SearchResult:
-        look, settings = Counted(train, SINGLE), FitSettings(1.0, steps=200)
-        grid = (1e-3, 1e-2, 1e3)
-        return search_by_short_runs(
-            module,
-            train,
-            objective(SINGLE),
-            look,
-            settings,
-            grid,
-            tmp_path / "rates.json",
-            progress=Progress(quiet=True),
-        )
-
-    found = searched()
-    assert torch.equal(module.linear.weight, before)
-    assert found.values[1e3] == math.inf
-    assert found.learning_rate == min(found.values, key=lambda rate: found.values[rate])
-    tried = len(rates)
-    assert searched().values == found.values, "what was tried is on disk"
-    assert len(rates) == tried

@@ -6,31 +6,15 @@ at default rates compares the defaults.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-from torch import nn
-
-from alih import files
-from alih.progress import Progress
-from alih.training.best import BestWeights
-from alih.training.choice import Look
-from alih.training.feed import Feed
-from alih.training.loop import DivergenceError, FitSettings, Objective, fit
-from alih.training.precision import device
+from dataclasses import dataclass
 
 #: The next rate tried beyond an end of the grid that won.
 _FACTOR = 3.0
 #: Rates tried beyond the grid, at most.
 _EXTENSIONS = 2
-#: Share of the steps that a short run makes, and its bounds.
-_SHARE, _LEAST_STEPS, _MOST_STEPS = 0.05, 8, 300
-#: Share of the time left that short runs may take.
-_TIME_SHARE = 0.3
 #: Two rates that are less than this factor apart count as one.
 _STEP = 1.5
 
@@ -125,82 +109,6 @@ def search_again(
         tried = _next(min(values) if not upwards else tried, upwards, ladder) if goes_on else None
     best = min(values, key=lambda one: (values[one], one))
     return SearchResult(best, values, taken, complete)
-
-
-def search_by_short_runs(
-    module: nn.Module,
-    train: Feed,
-    objective: Objective,
-    look: Look,
-    settings: FitSettings,
-    grid: tuple[float, ...],
-    record: Path,
-    *,
-    deadline: float | None = None,
-    progress: Progress,
-) -> SearchResult:
-    """Search by the loss after a twentieth of the steps, each run through its whole schedule, from the same weights.
-
-    Args:
-        module: left as it was.
-        train: examples to learn from.
-        objective: see `fit`.
-        look: judges the rates.
-        settings: of the training that follows; its steps are given.
-        grid: rates, ascending.
-        record: file of what was tried, by which a run that goes on later does not search again.
-        deadline: `time.monotonic()` of the end of training; the search takes a share of the time until then.
-        progress: where to report.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C.
-    """
-    assert settings.steps is not None
-    steps = min(_MOST_STEPS, max(_LEAST_STEPS, round(settings.steps * _SHARE)))
-    short = replace(settings, steps=steps, validate_every=steps, averaged=1, patience=None, look_first=False)
-    now = time.monotonic()
-    ends = None if deadline is None else now + _TIME_SHARE * max(0.0, deadline - now)
-    known = _read(record)
-    module.to(device())
-    before = BestWeights(module)
-    before.keep()
-
-    def value_at(rate: float) -> tuple[float, float]:
-        if rate in known:
-            return known[rate], 0.0
-        start = time.monotonic()
-        try:
-            result = fit(
-                module, train, objective, look, replace(short, learning_rate=rate), progress=Progress(quiet=True),
-                deadline=ends,
-            )  # fmt: skip
-        except DivergenceError:
-            value = math.inf
-        else:
-            loss = result.curve[-1].validation_loss
-            value = math.inf if loss is None or (result.stopped == "deadline" and known) else loss
-            if result.stopped == "deadline":
-                return value, time.monotonic() - start
-        finally:
-            before.restore()
-        known[rate] = value
-        told = [[one, loss if math.isfinite(loss) else None] for one, loss in known.items()]
-        files.write_text(record, json.dumps(told))
-        return value, time.monotonic() - start
-
-    progress.say(f"Trying learning rates: {steps} steps with each.")
-    found = search_learning_rate(grid, value_at, ends)
-    told = ", ".join(f"{rate:.3g} → {found.values[rate]:.3f}" for rate in sorted(found.values))
-    progress.say(f"Learning rate {found.learning_rate:.3g}, by the validation loss after {steps} steps: {told}.")
-    return found
-
-
-def _read(record: Path) -> dict[float, float]:
-    try:
-        told = json.loads(record.read_text(encoding="utf-8"))
-        return {float(rate): math.inf if loss is None else float(loss) for rate, loss in told}
-    except (OSError, ValueError, TypeError):
-        return {}  # not searched yet, or cut off by a crash
 
 
 def _looks_upwards(before: SearchResult, grid: tuple[float, ...]) -> bool:

@@ -23,7 +23,8 @@ from alih.tasks.bench import Bench
 from alih.tasks.registry import recognised
 from alih.tasks.translation import task as module
 from alih.tasks.translation.adapted import AdaptedTranslator
-from alih.tasks.translation.task import Translation, examples_of, pairs_of, texts_of
+from alih.tasks.translation.predictions import examples_of, pairs_of, read_like, texts_of
+from alih.tasks.translation.task import Translation
 from alih.training.loop import FitSettings
 
 from . import tiny
@@ -111,7 +112,7 @@ def test_a_comparison_measures_every_route_and_hands_over_the_best(place: Path, 
     assert result.decision.metric == "bleu"
     assert result.decision.chosen != "zero-shot"
     assert isinstance(result.best, AdaptedTranslator)
-    full = {trial.label: trial for trial in result.trials if trial.purpose == "full"}
+    full = {trial.label: trial for trial in result.trials if trial.purpose != "search"}
     assert full["zero-shot"].scope.trainable == 0
     assert full[result.decision.chosen].metrics["bleu"] > full["zero-shot"].metrics["bleu"] + 1
     assert 0 < full["finetune top 1 of 2"].scope.trainable < full["finetune all 2"].scope.trainable / 2
@@ -409,7 +410,7 @@ def test_another_file_of_pairs_is_scored_beside(place: Path, tmp_path: Path) -> 
     task = Translation.read(place / "numbers.tsv", options)
     job = Job(task, options, ("zero-shot",), False, QUIET)
     assert len(job.bench().parts["other.tsv"].examples) == 12
-    assert pairs_of(examples_of(module.read_like(other, task.setup)))[0] == tiny.numbers(12, seed=9)[0]
+    assert pairs_of(examples_of(read_like(other, task.setup)))[0] == tiny.numbers(12, seed=9)[0]
 
 
 def test_chinese_is_scored_by_characters(tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ from alih.tasks.adapted import SIDECAR, Adapted, Scores, read_sidecar, write_sid
 from alih.tasks.base import Predictions
 from alih.tasks.translation.encode import EncodedSources, encode_sources
 from alih.tasks.translation.languages import Direction, direction_of
+from alih.tasks.translation.predictions import examples_of, pairs_of, predictions, read_like
 from alih.tasks.translation.search import search
 from alih.tasks.translation.setup import Setup
-from alih.tasks.translation.task import Translation, examples_of, pairs_of, predictions, read_like
+from alih.tasks.translation.task import Translation
 from alih.training.precision import device
 
 #: Longest sentence in tokens where neither model nor training says otherwise.

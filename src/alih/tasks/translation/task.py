@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from alih.data.batch import Encoded
 from alih.data.examples import Columns, Damage, Dataset, Examples
@@ -25,20 +25,19 @@ from alih.metrics.text import PERPLEXITY
 from alih.pretrained.families import anatomy_of
 from alih.pretrained.open import Pretrained, find
 from alih.pretrained.resolve import Source
-from alih.progress import Advance, Progress
+from alih.progress import Progress
 from alih.task import Kind, Modality
 from alih.task import Task as Problem
 from alih.tasks.adapted import Adapted
 from alih.tasks.base import ModelChoice, Predictions, Statistics, Task
 from alih.tasks.bench import Adaptation, Bench, Part, Phase, Stage, look_every
-from alih.tasks.translation.corpus import aligned_files, in_words, read_corpus, read_test
-from alih.tasks.translation.encode import encode_pairs, encode_sources
+from alih.tasks.translation.corpus import aligned_files, in_words, read_corpus
+from alih.tasks.translation.encode import encode_pairs
 from alih.tasks.translation.languages import Direction, direction_of
 from alih.tasks.translation.loss import losses_of_pairs
 from alih.tasks.translation.options import NEW_MODELS
-from alih.tasks.translation.pairs import Pairs
+from alih.tasks.translation.predictions import examples_of, pairs_of, predictions, read_like, texts_of
 from alih.tasks.translation.recipe import BETAS, Recipe, configuration, paper_settings
-from alih.tasks.translation.search import search
 from alih.tasks.translation.setup import Setup
 from alih.tasks.translation.sizes import RECIPES, size_for, steps_for
 from alih.tasks.translation.training import EncodedPairs, LossModel, PairFeed, PairLook, objective
@@ -411,64 +410,6 @@ class Translation(Task):
 
     def _option(self, name: str) -> Any:
         return getattr(self._options, name, None)
-
-
-def predictions(
-    pretrained: Pretrained,
-    examples: Examples,
-    direction: Direction,
-    longest: int,
-    beam: int,
-    precision: Precision | None = None,
-    advance: Advance | None = None,
-) -> Predictions:
-    """What a model makes of pairs; see `Translation`."""
-    pairs = pairs_of(examples)
-    sources = [source for source, _ in pairs]
-    tokenizer: PreTrainedTokenizerBase = pretrained.tokenizer
-    nn.Module.to(pretrained.model, device())
-    training = pretrained.model.training
-    pretrained.model.eval()
-    encoded = encode_sources(tokenizer, sources, direction, longest)
-    written = search(pretrained.model, tokenizer, encoded.ids, direction, beam, advance or (lambda _: None))
-    pretrained.model.train(training)
-    both = encode_pairs(tokenizer, pairs, direction, longest)
-    return {
-        "written": _as_bytes(written),
-        "loss": losses_of_pairs(pretrained.model, both.pairs, both.pad, precision or choose(device())),
-    }
-
-
-def texts_of(written: NDArray[np.uint8]) -> list[str]:
-    """Texts from their rows of UTF-8 bytes, (n, longest), filled up with zeros."""
-    return [row.tobytes().rstrip(b"\0").decode() for row in written]
-
-
-def _as_bytes(texts: list[str]) -> NDArray[np.uint8]:
-    packed = np.array([text.encode() for text in texts], dtype=np.bytes_)
-    return np.frombuffer(packed.tobytes(), dtype=np.uint8).reshape(len(texts), -1)
-
-
-def examples_of(pairs: Pairs) -> Examples:
-    """Pairs as examples of the engine: inputs are (source, target)."""
-    return Examples(list(zip(pairs.sources, pairs.targets, strict=True)), None, pairs.origins)
-
-
-def pairs_of(examples: Examples) -> list[tuple[str, str]]:
-    """Source and target of each example."""
-    return [(str(value[0]), str(value[1])) for value in examples.inputs if isinstance(value, tuple)]
-
-
-def read_like(data: str | Path, setup: Setup, source: str | None = None, target: str | None = None) -> Pairs:
-    """Read pairs by the columns named, or else by the training data's where they are there, or else by their order."""
-    if source is not None or target is not None or setup.source is None:
-        return read_test(data, source, target)
-    try:
-        return read_test(data, setup.source, setup.target)
-    except DataError as error:
-        if "no column" not in str(error):
-            raise
-        return read_test(data)
 
 
 def _halves(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
