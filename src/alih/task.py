@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 #: The tasks, by the names that users give them.
-TASKS = CLASSIFICATION, GENERATION, TRANSLATION, RETRIEVAL = "classification", "generation", "translation", "retrieval"
+TASKS = ("classification", "generation", "translation", "retrieval", "tagging")
+CLASSIFICATION, GENERATION, TRANSLATION, RETRIEVAL, TAGGING = TASKS
 
 
 class Modality(StrEnum):

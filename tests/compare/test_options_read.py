@@ -16,7 +16,7 @@ import alih
 from alih.compare.options import COMPARED, GROUPS_OF_OPTIONS, TASK_ROUTES, Options
 from alih.errors import OptionError
 from alih.option import flag
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TASKS, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TASKS, TRANSLATION
 
 ADAPTERS = {"lora", "qlora", "qalora"}
 BELOW_HEAD = {"finetune", "scratch", "ia3", *ADAPTERS}
@@ -42,16 +42,17 @@ READ: dict[str, tuple[set[str], set[str]]] = {
     "epochs": (set(TASKS), BELOW_HEAD),
     "steps": ({GENERATION, TRANSLATION}, BELOW_HEAD),
     "learning_rate": (set(TASKS), EVERY - PROMPTED),
-    "batch_size": ({CLASSIFICATION, RETRIEVAL}, EVERY),
+    "batch_size": ({CLASSIFICATION, RETRIEVAL, TAGGING}, EVERY),
     "batch_tokens": ({GENERATION, TRANSLATION}, BELOW_HEAD),
     "batching": ({GENERATION}, BELOW_HEAD),
-    "max_length": ({CLASSIFICATION, GENERATION}, EVERY),
-    "general": ({CLASSIFICATION, GENERATION, RETRIEVAL}, EVERY),
+    "max_length": ({CLASSIFICATION, GENERATION, TAGGING}, EVERY),
+    "general": ({CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING}, EVERY),
+    "cache_limit": ({CLASSIFICATION, TAGGING}, EVERY),
     "size": ({TRANSLATION}, {"scratch"}),
     "prefix": ({TRANSLATION}, EVERY - {"scratch"}),
     "chat_template": ({GENERATION}, EVERY),
     "max_new_tokens": ({GENERATION}, EVERY),
-    **dict.fromkeys(("text", "label", "group", "kind", "decimal", "pooling", "cache_limit"),
+    **dict.fromkeys(("text", "label", "group", "kind", "decimal", "pooling"),
                     ({CLASSIFICATION}, EVERY)),
     **dict.fromkeys(("source", "target", "source_language", "target_language", "max_tokens", "beam"),
                     ({TRANSLATION}, EVERY)),

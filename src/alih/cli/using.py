@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from alih import files
 from alih.cli.flags import Commands
 from alih.cli.generating import evaluate_generation
 from alih.cli.translating import add_evaluation_options, evaluate_translation
 from alih.errors import OptionError
+
+if TYPE_CHECKING:
+    from alih.tasks.adapted import PrintedForm
 
 #: What a model that predicts no labels does instead, and the command for it.
 _INSTEAD = {
@@ -47,14 +53,41 @@ def add_commands(commands: Commands) -> None:
     evaluate.set_defaults(run=run_evaluate)
 
 
+def check_output(path: Path, inputs: Sequence[str]) -> None:
+    """Check a file to write to before anything is predicted.
+
+    Raises:
+        OptionError: its ending is unknown, its folder does not exist, or it is the file that is read.
+    """
+    if path.suffix not in {".csv", ".jsonl"}:
+        raise OptionError(f"--output {path}: write to a file that ends in .csv or .jsonl.")
+    if not path.parent.is_dir():
+        raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
+    if path.is_dir():
+        raise OptionError(f"--output {path}: is a folder. Name a file.")
+    if len(inputs) == 1 and path.resolve() == Path(inputs[0]).resolve():
+        raise OptionError(f"--output {path}: is the file that is read, and would be lost. Name another one.")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write predictions; see `check_output`.
+
+    Raises:
+        OptionError: the file cannot be written.
+    """
+    try:
+        # Half a surrogate pair, which JSON can carry, is no character: it is written as its escape.
+        files.write_text(path, text, errors="backslashreplace")
+    except OSError as error:
+        raise OptionError(f"--output {path}: cannot be written ({error.strerror}). Name another file.") from error
+
+
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run `alih predict`."""
     from alih.compare.opening import open_adapted
     from alih.data.examples import Damage
     from alih.data.messages import counted, worst
     from alih.pretrained.open import task_named
-    from alih.tasks.classification.adapted import AdaptedClassifier
-    from alih.tasks.classification.predictions import check_output, render, rows, write
 
     instead = _INSTEAD.get(task_named(arguments.adapted))
     if instead is not None:
@@ -62,16 +95,15 @@ def run_predict(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         check_output(arguments.output, arguments.inputs)
     adapted = open_adapted(arguments.adapted)
-    assert isinstance(adapted, AdaptedClassifier)
     damaged: list[Damage] = []
     examples = adapted.read_inputs(arguments.inputs, text=arguments.text, damaged=damaged)
-    predictions = adapted.predict_examples(examples, batch_size=arguments.batch_size)
-    found = rows(examples, predictions, damaged)
+    found = adapted.predict_examples(examples, batch_size=arguments.batch_size)
     if arguments.output is not None:
-        write(arguments.output, found, adapted.problem)
-        print(f"{counted(len(predictions), 'prediction')} written to {arguments.output}", file=sys.stderr)
+        form: PrintedForm = "jsonl" if arguments.output.suffix == ".jsonl" else "csv"
+        write_output(arguments.output, adapted.render(examples, found, damaged, form=form))
+        print(f"{counted(len(found), 'prediction')} written to {arguments.output}", file=sys.stderr)
     else:
-        print(render(found, as_json=arguments.json))
+        print(adapted.render(examples, found, damaged, form="jsonl" if arguments.json else "lines"), end="")
     if damaged:
         print(f"{counted(len(damaged), 'row')} without a prediction: {worst(damaged, 5)}", file=sys.stderr)
     return 0

@@ -12,6 +12,7 @@ from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.routes.base import Variant
 from alih.tasks.bench import SHIFTED_ALONE, Adaptation, Bench
+from alih.training.activations import Activations
 from alih.training.boundary import FEATURES, frozen_outputs
 
 #: Validation rows that the drift is measured on.
@@ -78,8 +79,17 @@ def drift(bench: Bench, adapted: Pretrained) -> float | None:
         batch_size=4 * bench.batch_size,
         precision=bench.precision,
     )
-    before, after = part.frozen.at(FEATURES).collate(rows), frozen.at(FEATURES).collate(rows)
-    return 1.0 - linear_cka(before.flatten(1).numpy(), after.flatten(1).numpy())
+    lengths = part.encoded.lengths[rows]
+    before, after = (_vectors(one.at(FEATURES), rows, lengths) for one in (part.frozen, frozen))
+    return 1.0 - linear_cka(before, after)
+
+
+def _vectors(features: Activations, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Features of the rows, one vector an example; where a head reads every token, one a token."""
+    found: NDArray[np.float32] = features.collate(rows).numpy()
+    if not features.ragged:
+        return found.reshape(len(found), -1)
+    return found[np.arange(found.shape[1]) < lengths[:, None]]
 
 
 def linear_cka(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

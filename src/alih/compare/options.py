@@ -20,7 +20,7 @@ from alih.option import TRAINED, above_zero, at_least, converted, flag, option, 
 from alih.pretrained.options import ModelOptions
 from alih.routes.options import ALL_BLOCKS, AdapterOptions, PromptOptions, RouteOptions, unknown_route
 from alih.routes.registry import DEFAULT, GROUPS, ROUTES
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TRANSLATION
 from alih.tasks.generation import options as generation
 from alih.tasks.retrieval import options as retrieval
 from alih.tasks.translation import options as translation
@@ -32,6 +32,7 @@ TASK_ROUTES = {
     GENERATION: generation.ROUTES,
     TRANSLATION: translation.ROUTES,
     RETRIEVAL: retrieval.ROUTES,
+    TAGGING: GROUPS[TRAINED],
 }
 #: The routes that `alih compare` runs where the user names none.
 COMPARED = {
@@ -39,6 +40,7 @@ COMPARED = {
     GENERATION: generation.COMPARED,
     TRANSLATION: translation.COMPARED,
     RETRIEVAL: retrieval.COMPARED,
+    TAGGING: DEFAULT,
 }
 _TASK_CHECKS = {GENERATION: generation.check, TRANSLATION: translation.check, RETRIEVAL: retrieval.check}
 
@@ -52,9 +54,10 @@ class PlanOptions:
     metric: str | None = option(
         None,
         "metric that decides; generation: exact_match, final_answer, token_f1, rouge_l, perplexity; retrieval: mrr@10, "
-        "recall@1, recall@10, ndcg@10, ranking_loss; translation: bleu, chrf, perplexity",
+        "recall@1, recall@10, ndcg@10, ranking_loss; translation: bleu, chrf, perplexity; tagging: entity_f1, "
+        "entity_macro_f1, entity_precision, entity_recall, token_accuracy, log_loss",
         unset="accuracy, micro_f1 or r2, by the kind of label; generation: rouge_l, texts: perplexity; retrieval: "
-        "mrr@10; translation: bleu",
+        "mrr@10; translation: bleu; tagging: entity_f1, parts of speech: token_accuracy",
     )
     seeds: int = option(
         3, "repeat each route at full size with so many seeds", check=at_least(1), commands=("compare",)
@@ -123,7 +126,7 @@ class FolderOptions:
         10.0,
         "most gigabytes the cache of frozen outputs may take; 0 switches it off",
         check=_check_cache,
-        tasks=(CLASSIFICATION,),
+        tasks=(CLASSIFICATION, TAGGING),
     )
     runs: str = option("runs", "folder that run folders are made in")
     name: str | None = option(None, "name of the run folder", unset="the data's name")
@@ -251,13 +254,13 @@ class Options(
             yield "dora", "qalora has none, its merge into zero points cannot scale rows. Leave one of them out."
         rate = self.learning_rate
         trained = [name for name in routes if name in GROUPS[TRAINED]]
-        if isinstance(rate, float) and len(trained) > 1 and task in (CLASSIFICATION, TRANSLATION, RETRIEVAL):
+        if isinstance(rate, float) and len(trained) > 1 and task in (CLASSIFICATION, TRANSLATION, RETRIEVAL, TAGGING):
             yield (
                 "learning_rate",
                 f"one rate cannot be right for {', '.join(trained)}; each has its own, which is searched. Leave it "
                 f"out, or give each its own: {','.join(f'{name}={rate:g}' for name in trained)}.",
             )
-        heads = {"transfer"} if task == CLASSIFICATION else set()  # heads are trained first
+        heads = {"transfer"} if task in (CLASSIFICATION, TAGGING) else set()  # heads are trained first
         if isinstance(rate, Mapping) and not set(rate) & ({*routes} | heads):
             yield "learning_rate", f"names {', '.join(rate)}, and only {', '.join(routes)} runs; leave it out."
         if task != CLASSIFICATION:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from alih.data.split_options import SplitOptions
 from alih.errors import OptionError
 from alih.option import at_least, option
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING
 
 
 def _column(value: Any, flag: str) -> str:
@@ -62,7 +62,7 @@ class DataOptions:
         "cut texts after so many tokens",
         unset="what the model takes",
         check=at_least(1),
-        tasks=(CLASSIFICATION, GENERATION),
+        tasks=(CLASSIFICATION, GENERATION, TAGGING),
     )
     validation: float | None = option(
         None,
@@ -86,5 +86,5 @@ class DataOptions:
         "text file with passages, to measure what a language model forgets",
         unset="the standard library's documentation",
         metavar="FILE",
-        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL),
+        tasks=(CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING),
     )

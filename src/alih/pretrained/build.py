@@ -10,6 +10,7 @@ from transformers import (
     AutoConfig,
     AutoModelForImageClassification,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
 )
@@ -98,6 +99,7 @@ def build(
     pooled: bool,
     random_weights: bool,
     seed: int,
+    tags: bool = False,
 ) -> Built:
     """Build the model for a task.
 
@@ -109,6 +111,7 @@ def build(
         pooled: put the mean-pooled head on the encoder.
         random_weights: the same architecture from scratch.
         seed: decides every new weight; the head's depend on nothing else.
+        tags: the head reads every token.
 
     Raises:
         ModelError: weights that are missing, of other shapes, or cannot be read.
@@ -121,7 +124,7 @@ def build(
         if pooled:
             model, new, mismatched = _pooled(folder, config, random_weights)
         else:
-            model, new, mismatched = _native(folder, config, random_weights)
+            model, new, mismatched = _native(folder, config, random_weights, tags)
     except ModelError:
         raise
     except Exception as error:
@@ -140,10 +143,11 @@ def build(
 
 
 def _native(
-    folder: ModelFolder, config: PreTrainedConfig, random_weights: bool
+    folder: ModelFolder, config: PreTrainedConfig, random_weights: bool, tags: bool
 ) -> tuple[PreTrainedModel, set[str], dict[str, str]]:
     is_image = type(config) in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
     auto: Any = AutoModelForImageClassification if is_image else AutoModelForSequenceClassification
+    auto = AutoModelForTokenClassification if tags else auto
     if hasattr(config, "use_cache"):
         config.use_cache = False  # a classifier reads a text once: keys and values kept for later are memory lost
     if random_weights:

@@ -45,6 +45,8 @@ def anatomy_of(model: PreTrainedModel, *, new: Collection[str] = ()) -> Anatomy:
         return anatomy_as_trained(model)
     if model_type in WITHOUT_BLOCKS:
         raise ModelError(f"models of type {model_type} cannot be adapted in parts: {WITHOUT_BLOCKS[model_type]}.")
+    if type(model).__name__.endswith("ForTokenClassification"):
+        return replace(anatomy_as_trained(model), blocks_alone=False)
     family = FAMILIES.get(model_type)
     if family is None or not family.head:
         return measured_anatomy(model, new)

@@ -9,6 +9,7 @@ from transformers import (
     MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
     PreTrainedConfig,
 )
 
@@ -21,10 +22,11 @@ from alih.pretrained.prompted import AlihPromptedConfig
 #: encoder and a decoder that writes; "embedding": a sentence-transformers folder; "image": reads pictures; "prompted":
 #: a language model that classifies inside a prompt.
 Kind = Literal["encoder", "causal", "seq2seq", "embedding", "image", "prompted"]
-#: "classifier": with the architecture's classification head, or a new one. The rest are opened as they were trained:
+#: "classifier": with the architecture's classification head, or a new one; "tagger": the same, with a head that reads
+#: every token. The rest are opened as they were trained:
 #: "causal", "masked" and "seq2seq" with their output layer, "cross-encoder" with the head that its weights have,
 #: "encoder" without any head.
-Form = Literal["classifier", "cross-encoder", "causal", "masked", "seq2seq", "encoder"]
+Form = Literal["classifier", "tagger", "cross-encoder", "causal", "masked", "seq2seq", "encoder"]
 #: Sequence-to-sequence families that are known to work, for messages.
 TRANSLATORS = "Marian, T5, BART, mBART, M2M-100, NLLB and alih-transformer"
 
@@ -91,6 +93,11 @@ def check_form(config: PreTrainedConfig, form: Form, name: str) -> None:
         raise ModelError(
             f"{name}: a model of the kind {config.model_type} does not translate. Take one with an encoder and "
             f"a decoder: {TRANSLATORS}; or leave out --model to train the paper's Transformer from scratch."
+        )
+    if form == "tagger" and (config.is_encoder_decoder or kind not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING):
+        raise ModelError(
+            f"{name}: models of the kind {config.model_type} tag no tokens in transformers. Take a text encoder "
+            "(BERT, DistilBERT, RoBERTa, DeBERTa, …) or alih/minilm."
         )
     has_decoder = config.is_encoder_decoder and config.model_type not in ENCODERS_OF_PAIRS
     if form == "encoder" and (has_decoder or trained_as(config) == "seq2seq"):

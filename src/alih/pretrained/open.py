@@ -42,7 +42,7 @@ __all__ = ["BUILT_IN", "Checkpoint", "Pooling", "Pretrained", "Source", "default
 #: How a text's tokens become one vector: as the architecture's own head does, by their mean, or whichever suits.
 Pooling = Literal["auto", "native", "mean"]
 #: What a run or a model is for, by the names of `--task`.
-TaskName = Literal["classification", "generation", "translation", "retrieval"]
+TaskName = Literal["classification", "generation", "translation", "retrieval", "tagging"]
 #: Tokens that a language model without any stated limit is given.
 _NO_LIMIT = 2048
 
@@ -252,7 +252,7 @@ class Checkpoint:
 
         Args:
             form: what the task needs; see `alih.pretrained.kinds.Form`.
-            task: what a classifier predicts; None takes it as it is.
+            task: what a classifier or tagger predicts; None takes it as it is.
             random_weights: the same architecture from scratch, to measure what pre-training was worth.
             seed: decides the new weights; a new head's depend on nothing else.
             pooling: of a classifier; see `alih.pretrained.open.load`.
@@ -260,10 +260,10 @@ class Checkpoint:
         Raises:
             ModelError: it cannot be opened as that, weights cannot be read, or some are missing.
         """
-        if form == "classifier":
-            with quiet():
-                return self._classifier(task, random_weights=random_weights, seed=seed, pooling=pooling)
         self.check(form)
+        if form == "classifier" or form == "tagger":
+            with quiet():
+                return self._classifier(task, form, random_weights=random_weights, seed=seed, pooling=pooling)
         tokenizer, config, new = self.tokenizer, copy.deepcopy(self.config), False
         with quiet():
             if random_weights:
@@ -288,7 +288,9 @@ class Checkpoint:
     def _not_a_folder(self) -> ModelError:
         return ModelError(f"{self.name}: is a file. Give a built-in name, a run or model folder, or a Hub id.")
 
-    def _classifier(self, task: Task | None, *, random_weights: bool, seed: int, pooling: Pooling) -> Pretrained:
+    def _classifier(
+        self, task: Task | None, form: Form, *, random_weights: bool, seed: int, pooling: Pooling
+    ) -> Pretrained:
         name = self.name
         if self.files is None:
             return self._legacy(task, random_weights=random_weights, seed=seed)
@@ -300,8 +302,8 @@ class Checkpoint:
             )
         modality = modality_of(config, name)
         _check_modality(name, modality, task)
-        written = names_causal(config)
-        pooled = _pools(config, folder, modality, pooling, name)
+        written, tags = names_causal(config), form == "tagger"
+        pooled = not tags and _pools(config, folder, modality, pooling, name)
         processor: Any
         if modality is Modality.TEXT:
             processor = load_tokenizer(folder, config, name)
@@ -310,7 +312,9 @@ class Checkpoint:
             max_length = longest_text(processor, config, folder)
         else:
             processor, max_length = self.image_processor, None
-        built = build(folder, config, task, name=name, pooled=pooled, random_weights=random_weights, seed=seed)
+        built = build(
+            folder, config, task, name=name, pooled=pooled, random_weights=random_weights, seed=seed, tags=tags
+        )
         if max_length is not None:
             processor.model_max_length = max_length  # so that a saved folder remembers it
         return Pretrained(
@@ -390,7 +394,7 @@ def load(
     revision: str | None = None,
     pooling: Pooling = "auto",
 ) -> Pretrained:
-    """Load a pre-trained model: as a classifier with a head for the task, or in another form.
+    """Load a pre-trained model: as a classifier or tagger with a head for the task, or in another form.
 
     A head that the model already has is kept where its classes are the task's; `Pretrained.head_is_new` says so.
 
@@ -445,6 +449,7 @@ def task_named(name: str | Path) -> TaskName:
                 "translation": "translation",
                 "retrieval": "retrieval",
                 "embedding": "retrieval",
+                "tagging": "tagging",
             }
             return tasks.get(told, "classification")
         if str(name) not in BUILT_IN and not Path(name).expanduser().exists():

@@ -11,7 +11,7 @@ from alih.data.messages import did_you_mean
 from alih.errors import OptionError
 from alih.option import above_zero, at_least, items, names, option
 from alih.routes.registry import ADAPTERS, PROMPTED, ROUTES
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TASKS, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TASKS, TRANSLATION
 
 #: Stands for "every block" where a number of blocks is asked for.
 ALL_BLOCKS = -1
@@ -66,10 +66,11 @@ class RouteOptions:
 
     TITLE: ClassVar[str] = "task and routes"
 
-    task: Literal["classification", "generation", "translation", "retrieval"] | None = option(
+    task: Literal["classification", "generation", "translation", "retrieval", "tagging"] | None = option(
         None,
         "classification: labels or numbers; generation: instructions with answers, or texts; translation: pairs of "
-        "sentences; retrieval (also: embedding): questions with the passages that answer them",
+        "sentences; retrieval (also: embedding): questions with the passages that answer them; "
+        "tagging: named entities, parts of speech",
         by_task={CLASSIFICATION: CLASSIFICATION},
         choices=TASKS,
         convert=_task,
@@ -90,6 +91,7 @@ class RouteOptions:
             CLASSIFICATION: "transfer",
             GENERATION: "lora",
             RETRIEVAL: "finetune",
+            TAGGING: "transfer",
             TRANSLATION: _translation_route,
         },
         unset="transfer; translation: finetune with --model, scratch without",

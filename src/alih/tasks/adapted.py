@@ -11,17 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alih.data.examples import Damage, Examples
 from alih.data.messages import worst
 from alih.data.overlap import FINGERPRINTS, overlap, read_fingerprints
-from alih.errors import RunError
+from alih.errors import OptionError, RunError
 from alih.metrics.bootstrap import Interval, interval
 from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.tasks.base import Predictions, Task
 from alih.training.precision import Precision
+
+#: How predictions are written.
+PrintedForm = Literal["lines", "jsonl", "csv"]
 
 SIDECAR = "alih.json"
 _SCHEMA = 2
@@ -104,6 +107,38 @@ class Adapted(ABC):
         """How many of the examples the model was trained on; None where its run does not tell."""
         path = self.folder.parent / FINGERPRINTS
         return overlap(read_fingerprints(path), examples) if path.is_file() else None
+
+    def read_inputs(
+        self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None
+    ) -> Examples:
+        """Read what was typed after `alih predict`: inputs, or one file or folder of them.
+
+        Args:
+            inputs: as typed.
+            text: column of the text, where a file was named.
+            damaged: where rows that cannot be used are put; without it, one such row is an error.
+
+        Raises:
+            OptionError: the task predicts nothing for single inputs.
+        """
+        raise OptionError(f"{self.folder}: is for {self.task.name}; it predicts no labels.")
+
+    def predict_examples(self, examples: Examples, *, batch_size: int = 64) -> list[Any]:
+        """What `predict` says of examples that `read_inputs` read."""
+        raise OptionError(f"{self.folder}: is for {self.task.name}; it predicts no labels.")
+
+    def render(
+        self, examples: Examples, found: Sequence[Any], damaged: Sequence[Damage] = (), *, form: PrintedForm
+    ) -> str:
+        """Predictions of examples as text, with a line for what was left out.
+
+        Args:
+            examples: what was predicted.
+            found: the prediction of each.
+            damaged: rows that could not be used.
+            form: a line an input for a terminal, or the whole of a JSONL or CSV file.
+        """
+        raise OptionError(f"{self.folder}: is for {self.task.name}; it predicts no labels.")
 
     def score(
         self,

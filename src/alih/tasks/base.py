@@ -64,6 +64,8 @@ class Task(ABC):
     #: Whether the part of a model that does not train is run once, and what comes out of it kept; otherwise it runs in
     #: every epoch.
     freezes: ClassVar[bool] = True
+    #: Whether the mean of what leaves a block can tell an example's label, so that each depth is probed for it.
+    probes: ClassVar[bool] = True
     #: Kinds of shift that the robustness of a model is measured on, one by one and all at once.
     shifts: tuple[str, ...] = ()
     #: Training rows that are scored for the risk of overfitting, at most, and single predictions that are timed.
@@ -223,7 +225,7 @@ class Task(ABC):
             DataError: one of them cannot be read.
         """
 
-    def labels(self, examples: Examples) -> NDArray[np.generic] | None:
+    def labels(self, examples: Examples, encoded: Encoded) -> NDArray[np.generic] | None:
         """What training compares outputs with, one row an example; None where the encoded examples hold it."""
         return None
 

@@ -33,7 +33,7 @@ from alih.training.boundary import (
 )
 from alih.training.cache import Cache
 from alih.training.cost import measure
-from alih.training.feed import BoundaryFeed, FeatureFeed, Feed
+from alih.training.feed import BoundaryFeed, FeatureFeed, Feed, TokenFeatureFeed
 from alih.training.loop import FitResult, FitSettings, fit
 from alih.training.memory import most_tokens, out_of_memory_in_words
 from alih.training.precision import Precision, device
@@ -163,7 +163,7 @@ class Bench:
                     self.pretrained,
                     part.encoded,
                     boundaries,
-                    probe=name in ("train", "validation"),
+                    probe=self.task.probes and name in ("train", "validation"),
                     cache=self.cache,
                     progress=self.progress,
                     batch_size=SCORING_BATCH * self.batch_size,
@@ -189,9 +189,15 @@ class Bench:
         return self._frozen_seconds_each * (rows + len(self.parts["validation"].encoded))
 
     def probe(self) -> list[float]:
-        """Validation score of a linear probe on each depth's output; empty before `freeze`."""
+        """Validation score of a linear probe on each depth's output; empty where there is none."""
         train, validation = self.parts["train"], self.parts["validation"]
-        if train.frozen is None or validation.frozen is None or train.labels is None or validation.labels is None:
+        if (
+            not self.task.probes
+            or train.frozen is None
+            or validation.frozen is None
+            or train.labels is None
+            or validation.labels is None
+        ):
             return []
         return probe_by_depth(train.frozen, train.labels, validation.frozen, validation.labels)
 
@@ -250,7 +256,7 @@ class Bench:
             raise DataError("a split is empty; give more examples, or other shares with --validation and --test.")
         longest = self.max_length or self.pretrained.max_length
         encoded = self.task.encode(self.pretrained, examples, longest, self.progress)
-        return Part(examples, encoded, self.task.labels(examples))
+        return Part(examples, encoded, self.task.labels(examples, encoded))
 
 
 def scored_units(encoded: Encoded, batch_size: int) -> float:
@@ -306,8 +312,9 @@ class Stage:
             return self.bench.task.feed(part, rows, size)
         assert part.frozen is not None
         activations = part.frozen.at(self.boundary)
-        if isinstance(self.boundary, int):
-            return BoundaryFeed(activations, part.encoded, part.labels, batch_size=size, rows=rows)
+        if isinstance(self.boundary, int) or activations.ragged:
+            of_length = BoundaryFeed if isinstance(self.boundary, int) else TokenFeatureFeed
+            return of_length(activations, part.encoded, part.labels, batch_size=size, rows=rows)
         return FeatureFeed(activations, part.labels, batch_size=size, rows=rows)
 
     def fit(

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from alih.tasks.base import Task
 
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TRANSLATION
 
 #: Name → "module:class", in the order in which they are asked whether data are theirs; classification takes the rest.
 TASKS = {
     TRANSLATION: "alih.tasks.translation.task:Translation",
     RETRIEVAL: "alih.tasks.retrieval.task:Retrieval",
     GENERATION: "alih.tasks.generation.task:Generation",
+    TAGGING: "alih.tasks.tagging.task:Tagging",
     CLASSIFICATION: "alih.tasks.classification.task:Classification",
 }
 

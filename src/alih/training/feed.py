@@ -192,6 +192,14 @@ class BoundaryFeed(_LengthFeed):
         return {"hidden": self._activations.collate(rows), **self._encoded.placeholder(rows)}
 
 
+class TokenFeatureFeed(BoundaryFeed):
+    """Features of every token under the key `features`, for a head that reads them one by one."""
+
+    def inputs(self, positions: NDArray[np.int64]) -> Batch:
+        """`features`: (batch, longest, width)."""
+        return {"features": self._activations.collate(self.rows[positions])}
+
+
 class FeatureFeed(ExampleFeed):
     """Features under the key `features`, held in memory: a step of head training is too short to read files in."""
 

@@ -53,11 +53,12 @@ class HeadModel(nn.Module):
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy) -> None:
         super().__init__()
         self.head = head_modules(model, anatomy)
+        self._reads_first = anatomy.reads == "first"
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """`features` (batch, …) to logits (batch, outputs)."""
+        """`features` (batch, …) to logits: (batch, outputs), or (batch, tokens, outputs) of a head that tags."""
         scores: Tensor = self.head(batch["features"])
-        return scores[:, 0] if scores.ndim == 3 else scores
+        return scores[:, 0] if self._reads_first and scores.ndim == 3 else scores
 
 
 class FullModel(nn.Module):

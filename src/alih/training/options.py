@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from alih.errors import OptionError
 from alih.option import BELOW_HEAD, TRAINED, at_least, items, option
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TRANSLATION
 
 #: The largest seed that every random generator in use takes.
 _MOST_SEED = 2**32 - 1
@@ -68,7 +68,7 @@ class TrainingOptions:
         check=_check_rates,
         routes=TRAINED,
     )
-    batch_size: int = option(32, "examples a step", check=at_least(1), tasks=(CLASSIFICATION, RETRIEVAL))
+    batch_size: int = option(32, "examples a step", check=at_least(1), tasks=(CLASSIFICATION, RETRIEVAL, TAGGING))
     batch_tokens: int | None = option(
         None,
         "most tokens of a batch; of a translation, of source and of target",

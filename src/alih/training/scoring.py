@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +17,12 @@ from alih.training.precision import Precision, autocast, choose
 
 @torch.no_grad()
 def logits(
-    module: nn.Module, feed: ExampleFeed, precision: Precision | None = None, *, advance: Advance | None = None
+    module: nn.Module,
+    feed: ExampleFeed,
+    precision: Precision | None = None,
+    *,
+    advance: Advance | None = None,
+    keep: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> NDArray[np.float32]:
     """Score every row of a feed: float32 of shape (rows, outputs), in the order of the feed's rows.
 
@@ -24,6 +31,7 @@ def logits(
         feed: what to score; labels are not looked at.
         precision: compute type; None = the device's best.
         advance: called with the rows scored since last time.
+        keep: maps a batch's logits, and its positions in the feed, to what is kept in their place, (batch, width).
     """
     on = device_of(module)
     precision = precision or choose(on)
@@ -34,6 +42,8 @@ def logits(
         with fast_layout(module), autocast(on, precision):
             for positions in feed.plan(None):
                 scores = module(to_device(feed.inputs(positions), on)).float()
+                if keep is not None:
+                    scores = keep(scores, torch.from_numpy(positions))
                 if found is None:
                     found = torch.empty(len(feed), scores.shape[1])
                 found[torch.from_numpy(positions)] = scores.cpu()

@@ -13,12 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alih.cli.using import check_output, write_output
 from alih.data.delimited import unguarded
 from alih.data.examples import Damage, Examples, Input
 from alih.data.sources import read_table
 from alih.errors import ModelError, OptionError
 from alih.task import Kind, Modality, Task
-from alih.tasks.classification.predictions import Prediction, check_output, predictions, render, rows, write
+from alih.tasks.classification.predictions import Prediction, Row, predictions, render, rows
+
+
+def write(path: Path, found: list[Row], task: Task) -> None:
+    """As `alih predict --output` does."""
+    write_output(path, render(found, task, "jsonl" if path.suffix == ".jsonl" else "csv"))
+
 
 TWO = Task(Modality.TEXT, Kind.SINGLE, ("no, never", 'ye"s'))
 PAIRS = Task(Modality.TEXT, Kind.SINGLE, ("no", "yes"), pair=True)
@@ -178,13 +185,13 @@ def test_rows_that_could_not_be_used_keep_their_place_in_every_form(tmp_path: Pa
         "probability": None,
         "left_out": "new.csv, row 3: the text is empty",
     }
-    assert render(lined_up, as_json=False).splitlines()[1] == "–\t\tnew.csv, row 3: the text is empty"
+    assert render(lined_up, TWO, "lines").splitlines()[1] == "–\t\tnew.csv, row 3: the text is empty"
 
 
 @given(TEXTS)
 def test_a_printed_line_is_one_line_with_label_probability_and_input(text: str) -> None:
     [found] = predictions(PAIRS, np.array([[0.0, 2.0]], dtype=np.float32))
-    line = render([(text, "input 1", found)], as_json=False)
+    line = render([(text, "input 1", found)], TWO, "lines").removesuffix("\n")
     label, sure, shown = line.split("\t")
     assert (label, sure) == ("yes", "0.881")
     assert "\n" not in shown

@@ -20,9 +20,9 @@ from alih.pretrained.open import Pretrained, load
 from alih.progress import Progress
 from alih.task import Kind, Modality
 from alih.task import Task as Problem
-from alih.tasks.adapted import SIDECAR, Adapted, Scores, read_sidecar, write_sidecar
+from alih.tasks.adapted import SIDECAR, Adapted, PrintedForm, Scores, read_sidecar, write_sidecar
 from alih.tasks.base import Predictions
-from alih.tasks.classification.predictions import Prediction, predictions
+from alih.tasks.classification.predictions import Prediction, predictions, render, rows
 from alih.tasks.classification.task import Classification
 from alih.training.boundary import FullModel
 from alih.training.feed import InputFeed
@@ -107,6 +107,12 @@ class AdaptedClassifier(Adapted):
     def predict_examples(self, examples: Examples, *, batch_size: int = 64) -> list[Prediction]:
         """Predict examples that were read before."""
         return predictions(self.problem, self.logits(examples, batch_size=batch_size))
+
+    def render(
+        self, examples: Examples, found: Sequence[Any], damaged: Sequence[Damage] = (), *, form: PrintedForm
+    ) -> str:
+        """See `alih.tasks.classification.predictions`."""
+        return render(rows(examples, found, damaged), self.problem, form)
 
     def predictions(self, examples: Examples) -> Predictions:
         """`logits`: (n, outputs)."""

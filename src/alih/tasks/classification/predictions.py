@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alih import files
 from alih.data.delimited import guarded
 from alih.data.examples import Damage, Examples, Input
 from alih.data.spill import is_spilled
-from alih.errors import OptionError
 from alih.metrics.classification import THRESHOLD, check_finite, probabilities
 from alih.task import Kind, Task
+from alih.tasks.adapted import PrintedForm
 
 
 @dataclass(frozen=True)
@@ -80,47 +79,16 @@ def rows(examples: Examples, found: Sequence[Prediction], damaged: Sequence[Dama
 _ROW = re.compile(r", row (\d+)$")
 
 
-def render(found: Sequence[Row], *, as_json: bool) -> str:
-    """Return one line an input: label, probability, input; or JSON lines with every probability."""
-    return "\n".join(_json(row) if as_json else _line(row) for row in found)
-
-
-def check_output(path: Path, inputs: Sequence[str]) -> None:
-    """Check a file to write to before anything is predicted.
-
-    Raises:
-        OptionError: its ending is unknown, its folder does not exist, or it is the file that is read.
-    """
-    if path.suffix not in {".csv", ".jsonl"}:
-        raise OptionError(f"--output {path}: write to a file that ends in .csv or .jsonl.")
-    if not path.parent.is_dir():
-        raise OptionError(f"--output {path}: there is no folder {path.parent}. Make it first.")
-    if path.is_dir():
-        raise OptionError(f"--output {path}: is a folder. Name a file.")
-    if len(inputs) == 1 and path.resolve() == Path(inputs[0]).resolve():
-        raise OptionError(f"--output {path}: is the file that is read, and would be lost. Name another one.")
-
-
-def write(path: Path, found: Sequence[Row], task: Task) -> None:
-    """Write predictions as JSONL where the file's name ends so, otherwise as CSV; see `check_output`.
+def render(found: Sequence[Row], task: Task, form: PrintedForm) -> str:
+    """Return one line an input (label, probability, input), or JSON lines or CSV with every probability.
 
     In CSV, a text that a spreadsheet would take for a formula (it begins with "=", "+", "-" or "@") has an apostrophe
     before it, which Alih takes away when it reads the file; JSONL holds every text as it is. The probability of each
     class is in a column "probability of …", which no other column can be called.
-
-    Raises:
-        OptionError: the file cannot be written.
     """
-    text = _jsonl(found) if path.suffix == ".jsonl" else _csv(found, task)
-    try:
-        # Half a surrogate pair, which JSON can carry, is no character: it is written as its escape.
-        files.write_text(path, text, errors="backslashreplace")
-    except OSError as error:
-        raise OptionError(f"--output {path}: cannot be written ({error.strerror}). Name another file.") from error
-
-
-def _jsonl(found: Sequence[Row]) -> str:
-    return "".join(_json(row) + "\n" for row in found)
+    if form == "csv":
+        return _csv(found, task)
+    return "".join((_json(row) if form == "jsonl" else _line(row)) + "\n" for row in found)
 
 
 def _csv(found: Sequence[Row], task: Task) -> str:

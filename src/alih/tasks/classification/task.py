@@ -177,7 +177,7 @@ class Classification(Task):
         """See `alih.data.batch`."""
         return encode(pretrained.processor, examples, max_length, progress=progress)
 
-    def labels(self, examples: Examples) -> NDArray[np.generic] | None:
+    def labels(self, examples: Examples, encoded: Encoded) -> NDArray[np.generic] | None:
         """Numbers of a regression scaled for training."""
         return self._scaling.scale(self.problem, examples.known_labels)
 

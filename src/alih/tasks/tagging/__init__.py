@@ -1,0 +1,1 @@
+"""Tagging: named entities, parts of speech."""
