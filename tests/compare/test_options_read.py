@@ -125,7 +125,7 @@ def test_every_option_is_tested_and_read_by_something() -> None:
     unread = [
         one.name for one in fields(Options) if not re.search(rf"options\.{one.name}\b|chosen\.{one.name}", source)
     ]
-    assert [name for name in unread if name not in {"blocks", "learning_rate"}] == []  # by top_blocks and rate_for
+    assert [name for name in unread if name not in {"blocks", "learning_rate"}] == []  # by rate_for
     assert "options.blocks" in source
     assert "options.rate_for" in source
 

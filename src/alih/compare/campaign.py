@@ -324,7 +324,7 @@ class Campaign:
 
     def _validate_every(self, variant: Variant, size: int, epochs: int, purpose: Purpose) -> int:
         """See `Efforts.validate_every`; a head alone is looked at in every epoch, which costs next to nothing."""
-        held_out = len(self.bench.dataset.validation)
+        held_out = len(self.bench.parts["validation"].encoded)
         return self.efforts.validate_every(held_out, size, epochs, purpose) if variant.trainable_blocks else 1
 
     def _deadline(self, variant: Variant) -> float | None:

@@ -11,7 +11,7 @@ from alih.metrics.base import Metric
 from alih.pretrained.open import Pretrained
 from alih.progress import Progress
 from alih.routes.base import Variant
-from alih.tasks.bench import SHIFTED_ALONE, Adaptation, Bench
+from alih.tasks.bench import SHIFTED_ALONE, Adaptation, Bench, other_part
 from alih.training.activations import Activations
 from alih.training.boundary import FEATURES, frozen_outputs
 
@@ -33,7 +33,7 @@ def look_closer(bench: Bench, variant: Variant, adaptation: Adaptation, metric: 
         rows = np.arange(min(len(bench.parts["judged"].encoded), SHIFTED_ALONE), dtype=np.int64)
         before = _score(bench, adaptation, metric, "judged", rows)
         shifts = {kind: _score(bench, adaptation, metric, kind) - before for kind in bench.task.shifts}
-    others = {name: _score(bench, adaptation, metric, name) for name in bench.others}
+    others = {name: _score(bench, adaptation, metric, other_part(name)) for name in bench.others}
     if variant.random_weights:
         return Closer(shifts, others)
     trains_backbone = variant.trainable_blocks > 0

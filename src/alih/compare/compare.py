@@ -250,10 +250,9 @@ class Job:
         own = [bench.parts["train"].encoded, bench.parts["validation"].encoded]
         cut = sum(encoded.truncated for encoded in own)
         if cut:
-            texts = sum(len(encoded) for encoded in own)
             longest = options.max_length or bench.pretrained.max_length
             self.progress.say(
-                f"{cut:,} of {texts:,} texts are longer than {longest} tokens; what is beyond is not seen."
+                f"{cut:,} texts have more than {longest} tokens, training and validation together; the rest is not seen."
             )
         variants = variants_of(self.routes, bench.pretrained.anatomy, options)
         self.variants, self.unsuited = suited(variants, bench, options)

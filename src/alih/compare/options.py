@@ -269,22 +269,6 @@ class Options(
                 if value is not None and not 0 < value < 0.5:
                     yield share, f"must be above 0 and below 0.5, not {value}."
 
-    @property
-    def chosen_rate(self) -> float | None:
-        """The learning rate that the user gave for `chosen_route`; None where it is to be searched."""
-        return self.rate_for(self.chosen_route)
-
-    def for_route(self, route: str, seed: int) -> Options:
-        """The options of one route of a comparison: those that it does not read are left at their defaults."""
-        task = self.task or CLASSIFICATION
-        alone: dict[str, Any] = {
-            declared.name: declared.default
-            for declared in fields(self)
-            if (readers := routes_reading(declared, task)) is not None and route not in readers
-        }
-        rate = self.rate_for(route) if "learning_rate" not in alone else None
-        return replace(self, **{**alone, "learning_rate": rate, "route": route, "routes": None, "seed": seed})
-
     def command_line(self, command: str, data: str) -> str:
         """The command that runs the same again, quoted for a POSIX shell."""
         return command_line(command, data, asdict(self))

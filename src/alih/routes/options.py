@@ -110,14 +110,9 @@ class RouteOptions:
 
     @property
     def chosen_route(self) -> str:
-        """The route where one runs, after `for_task` or `for_route` has settled it."""
+        """The route where one runs, after `for_task` has settled it."""
         assert self.route is not None
         return self.route
-
-    @property
-    def top_blocks(self) -> int | None:
-        """How many top blocks train where one route runs; None for all."""
-        return None if self.blocks is None or self.blocks[0] == ALL_BLOCKS else self.blocks[0]
 
 
 def _layers(value: Any, flag: str) -> tuple[str, ...]:

@@ -48,10 +48,15 @@ LEAST_LOOKS = 3
 
 #: "train", "validation" (what chooses weights), "judged" (what judges candidates; mostly the same), "shifted" (a copy
 #: of what judges with all shifts at once), one of the task's `shifts` (a copy with that shift alone, of the first
-#: `SHIFTED_ALONE` rows), or the name of another set that the user gave.
+#: `SHIFTED_ALONE` rows), or `other_part` of another set that the user gave.
 PartName = str
 #: Rows that each shift alone is measured on: enough to see what hurts, few enough to cost little.
 SHIFTED_ALONE = 128
+
+
+def other_part(name: str) -> PartName:
+    """The name of the part of another set that the user gave, whatever the set is called."""
+    return f"other: {name}"
 
 
 @dataclass
@@ -122,7 +127,8 @@ class Bench:
         if task.shifts:
             splits["shifted"] = task.shifted(judged, self.seed, self.progress)
             splits |= {kind: task.shifted(few, self.seed, kinds=(kind,)) for kind in task.shifts}
-        self.parts = {name: self._part(examples) for name, examples in (splits | dict(self.others)).items()}
+        self.parts = {name: self._part(examples) for name, examples in splits.items()}
+        self.parts |= {other_part(name): self._part(examples) for name, examples in self.others.items()}
         self.parts["judged"] = self.parts["validation"] if judged is choosing else self._part(judged)
 
     @property

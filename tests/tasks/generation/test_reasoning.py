@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alih.cli.main import main
-from alih.compare.options import Options
 from alih.metrics.text import exact_match, final_answer, final_match
 from alih.tasks.generation.adapted import AdaptedWriter
 from alih.tasks.generation.conversation import USER, Turn
@@ -94,9 +93,3 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("<think></think>")
     assert main(["generate", "alih/lm-small", "x", "--samples", "0"]) == 2
     assert "--samples" in capsys.readouterr().err
-
-
-def test_options_reach_prompted_routes_alone() -> None:
-    options = Options(routes=("zero-shot", "lora"), reasoning="think", samples=3)
-    assert (options.for_route("zero-shot", 0).reasoning, options.for_route("zero-shot", 0).samples) == ("think", 3)
-    assert (options.for_route("lora", 0).reasoning, options.for_route("lora", 0).samples) == ("auto", 1)
