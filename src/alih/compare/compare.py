@@ -252,7 +252,7 @@ class Job:
         if cut:
             longest = options.max_length or bench.pretrained.max_length
             self.progress.say(
-                f"{cut:,} texts have more than {longest} tokens, training and validation together; the rest is not seen."
+                f"{cut:,} texts have more than {longest} tokens (training and validation); the rest is not seen."
             )
         variants = variants_of(self.routes, bench.pretrained.anatomy, options)
         self.variants, self.unsuited = suited(variants, bench, options)
