@@ -168,7 +168,7 @@ def resume(path: str | Path, data: str | Path | Dataset | None = None) -> Compar
 
 
 def open(path: str | Path) -> Adapted:
-    """Open an adapted model by its run folder ("runs/last") or its own: classifier, translator, writer or embedder."""
+    """Open an adapted model by its run folder ("runs/last") or its own, whatever its task."""
     from alih.pretrained.open import task_named
 
     task = task_named(path)
