@@ -17,7 +17,7 @@ from alih.errors import OptionError
 from alih.task import CLASSIFICATION
 
 #: Groups of routes that a declaration may name; `alih.routes.registry.GROUPS` says which routes they hold.
-TRAINED, BELOW_HEAD = "trained", "trained below the head"
+TRAINED, BELOW_HEAD, PRETRAINED = "trained", "trained below the head", "pre-trained"
 
 Readers: TypeAlias = "str | tuple[str, ...]"
 

@@ -316,7 +316,10 @@ def readers_in_words(declared: Field[Any]) -> str:
     if isinstance(readers, Mapping):
         parts += [f"{task}: {', '.join(routes_reading(declared, task) or ())}" for task in readers]
     elif readers is not None:
-        parts.append(", ".join(GROUPS[readers] if isinstance(readers, str) else readers))
+        known = {name for task in tasks or TASK_ROUTES for name in TASK_ROUTES[task]}
+        parts.append(
+            ", ".join(name for name in (GROUPS[readers] if isinstance(readers, str) else readers) if name in known)
+        )
     return "; ".join(parts)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from alih.option import TRAINED, option
+from alih.option import PRETRAINED, TRAINED, option
 from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TRANSLATION
 
 #: A translator that is trained from scratch starts from no model.
-_NOT_FROM_SCRATCH = {TRANSLATION: ("zero-shot", "finetune", "lora", "qlora", "qalora")}
+_NOT_FROM_SCRATCH = {TRANSLATION: PRETRAINED}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
-from alih.option import BELOW_HEAD, TRAINED
+from alih.option import BELOW_HEAD, PRETRAINED, TRAINED
 
 if TYPE_CHECKING:
     from alih.routes.base import Route
@@ -37,6 +37,7 @@ PROMPTED = ("zero-shot", "few-shot")
 GROUPS = {
     TRAINED: tuple(name for name in ROUTES if name not in PROMPTED),
     BELOW_HEAD: tuple(name for name in ROUTES if name not in (*PROMPTED, "transfer")),
+    PRETRAINED: tuple(name for name in ROUTES if name != "scratch"),
 }
 
 

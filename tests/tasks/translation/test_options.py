@@ -23,7 +23,7 @@ from alih.errors import OptionError
         ({"beam": 0}, "--beam: must be at least 1"),
         (
             {"blocks": "2"},
-            "--blocks: is read by the routes finetune, lora, qlora, qalora, and only scratch runs",
+            "--blocks: is read by the routes finetune, lora, qlora, qalora, ia3, and only scratch runs",
         ),
         ({"model": "x", "size": "tiny"}, "--size: is read by the route scratch, and only finetune runs"),
         ({"model": "x", "dora": True}, "--dora: is read by the routes lora, qlora, and only finetune runs"),

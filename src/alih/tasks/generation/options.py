@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from alih.option import at_least, option
 from alih.task import GENERATION
 
-ROUTES = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+ROUTES = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora", "ia3", "scratch")
 #: What `alih compare` runs where the user names none.
 COMPARED = ("zero-shot", "few-shot", "finetune", "lora", "qlora", "qalora")
 METRICS = ("exact_match", "final_answer", "token_f1", "rouge_l", "perplexity")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from alih.option import option
 from alih.task import RETRIEVAL
 
-ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "ia3", "scratch")
 #: What `alih compare` runs where the user names no routes.
 COMPARED = ("zero-shot", "finetune", "lora")
 

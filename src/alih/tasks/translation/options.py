@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from alih.option import at_least, option
+from alih.option import PRETRAINED, at_least, option
 from alih.task import TRANSLATION
 
 #: The route that makes a translator, and those that adapt one.
-ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "scratch")
+ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "ia3", "scratch")
 #: Those that a comparison runs.
 COMPARED = ("zero-shot", "finetune", "lora", "scratch")
 SIZES = ("tiny", "small", "base", "paper")
@@ -56,7 +56,7 @@ class TranslationOptions:
         None,
         'words put before every sentence, as T5 wants: "translate English to German: "',
         tasks=(TRANSLATION,),
-        routes=("zero-shot", "finetune", "lora", "qlora", "qalora"),
+        routes=PRETRAINED,
     )
     size: Literal["tiny", "small", "base", "paper"] | None = option(
         None,
