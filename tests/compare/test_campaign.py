@@ -83,6 +83,15 @@ def test_a_budget_refuses_what_would_not_end_in_time() -> None:
     assert budget.allows(Variant("finetune", 2, 3), 10_100)
 
 
+def test_a_budget_leaves_room_for_scoring_which_does_not_grow_with_the_passes() -> None:
+    budget = Budget(100.0)
+    budget.learn(ONE, seconds=10.0, example_passes=1000, scoring=50.0)
+    budget.learn(ONE, seconds=10.0, example_passes=1000, scoring=5.0)
+    assert budget.estimate(ONE, 500) == 5.0
+    assert budget.allows(ONE, 4_000)
+    assert not budget.allows(ONE, 5_100)
+
+
 def test_a_budget_without_a_limit_refuses_nothing() -> None:
     budget = Budget()
     budget.learn(ONE, 1e9, 1)

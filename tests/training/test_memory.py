@@ -28,5 +28,11 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     memory._trim.cache_clear()
 
 
+def test_running_out_of_memory_names_what_every_task_has() -> None:
+    with pytest.raises(memory.OutOfMemoryError) as said, memory.out_of_memory_in_words("training"):
+        raise MemoryError
+    assert all(flag in str(said.value) for flag in ("--batch-size", "--batch-tokens", "--max-length", "--max-tokens"))
+
+
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -19,6 +19,7 @@ class Budget:
     max_seconds: float | None = None
     _start: float = field(default_factory=time.monotonic)
     _pace: dict[Variant, float] = field(default_factory=dict)
+    _scoring: dict[Variant, float] = field(default_factory=dict)
 
     @property
     def deadline(self) -> float | None:
@@ -30,8 +31,12 @@ class Budget:
         """Seconds since the budget was made."""
         return time.monotonic() - self._start
 
-    def learn(self, variant: Variant, seconds: float, example_passes: int) -> None:
-        """Remember how long a variant took for so many passes over one example."""
+    def learn(self, variant: Variant, seconds: float, example_passes: int, scoring: float = 0.0) -> None:
+        """Remember how long a variant took for so many passes over one example, and how long to be scored after them.
+
+        Scoring takes as long after few passes as after many; the longest counts, for a search is scored by less.
+        """
+        self._scoring[variant] = max(scoring, self._scoring.get(variant, 0.0))
         if example_passes > 0:
             self._pace[variant] = seconds / example_passes
 
@@ -41,7 +46,8 @@ class Budget:
         return None if pace is None else pace * example_passes
 
     def allows(self, variant: Variant, example_passes: int, *, and_then: float = 0.0) -> bool:
-        """Whether so many passes, and so many seconds after them, would end before the limit, as far as is known."""
+        """Whether so many passes, scoring, and so many seconds more would end before the limit, as far as is known."""
         if self.max_seconds is None:
             return True
-        return self.elapsed + (self.estimate(variant, example_passes) or 0.0) + and_then <= self.max_seconds
+        training, scoring = self.estimate(variant, example_passes) or 0.0, self._scoring.get(variant, 0.0)
+        return self.elapsed + training + scoring + and_then <= self.max_seconds

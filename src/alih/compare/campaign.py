@@ -308,14 +308,15 @@ class Campaign:
             )
             start = time.monotonic()
             try:
-                trial = self.runner.run(
+                outcome = self.runner.run(
                     variant, settings, head, rows, purpose="search", deadline=self._deadline(variant)
-                ).trial
+                )
             except TrainingError:
                 return float("inf"), time.monotonic() - start
+            trial = outcome.trial
             if trial.stopped == "diverged":
                 return float("inf"), trial.costs.seconds
-            self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+            self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen, outcome.scoring_seconds)
             return self._badness(variant, trial), trial.costs.seconds - trial.costs.frozen_seconds
 
         if before is not None:
@@ -369,7 +370,7 @@ class Campaign:
         if trial.stopped == "deadline" and all(point["train_loss"] is None for point in trial.history):
             self._skip(what, "the time limit was reached before its first step")
             return
-        self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen)
+        self.budget.learn(variant, trial.costs.seconds, trial.costs.examples_seen, outcome.scoring_seconds)
         contender.trials.append(trial)
         if trial.stopped == "deadline":
             self._skip(what, "it was cut short by the time limit; its score is that of the best epoch until then")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,12 @@ class Outcome:
     Args:
         trial: scores and costs.
         kept: its weights; only of trials on all examples, and not where those of a better one were kept.
+        scoring_seconds: wall time of all that came after training; 0 where it was run before.
     """
 
     trial: Trial
     kept: Kept | None = None
+    scoring_seconds: float = 0.0
 
 
 @dataclass
@@ -128,6 +131,7 @@ class Runner:
         task = self.bench.task
         with measure() as cost:
             adaptation = adapt(self.bench, variant, settings, rows, head_settings=head_settings, deadline=deadline)
+        scoring_since = time.monotonic()
         # Training a head moves the head alone; what is measured below runs the whole model.
         nn.Module.to(adaptation.pretrained.model, device())
         full, scored = purpose == "full", purpose != "search"
@@ -190,7 +194,7 @@ class Runner:
         kept = keep(changed, path, trial, trial.metrics[self.metric.name]) if full else None
         self.folder.append(trial, arrays)
         self._known[name] = trial
-        return Outcome(trial, kept)
+        return Outcome(trial, kept, time.monotonic() - scoring_since)
 
     def _merge(self, adaptation: Adaptation, variant: Variant) -> Merged:
         """Merge the adapters: what is measured from here on is the model that would be handed over."""
@@ -226,25 +230,35 @@ class Runner:
         task, examples = self.bench.task, self.bench.parts[name].examples
         return task.scores(task.statistics(predictions, examples if rows is None else examples.select(rows)))
 
-    def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64], variant: Variant) -> float:
-        """Operations of the training steps, and of the one pass through the frozen part where there was one."""
+    def _flops(self, adaptation: Adaptation, rows: NDArray[np.int64], variant: Variant) -> float | None:
+        """Operations of the training steps, and of the one pass through the frozen part where there was one.
+
+        None where none of the rows that are counted fits into the model.
+        """
         some, counted = rows[: self.bench.batch_size], 0.0
         for phase in adaptation.phases:
             # Frozen weights beside adapters take no gradient: one pass forward, one back to the activations.
             beside_frozen = variant.adapter is not None and phase is adaptation.phases[-1]
             passes = _PASSES_A_STEP - 1 if beside_frozen else _PASSES_A_STEP
-            counted += passes * self._forward_flops(phase.stage, some) * phase.result.examples_seen
+            forward = self._forward_flops(phase.stage, some)
+            if forward is None:
+                self.bench.progress.say(f"  {variant.label}: none of {len(some):,} examples fits; no FLOPs are counted")
+                return None
+            counted += passes * forward * phase.result.examples_seen
         if adaptation.uses_frozen_outputs:
-            whole = self.bench.whole(adaptation.pretrained)
-            counted += self._forward_flops(whole, some) * len(rows)
+            forward = self._forward_flops(self.bench.whole(adaptation.pretrained), some)
+            counted += (forward or 0.0) * len(rows)
         return counted
 
-    def _forward_flops(self, stage: Stage, rows: NDArray[np.int64]) -> float:
-        """Operations of a forward pass over one training example."""
+    def _forward_flops(self, stage: Stage, rows: NDArray[np.int64]) -> float | None:
+        """Operations of a forward pass over one training example, the mean of those that are fed; None without any."""
         feed = stage.feed("train", rows, len(rows))
-        batch, part = next(iter(feed.batches(None)))
         on = next(stage.module.parameters()).device
-        return flops(lambda: self.bench.task.loss(stage.module, to_device(batch, on))) / feed.examples(part)
+        counted, examples = 0.0, 0
+        for batch, part in feed.batches(None):
+            counted += flops(partial(self.bench.task.loss, stage.module, to_device(batch, on)))
+            examples += feed.examples(part)  # a text in several batches counts in one of them
+        return counted / examples if examples else None
 
     def _latency_ms(self, adaptation: Adaptation) -> tuple[float, float]:
         """Time of predicting one encoded example with the whole model: median, and 95th percentile."""

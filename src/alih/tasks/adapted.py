@@ -106,7 +106,11 @@ class Adapted(ABC):
     def trained_on(self, examples: Examples) -> int | None:
         """How many of the examples the model was trained on; None where its run does not tell."""
         path = self.folder.parent / FINGERPRINTS
-        return overlap(read_fingerprints(path), examples) if path.is_file() else None
+        try:
+            return overlap(read_fingerprints(path), examples) if path.is_file() else None
+        except RunError as error:
+            self.progress.say(str(error))
+            return None
 
     def read_inputs(
         self, inputs: Sequence[str], *, text: str | None = None, damaged: list[Damage] | None = None

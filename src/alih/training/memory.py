@@ -47,8 +47,8 @@ def out_of_memory_in_words(what: str) -> Iterator[None]:
         if not memory and not any(sign in str(error) for sign in _SIGNS):
             raise
         raise OutOfMemoryError(
-            f"{what}: there is not enough memory. Use a smaller --batch-size or --max-length, fewer --blocks, or a "
-            "smaller model."
+            f"{what}: there is not enough memory. Use a smaller --batch-size or --batch-tokens, a smaller --max-length "
+            "or --max-tokens (whichever of them the task has), fewer --blocks, or a smaller model."
         ) from error
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alih.compare.options import Options
+from alih.compare.runfolder import RunFolder
+from alih.compare.runner import Runner
+from alih.data.overlap import FINGERPRINTS, write_fingerprints
 from alih.errors import DataError, OptionError, RunError
 from alih.generate.prompt import PromptForm
 from alih.metrics import text
@@ -20,10 +24,13 @@ from alih.metrics.bootstrap import interval
 from alih.progress import Progress
 from alih.tasks.base import ModelChoice
 from alih.tasks.bench import Bench
+from alih.tasks.generation import feed as module
 from alih.tasks.generation.adapted import AdaptedWriter
+from alih.tasks.generation.feed import SequenceFeed
 from alih.tasks.generation.task import Generation
-from alih.tasks.generation.writer import pack, statistics, unpack
+from alih.tasks.generation.writer import Writer, pack, statistics, unpack
 from alih.tasks.registry import recognised
+from alih.training.result import FitSettings
 
 from .tiny import ROWS, folder, write
 
@@ -135,7 +142,7 @@ def test_answers_of_the_same_weights_are_written_once_and_others_anew(
     assert unpack(stage.predict("judged")) == unpack(first)
     assert unpack(stage.predict("judged", np.array([1, 0]))) == [unpack(first)[1], unpack(first)[0]]
     assert written == [count]
-    stage.predict("judged", np.array([0]))
+    bench.task.predict_one(stage, 0)
     assert written == [count, 1], "one answer is written each time: it is timed"
     with torch.no_grad():
         next(pretrained.model.parameters()).add_(1.0)
@@ -207,3 +214,72 @@ def test_a_damaged_sidecar_is_told(tmp_path: Path, model: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"max_length": 128', '"max_length": 0'), encoding="utf-8")
     with pytest.raises(RunError, match="damaged"):
         AdaptedWriter.open(tmp_path / "out")
+
+
+def _runner(bench: Bench) -> Runner:
+    return Runner(bench, cast(RunFolder, SimpleNamespace(trials=list)), bench.deciding)
+
+
+def test_flops_of_an_example_are_counted_over_all_its_parts(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"text": " ".join(f"Say number {n}." for n in range(k, k + 60))} for k in range(12)]
+    bench = _bench(_task(tmp_path, rows), model, max_length=16)
+    stage, chosen = bench.whole(bench.fresh(0)), np.arange(3)
+    feed = stage.feed("train", chosen, 3)
+    assert isinstance(feed, SequenceFeed)
+    assert len(feed.sequences) > 3, "texts of several parts"
+    at_once = _runner(bench)._forward_flops(stage, chosen)
+    monkeypatch.setattr(module, "most_tokens", lambda _: 16)  # a part a batch: most hold no first part
+    assert sum(1 for _ in feed.batches(None)) == len(feed.sequences)
+    assert _runner(bench)._forward_flops(stage, chosen) == pytest.approx(at_once, rel=0.3)
+
+
+def test_rows_that_do_not_fit_have_no_flops_and_that_is_no_crash(tmp_path: Path, model: Path) -> None:
+    long = [{"instruction": f"Say number {n}.", "output": f"{n} " * 200} for n in range(20)]
+    bench = _bench(_task(tmp_path, [*ROWS, *long]), model)
+    lengths = bench.parts["train"].encoded.lengths
+    left_out = np.flatnonzero(lengths == 0)
+    assert len(left_out)
+    assert _runner(bench)._forward_flops(bench.whole(bench.fresh(0)), left_out) is None
+
+
+def test_the_seed_of_answers_that_vote_is_that_of_the_trial_and_handed_over(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _task(tmp_path, ROWS, samples=2, max_new_tokens=4)
+    bench = _bench(task, model)
+    seeds: list[int] = []
+
+    def answers(*given: Any, **_: Any) -> list[str]:
+        seeds.append(given[5].seed)
+        return ["a"] * len(given[2])
+
+    monkeypatch.setattr("alih.tasks.generation.writer.answers", answers)
+    for seed in (3, 4):
+        settings = FitSettings(learning_rate=0.1, seed=seed)
+        adaptation = task.prompted(bench, PromptForm(0), settings, np.arange(4), None)
+        adaptation.stage.predict("judged")
+    assert seeds == [3, 4], "the same weights, but other draws"
+    task.save(adaptation.pretrained, tmp_path / "kept", None)
+    assert AdaptedWriter.open(tmp_path / "kept").asking.seed == 4
+
+
+def test_what_is_timed_is_writing_alone(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = _bench(_task(tmp_path, ROWS, max_new_tokens=4), model)
+    stage, written = bench.whole(bench.fresh(0)), list[int]()
+    monkeypatch.setattr(Generation, "outputs", lambda *_: pytest.fail("the loss of a reference is not timed"))
+    monkeypatch.setattr(Writer, "answer", lambda _, prompts: written.append(len(prompts)))
+    bench.task.predict_one(stage, 0)
+    assert written == [1]
+
+
+def test_a_writer_says_that_it_was_trained_on_the_examples(tmp_path: Path, model: Path) -> None:
+    task = _task(tmp_path, ROWS, max_new_tokens=4)
+    bench = _bench(task, model)
+    task.save(bench.fresh(0), tmp_path / "model", None)
+    write_fingerprints(tmp_path / FINGERPRINTS, task.dataset.train)
+    (tmp_path / "elsewhere").mkdir()
+    again = write(tmp_path / "elsewhere" / "other name.jsonl", list(reversed(ROWS)))
+    scores = AdaptedWriter.open(tmp_path / "model", progress=_QUIET).evaluate(again)
+    assert (scores.examples, scores.trained_on) == (len(ROWS), len(task.dataset.train))

@@ -142,9 +142,11 @@ class AdaptedWriter(Adapted):
                 "with --chat-template, or give prompt and completion."
             )
         if (form == "text") != (self.task.metrics[0].name == "perplexity"):
-            return self._for(form).evaluate(examples, metric=metric)
-        self.task.metric(metric)
-        return self.score(examples, self.predictions(examples), metric=metric)
+            scores = self._for(form).evaluate(examples, metric=metric)
+        else:
+            self.task.metric(metric)
+            scores = self.score(examples, self.predictions(examples), metric=metric)
+        return scores if isinstance(data, Examples) else replace(scores, trained_on=self.trained_on(examples))
 
     def _for(self, form: Form) -> AdaptedWriter:
         """The same model for examples of another form."""
@@ -168,7 +170,8 @@ def _asking(facts: dict[str, Any], folder: Path) -> Asking:
         lengths = (asking.max_length, asking.max_new_tokens, asking.samples)
         if min(lengths) < 1 or asking.reasoning not in BEGINNINGS:
             raise ValueError("lengths or samples below 1, or unknown reasoning")
-    except (ValueError, KeyError, TypeError) as error:
+        Sampling(seed=asking.seed)
+    except (ValueError, KeyError, TypeError, OptionError) as error:
         path = folder / SIDECAR
         raise RunError(f"{path}: damaged ({error!r}). Delete the file to go by the model alone.") from error
     return asking

@@ -307,6 +307,13 @@ class Generation(Task):
             return {"losses": found}
         return {"losses": found} | writing.pack(self._answers.of(writer, whole.examples.inputs, rows))
 
+    def predict_one(self, stage: Stage, row: int) -> None:
+        """Write one answer; plain text is read."""
+        if self.form == "text":
+            super().predict_one(stage, row)
+        else:
+            self._writer(stage).answer([stage.bench.parts["judged"].examples.inputs[row].prompt])
+
     def tried(self, stage: Stage, result: FitResult) -> Predictions:
         """Losses of the examples that choose, each half as the look gave it that the other half chose: no answers."""
         assert result.held_out is not None
@@ -370,6 +377,7 @@ class Generation(Task):
         start = time.monotonic()
         pretrained = self._prompted(bench, self._asking(None), settings.seed)
         asking = replace(self._asking(None), reasoning=self.own.reasoning, samples=self.own.samples)
+        asking = replace(asking, seed=settings.seed) if asking.samples > 1 else asking  # else nothing is drawn
         if form.shots:
             writer = Writer(pretrained, self._template, asking, Progress(quiet=True))
             train = [bench.parts["train"].examples.inputs[row] for row in rows.tolist()]

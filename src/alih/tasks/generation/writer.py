@@ -41,6 +41,7 @@ class Asking:
         shots: examples that stand before every prompt, (role, content) each.
         reasoning: what an answer begins with; see `alih.tasks.generation.reasoning`.
         samples: answers drawn for a prompt, of which the commonest final one is taken.
+        seed: of drawing them.
     """
 
     chat: bool
@@ -49,6 +50,7 @@ class Asking:
     shots: tuple[tuple[str, str], ...] = ()
     reasoning: Reasoning = "auto"
     samples: int = 1
+    seed: int = 0
 
 
 def asking_from(values: dict[str, Any]) -> Asking:
@@ -124,7 +126,7 @@ class Writer:
         """
         if self.asking.samples > 1:
             return [answer for answer, _ in self.answer_often(prompts, sampling)]
-        return self._answers(prompts, sampling or Sampling(self.asking.max_new_tokens), say)
+        return self._answers(prompts, sampling or self._sampling, say)
 
     def answer_often(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling | None = None
@@ -135,7 +137,7 @@ class Writer:
             prompts: conversations that end with the user.
             sampling: how to draw; where it takes the likeliest token, at the temperature of the paper instead.
         """
-        sampling = sampling or Sampling(self.asking.max_new_tokens)
+        sampling = sampling or self._sampling
         if sampling.temperature == 0:
             sampling = replace(sampling, temperature=_VOTING_TEMPERATURE, top_k=_VOTING_TOP_K)
         count = self.asking.samples
@@ -145,6 +147,10 @@ class Writer:
     def make_fast(self) -> None:
         """Answer as fast as this processor can from now on; quantised weights may then round as bfloat16 does."""
         make_fast(self.pretrained.model)
+
+    @property
+    def _sampling(self) -> Sampling:
+        return Sampling(self.asking.max_new_tokens, seed=self.asking.seed)
 
     def _with_shots(self, turns: Sequence[Turn]) -> list[Turn]:
         """The turns with the examples before them; what the system says stays first."""

@@ -24,7 +24,7 @@ class Answers:
         self._known: dict[tuple[str, str, Asking], list[str]] = {}
 
     def of(self, writer: Writer, whole: Sequence[Conversation], rows: NDArray[np.int64] | None) -> list[str]:
-        """Answers to the prompts of some conversations, or of all; a single one is written anew, since it is timed.
+        """Answers to the prompts of some conversations, or of all.
 
         Args:
             writer: the model.
@@ -33,8 +33,6 @@ class Answers:
         """
         chosen = list(whole) if rows is None else [whole[row] for row in rows.tolist()]
         prompts = [conversation.prompt for conversation in chosen]
-        if rows is not None and len(rows) == 1:
-            return writer.answer(prompts)
         weights = _weights_digest(writer.pretrained.model)
         known = self._known.get((weights, _prompts_digest(whole), writer.asking))
         if known is not None:

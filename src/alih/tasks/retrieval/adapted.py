@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from alih.data.examples import Examples
-from alih.data.overlap import FINGERPRINTS, overlap, read_fingerprints
-from alih.errors import RunError
 from alih.pretrained.open import find
 from alih.progress import Progress
 from alih.rag.embed import Embedder, Vectors
@@ -76,13 +74,4 @@ class AdaptedEmbedder(Adapted):
             self.progress.say(note)
         examples = all_questions(pairs)
         scores = self.score(examples, self.predictions(examples), metric=metric)
-        return replace(scores, trained_on=self._trained_on(examples))
-
-    def _trained_on(self, examples: Examples) -> int | None:
-        """How many of the questions the model was trained on; None where its run does not tell."""
-        path = self.folder.parent / FINGERPRINTS
-        try:
-            return overlap(read_fingerprints(path), examples) if path.is_file() else None
-        except RunError as error:
-            self.progress.say(str(error))
-            return None
+        return replace(scores, trained_on=self.trained_on(examples))

@@ -24,6 +24,26 @@ from alih.tasks.translation.setup import Setup
 from alih.training.precision import Precision, choose, device
 
 
+def translated(
+    pretrained: Pretrained,
+    examples: Examples,
+    direction: Direction,
+    longest: int,
+    beam: int,
+    advance: Advance | None = None,
+) -> list[str]:
+    """Translations of the sources of pairs."""
+    sources = [source for source, _ in pairs_of(examples)]
+    tokenizer: PreTrainedTokenizerBase = pretrained.tokenizer
+    nn.Module.to(pretrained.model, device())
+    training = pretrained.model.training
+    pretrained.model.eval()
+    encoded = encode_sources(tokenizer, sources, direction, longest)
+    written = search(pretrained.model, tokenizer, encoded.ids, direction, beam, advance or (lambda _: None))
+    pretrained.model.train(training)
+    return written
+
+
 def predictions(
     pretrained: Pretrained,
     examples: Examples,
@@ -34,16 +54,8 @@ def predictions(
     advance: Advance | None = None,
 ) -> Predictions:
     """What a model makes of pairs; see `Translation`."""
-    pairs = pairs_of(examples)
-    sources = [source for source, _ in pairs]
-    tokenizer: PreTrainedTokenizerBase = pretrained.tokenizer
-    nn.Module.to(pretrained.model, device())
-    training = pretrained.model.training
-    pretrained.model.eval()
-    encoded = encode_sources(tokenizer, sources, direction, longest)
-    written = search(pretrained.model, tokenizer, encoded.ids, direction, beam, advance or (lambda _: None))
-    pretrained.model.train(training)
-    both = encode_pairs(tokenizer, pairs, direction, longest)
+    written = translated(pretrained, examples, direction, longest, beam, advance)
+    both = encode_pairs(pretrained.tokenizer, pairs_of(examples), direction, longest)
     return {
         "written": _as_bytes(written),
         "loss": losses_of_pairs(pretrained.model, both.pairs, both.pad, precision or choose(device())),

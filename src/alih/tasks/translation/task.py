@@ -36,7 +36,7 @@ from alih.tasks.translation.encode import encode_pairs
 from alih.tasks.translation.languages import Direction, direction_of
 from alih.tasks.translation.loss import losses_of_pairs
 from alih.tasks.translation.options import NEW_MODELS
-from alih.tasks.translation.predictions import examples_of, pairs_of, predictions, read_like, texts_of
+from alih.tasks.translation.predictions import examples_of, pairs_of, predictions, read_like, texts_of, translated
 from alih.tasks.translation.recipe import BETAS, Recipe, configuration, paper_settings
 from alih.tasks.translation.setup import Setup
 from alih.tasks.translation.sizes import RECIPES, size_for, steps_for
@@ -354,6 +354,12 @@ class Translation(Task):
         some = examples if rows is None else examples.select(rows)
         longest = stage.bench.max_length or stage.pretrained.context
         return predictions(stage.pretrained, some, self.direction, longest, self.setup.beam, stage.bench.precision)
+
+    def predict_one(self, stage: Stage, row: int) -> None:
+        """Translate one source."""
+        one = stage.bench.parts["judged"].examples.select([row])
+        longest = stage.bench.max_length or stage.pretrained.context
+        translated(stage.pretrained, one, self.direction, longest, self.setup.beam)
 
     def tried(self, stage: Stage, result: FitResult) -> Predictions:
         """The losses of the pairs that choose: nothing is written for a learning rate."""
