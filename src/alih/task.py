@@ -8,6 +8,9 @@ from enum import StrEnum
 #: The tasks, by the names that users give them.
 TASKS = ("classification", "generation", "translation", "retrieval", "tagging")
 CLASSIFICATION, GENERATION, TRANSLATION, RETRIEVAL, TAGGING = TASKS
+#: Sizes of the paper's Transformer, and its names as a new model, with random weights.
+TRANSFORMER_SIZES = ("tiny", "small", "base", "paper")
+NEW_TRANSLATORS = tuple(f"transformer-{size}" for size in TRANSFORMER_SIZES)
 
 
 class Modality(StrEnum):

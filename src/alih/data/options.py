@@ -68,13 +68,13 @@ class DataOptions:
         None,
         "share of the examples that choose settings, where no validation split is given",
         by_task={CLASSIFICATION: SplitOptions.validation},
-        unset=f"{SplitOptions.validation}; other tasks: a tenth, within limits",
+        unset=f"{SplitOptions.validation}; generation, translation: a tenth, and retrieval: 0.15, within limits",
     )
     test: float | None = option(
         None,
         "share of the examples kept for the last, single test, where no test split is given",
         by_task={CLASSIFICATION: SplitOptions.test},
-        unset=f"{SplitOptions.test}; other tasks: a tenth, within limits",
+        unset=f"{SplitOptions.test}; generation, translation: a tenth, and retrieval: 0.15, within limits",
     )
     shifted: str | None = option(
         None,

@@ -11,7 +11,7 @@ from alih.data.messages import did_you_mean
 from alih.errors import OptionError
 from alih.option import above_zero, at_least, items, names, option
 from alih.routes.registry import ADAPTERS, PROMPTED, ROUTES
-from alih.task import CLASSIFICATION, GENERATION, RETRIEVAL, TAGGING, TASKS, TRANSLATION
+from alih.task import CLASSIFICATION, GENERATION, NEW_TRANSLATORS, RETRIEVAL, TAGGING, TASKS, TRANSLATION
 
 #: Stands for "every block" where a number of blocks is asked for.
 ALL_BLOCKS = -1
@@ -57,7 +57,7 @@ def _check_counts(value: tuple[int, ...]) -> str | None:
 
 
 def _translation_route(options: Any) -> str:
-    return "scratch" if options.model is None else "finetune"
+    return "scratch" if options.model in (None, *NEW_TRANSLATORS) else "finetune"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RouteOptions:
         None,
         "routes to run, comma-separated",
         unset="transfer, finetune, lora, scratch; generation: all but transfer and scratch; retrieval: zero-shot, "
-        "finetune, lora",
+        "finetune, lora; translation: zero-shot, finetune, lora, scratch",
         convert=names,
         check=_check_routes,
         commands=("compare",),
@@ -94,7 +94,7 @@ class RouteOptions:
             TAGGING: "transfer",
             TRANSLATION: _translation_route,
         },
-        unset="transfer; translation: finetune with --model, scratch without",
+        unset="transfer; translation: finetune with --model, scratch without or with a new one (transformer-base)",
         check=lambda value: None if value in ROUTES else unknown_route(value),
         commands=("adapt",),
     )

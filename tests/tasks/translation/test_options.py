@@ -17,6 +17,7 @@ from alih.errors import OptionError
         ({"route": "transfer"}, "'transfer' is no route of translation. Routes: zero-shot, finetune, lora"),
         ({"route": "lora"}, "name it with --model"),
         ({"route": "scratch", "model": "x"}, "leave out --model"),
+        ({"model": "transformer-base", "size": "tiny"}, "--size: tiny is not the size of transformer-base"),
         ({"steps": 5, "epochs": 2}, "leave one of them out"),
         ({"steps": 0}, "--steps: must be at least 1"),
         ({"steps": "many"}, "'many' is not a whole number"),
@@ -56,5 +57,6 @@ def test_the_command_of_a_run_gives_its_options_again() -> None:
 def test_the_route_follows_from_the_model() -> None:
     assert Options().for_task("translation", "adapt").route == "scratch"
     assert Options(model="x").for_task("translation", "adapt").route == "finetune"
+    assert Options(model="transformer-base").for_task("translation", "adapt").route == "scratch"
     new = Options(model="transformer-small", route="scratch").for_task("translation", "adapt")
     assert "--model=transformer-small" in new.command_line("adapt", "pairs.tsv")

@@ -160,6 +160,48 @@ def test_what_chooses_weights_does_not_judge_and_both_are_bounded(tmp_path: Path
     assert any("200 others are translated" in note for note in task.dataset.notes)
 
 
+def test_translations_of_one_source_stay_on_one_side(tmp_path: Path) -> None:
+    pairs = [(source, f"{target} {word}") for source, target in tiny.numbers(20, 6, 1) for word in ("satu", "dua")]
+    for count, both in ((40, False), (6, True)):
+        data = tiny.write_folder(
+            tmp_path / str(count), train=tiny.numbers(50), valid=pairs[:count], test=[("seven " * 9, "tujuh")]
+        )
+        task = Translation.read(data, options_of(tmp_path, source="en", target="id"))
+        choosing, judged = ({source for source, _ in pairs_of(part)} for part in (task.choosing, task.judged))
+        assert bool(choosing & judged) is both
+        assert list(task.judged.groups or ()) == [source for source, _ in pairs_of(task.judged)]
+        assert any("the same pairs choose" in note for note in task.dataset.notes) is both
+
+
+def test_a_new_model_has_the_size_in_its_name(place: Path, tmp_path: Path) -> None:
+    task = Translation.read(place / "numbers.tsv", options_of(tmp_path))
+    assert task.default_model == "transformer-tiny"
+    opened = task.open(ModelChoice("transformer-small"), seed=0)
+    assert opened.model.config.d_model == module.RECIPES["small"].d_model
+    assert task.recipe is module.RECIPES["small"]
+
+
+def test_latency_is_that_of_translating_alone(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alih.tasks.translation import predictions
+
+    task = Translation.read(place / "numbers.tsv", options_of(tmp_path, **MARIAN))
+    bench = Bench(task, ModelChoice(str(place / "marian")), None, progress=QUIET)
+    asked: list[int] = []
+    monkeypatch.setattr(predictions, "losses_of_pairs", lambda *_: pytest.fail("the reference's loss was taken"))
+    monkeypatch.setattr(predictions, "search", lambda _m, _t, ids, *_: asked.append(len(ids)) or ["satu"] * len(ids))
+    task.predict_one(bench.whole(bench.fresh(0)), 0)
+    assert asked == [1]
+
+
+def test_only_training_pairs_that_are_too_long_are_said(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Translation.read(place / "numbers.tsv", options_of(tmp_path, max_tokens=4, **MARIAN))
+    Bench(task, ModelChoice(str(place / "marian")), None, progress=Progress())
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("nothing is learnt") == 1
+
+
 def test_a_learning_rate_is_searched_by_the_loss_and_nothing_is_written_for_it(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from alih.option import PRETRAINED, at_least, option
-from alih.task import TRANSLATION
+from alih.task import NEW_TRANSLATORS, TRANSFORMER_SIZES, TRANSLATION
 
 #: The route that makes a translator, and those that adapt one.
 ROUTES = ("zero-shot", "finetune", "lora", "qlora", "qalora", "ia3", "scratch")
 #: Those that a comparison runs.
 COMPARED = ("zero-shot", "finetune", "lora", "scratch")
-SIZES = ("tiny", "small", "base", "paper")
-#: Names of the paper's Transformer as a model to start from: random weights, by size.
-NEW_MODELS = tuple(f"transformer-{size}" for size in SIZES)
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class TranslationOptions:
         None,
         "size of a Transformer trained from scratch",
         unset="by the number of pairs",
-        choices=SIZES,
+        choices=TRANSFORMER_SIZES,
         tasks=(TRANSLATION,),
         routes=("scratch",),
     )
@@ -77,7 +74,9 @@ class TranslationOptions:
 
 def check(options: Any) -> Iterator[tuple[str, str]]:
     """Options, those of `alih.compare.options.Options`, that do not fit a translation, each with what is wrong."""
-    if options.model not in (None, *NEW_MODELS) and options.route == "scratch":
+    if options.model not in (None, *NEW_TRANSLATORS) and options.route == "scratch":
         yield "route", "scratch starts from random weights; leave out --model, or take finetune or lora."
     if options.model is None and options.route not in (None, "scratch"):
         yield "route", f"{options.route} adapts a translator that is there; name it with --model."
+    if options.model in NEW_TRANSLATORS and options.size and options.model != f"transformer-{options.size}":
+        yield "size", f"{options.size} is not the size of {options.model}; leave out either --size or --model."

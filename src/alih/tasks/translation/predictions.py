@@ -73,8 +73,8 @@ def _as_bytes(texts: list[str]) -> NDArray[np.uint8]:
 
 
 def examples_of(pairs: Pairs) -> Examples:
-    """Pairs as examples of the engine: inputs are (source, target)."""
-    return Examples(list(zip(pairs.sources, pairs.targets, strict=True)), None, pairs.origins)
+    """Pairs as examples of the engine: inputs are (source, target); the translations of a source are one group."""
+    return Examples(list(zip(pairs.sources, pairs.targets, strict=True)), None, pairs.origins, pairs.sources)
 
 
 def pairs_of(examples: Examples) -> list[tuple[str, str]]:

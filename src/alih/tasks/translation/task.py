@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -26,7 +27,7 @@ from alih.pretrained.families import anatomy_of
 from alih.pretrained.open import Pretrained, find
 from alih.pretrained.resolve import Source
 from alih.progress import Progress
-from alih.task import Kind, Modality
+from alih.task import NEW_TRANSLATORS, Kind, Modality
 from alih.task import Task as Problem
 from alih.tasks.adapted import Adapted
 from alih.tasks.base import ModelChoice, Predictions, Statistics, Task
@@ -35,7 +36,6 @@ from alih.tasks.translation.corpus import aligned_files, in_words, read_corpus
 from alih.tasks.translation.encode import encode_pairs
 from alih.tasks.translation.languages import Direction, direction_of
 from alih.tasks.translation.loss import losses_of_pairs
-from alih.tasks.translation.options import NEW_MODELS
 from alih.tasks.translation.predictions import examples_of, pairs_of, predictions, read_like, texts_of, translated
 from alih.tasks.translation.recipe import BETAS, Recipe, configuration, paper_settings
 from alih.tasks.translation.setup import Setup
@@ -52,7 +52,7 @@ from alih.transformer.vocabulary import train_vocabulary
 
 #: Validation pairs that choose the weights by their loss, and others that are translated to judge candidates, at most.
 MOST_CHOOSING, MOST_JUDGED = 1000, 200
-#: With fewer validation pairs, all of them do both.
+#: With fewer different sources of validation pairs, all pairs do both.
 _LEAST_TO_HALVE = 8
 #: Tokens of a batch of a pre-trained model, of source and of target, where the user does not say.
 _BATCH_TOKENS = 1000
@@ -94,6 +94,7 @@ class Translation(Task):
         self.tokenizer = tokenizer or "13a"
         self._vocabulary: PreTrainedTokenizerFast | None = None
         self._is_new = False
+        self._size: str | None = None
         self._width = 1.0
 
     @classmethod
@@ -129,9 +130,14 @@ class Translation(Task):
             options.max_tokens,
             options.beam,
         )
-        choosing, judging = _halves(len(corpus.validation))
+        choosing, judging = _halves(corpus.validation.sources)
         notes = [*corpus.notes, f"Pairs: {in_words(corpus)}."]
-        if not np.array_equal(choosing, judging):
+        if np.array_equal(choosing, judging):
+            notes.append(
+                f"The validation pairs have fewer than {_LEAST_TO_HALVE} different sources: the same pairs choose "
+                "weights and are judged by, which flatters. Give more for validation."
+            )
+        else:
             notes.append(
                 f"Of the validation pairs {len(choosing):,} choose weights by their loss; {len(judging):,} others are "
                 "translated to judge by."
@@ -172,13 +178,13 @@ class Translation(Task):
     def choosing(self) -> Examples:
         """Validation pairs that choose weights by their loss, at most `MOST_CHOOSING`."""
         validation = self.dataset.validation
-        return validation.select(_halves(len(validation))[0])
+        return validation.select(_halves(validation.groups or ())[0])
 
     @property
     def judged(self) -> Examples:
         """Validation pairs that choose no weights, at most `MOST_JUDGED`."""
         validation = self.dataset.validation
-        return validation.select(_halves(len(validation))[1])
+        return validation.select(_halves(validation.groups or ())[1])
 
     def read_more(self, path: Path, damaged: list[Damage], notes: list[str], progress: Progress) -> Examples:
         """Pairs in a table or a folder, by the columns of the dataset where they are there."""
@@ -196,8 +202,11 @@ class Translation(Task):
 
     def open(self, choice: ModelChoice, *, seed: int, random_weights: bool = False) -> Pretrained:
         """A new Transformer, or a model that translates, which is told its languages."""
-        self._is_new = choice.name in NEW_MODELS
+        self._is_new = choice.name in NEW_TRANSLATORS
         if self._is_new:
+            size = choice.name.removeprefix("transformer-")
+            if size != self._size:
+                self._size, self._vocabulary = size, None
             return self._new(choice.name, seed)
         found = find(choice.name, choice.revision, allow_pickle=choice.allow_pickle, to_adapt=True)
         pretrained = found.load("seq2seq", random_weights=random_weights, seed=seed)
@@ -230,8 +239,8 @@ class Translation(Task):
 
     @property
     def recipe(self) -> Recipe:
-        """How the paper's Transformer trains on so many pairs."""
-        return RECIPES[self._option("size") or size_for(len(self.dataset.train))]
+        """How the paper's Transformer of the size opened trains."""
+        return RECIPES[self._size or self.default_model.removeprefix("transformer-")]
 
     def begin(self, pretrained: Pretrained) -> None:
         """Take the mean length of the pairs, which tells how many batches there will be."""
@@ -246,11 +255,11 @@ class Translation(Task):
         self._width = float(whole.max(axis=1).mean())
 
     def encode(self, pretrained: Pretrained, examples: Examples, max_length: int | None, progress: Progress) -> Encoded:
-        """Both sides; of pairs that are too long nothing is learnt, which is said."""
+        """Both sides; of pairs that are too long nothing is learnt, which is said of the training pairs."""
         longest = max_length or pretrained.context
         encoded = encode_pairs(pretrained.tokenizer, pairs_of(examples), self.direction, longest)
         long = np.flatnonzero(encoded.too_long)
-        if len(long):
+        if len(long) and examples is self.dataset.train:
             progress.say(
                 f"  {len(long):,} of {len(encoded):,} pairs have more than {longest} tokens: nothing is learnt from "
                 f"them (first: {examples.origins[int(long[0])]})."
@@ -418,9 +427,11 @@ class Translation(Task):
         return getattr(self._options, name, None)
 
 
-def _halves(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows that choose weights, and others that judge; of few rows, all of them twice."""
-    rows = np.arange(count, dtype=np.int64)
-    if count < _LEAST_TO_HALVE:
+def _halves(sources: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that choose weights, and others, of other sources, that judge; of few sources, all of them twice."""
+    numbers = {source: number for number, source in enumerate(dict.fromkeys(sources))}
+    rows = np.arange(len(sources), dtype=np.int64)
+    if len(numbers) < _LEAST_TO_HALVE:
         return rows, rows
-    return rows[::2][:MOST_CHOOSING], rows[1::2][:MOST_JUDGED]
+    odd = np.array([numbers[source] % 2 == 1 for source in sources])
+    return rows[~odd][:MOST_CHOOSING], rows[odd][:MOST_JUDGED]
