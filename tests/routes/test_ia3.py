@@ -161,8 +161,10 @@ def test_a_comparison_goes_on_where_it_was_killed_and_hands_over_what_it_scored(
     assert trial.merged.largest_difference < 1e-5
     assert trial.setting["adapter"] == {}
     assert trial.scope.trainable == 3 * (16 + 16 + 24) + 2 * 16 + 2  # three vectors a block, and the head
-    files = [run.folder.model / "model.safetensors" for run in (whole, again)]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    # Not the model that is chosen: that may be the one whose head alone trained.
+    for one, other in zip(whole.trials, again.trials, strict=True):
+        if one.purpose != "search":
+            assert np.array_equal(*(run.folder.predictions(it)["logits"] for run, it in ((whole, one), (again, other))))
     alone = adapt(reviews_csv, "ia3", options(tiny_bert, tmp_path / "alone", plan=None, learning_rate=1e-2), QUIET)
     assert alone.handed_over is not None
     assert alone.handed_over.agrees
