@@ -145,7 +145,7 @@ def test_the_anchors_lead_somewhere() -> None:
     ids = [attributes["id"] for _, attributes in PLAIN.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = [a["href"] for name, a in PLAIN.tags if name == "a"]
-    assert len(links) == 6
+    assert {"#answers", "#charts", "#losses", "#mistakes", "#table"} <= set(links)
     assert {link.removeprefix("#") for link in links if link} <= set(ids)
 
 

@@ -12,6 +12,7 @@ import alih.compare.report
 from alih.compare.report.words import METRICS, TEXTS, words
 from alih.errors import OptionError
 from alih.metrics.classification import METRICS as KNOWN
+from alih.metrics.tagging import METRICS as TAGGING
 from alih.routes.base import Variant
 from alih.task import Kind, Modality
 
@@ -30,7 +31,7 @@ def test_a_text_has_the_same_gaps_in_both_languages(key: str) -> None:
 
 
 def test_every_metric_has_a_name_in_both_languages() -> None:
-    every = {metric.name for metrics in KNOWN.values() for metric in metrics}
+    every = {metric.name for metrics in (*KNOWN.values(), TAGGING) for metric in metrics}
     assert set(METRICS["en"]) == set(METRICS["id"]) == every
 
 
