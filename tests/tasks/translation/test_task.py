@@ -19,7 +19,7 @@ from alih.compare.runfolder import RunFolder
 from alih.errors import AlihError, DataError, ModelError, OptionError, RunError
 from alih.progress import Progress
 from alih.tasks.base import ModelChoice
-from alih.tasks.bench import Bench
+from alih.tasks.bench import Bench, other_part
 from alih.tasks.registry import recognised
 from alih.tasks.translation import task as module
 from alih.tasks.translation.adapted import AdaptedTranslator
@@ -451,7 +451,7 @@ def test_another_file_of_pairs_is_scored_beside(place: Path, tmp_path: Path) -> 
     )
     task = Translation.read(place / "numbers.tsv", options)
     job = Job(task, options, ("zero-shot",), False, QUIET)
-    assert len(job.bench().parts["other.tsv"].examples) == 12
+    assert len(job.bench().parts[other_part("other.tsv")].examples) == 12
     assert pairs_of(examples_of(read_like(other, task.setup)))[0] == tiny.numbers(12, seed=9)[0]
 
 
