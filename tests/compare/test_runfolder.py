@@ -360,8 +360,8 @@ from test_runfolder import trial
 from alih.compare.runfolder import RunFolder
 folder = RunFolder.open(sys.argv[1])
 for number in range(10_000):
-    zeros = np.zeros((4, 2), dtype=np.float32)
-    folder.append(trial(number), {"statistics/accuracy": zeros + number, "predictions/logits": zeros})
+    values = np.full((4, 2), number, dtype=np.float32)
+    folder.append(trial(number), {"statistics/accuracy": values, "predictions/logits": values})
     print(number, flush=True)
 """
 
@@ -387,7 +387,8 @@ def test_kill_9_loses_no_acknowledged_trial(folder: RunFolder) -> None:
         found = folder.trials()[before:]
         assert [one.seed for one in found][: len(acknowledged)] == acknowledged
         for one in found:
-            assert (folder.predictions(one) == one.seed).all()
+            assert (folder.predictions(one)["logits"] == one.seed).all()
+            assert (folder.statistics(one, "accuracy") == one.seed).all()
 
 
 def test_a_run_opened_as_the_last_one_does_not_point_to_itself(tmp_path: Path) -> None:
