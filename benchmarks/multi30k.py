@@ -15,34 +15,20 @@ import gzip
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alih.progress import Progress
-from alih.tasks.translation.recipe import Recipe, Trained, train_translator
+from alih.tasks.translation.recipe import Trained, train_translator
+from alih.tasks.translation.sizes import RECIPES
 from alih.transformer.length_penalty import PaperLengthPenalty
 from alih.transformer.token_batches import collate
 from machine import machine
 
-RECIPE = Recipe(
-    vocabulary=4000,
-    d_model=192,
-    layers=3,
-    heads=4,
-    d_ff=512,
-    dropout=0.15,
-    norm_first=True,
-    steps=100_000,
-    warmup=600,
-    rate_scale=0.8,
-    most_tokens=2000,
-    longest=100,
-    checkpoint_every=125,
-    averaged=5,
-)
+RECIPE = replace(RECIPES["small"], steps=100_000, longest=100)
 
 
 def pairs(folder: Path, part: str) -> list[tuple[str, str]]:

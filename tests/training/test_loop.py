@@ -340,16 +340,3 @@ def test_the_mean_of_the_weights_at_the_last_looks_is_judged_and_kept(tmp_path: 
     result = fit_labelled(module, train, train, SINGLE, replace(settings, averaged=2), progress=QUIET)
     assert result.best_step == 12
     torch.testing.assert_close(module.linear.weight.detach(), (kept[1] + kept[2]) / 2)
-
-
-def test_ctrl_c_may_end_training_with_the_best_weights(tmp_path: Path) -> None:
-    train, steps = feed(tmp_path), itertools.count()
-
-    def pressed(trained: nn.Module, batch: Batch) -> tuple[Tensor, int | Tensor]:
-        if next(steps) == 7:
-            raise KeyboardInterrupt
-        return objective(SINGLE)(trained, batch)
-
-    look, settings = LabelledLook(train, SINGLE), replace(BY_STEPS, averaged=1)
-    result = fit(head(), train, pressed, look, settings, progress=QUIET, ctrl_c_ends=True)
-    assert (result.stopped, result.best_step, result.steps) == ("interrupted", 5, 7)

@@ -54,10 +54,6 @@ class Look(ABC):
     def digest(self) -> str:
         """Tells these examples from others."""
 
-    def scores(self, module: nn.Module) -> dict[str, float]:
-        """Further scores by name, for the learning curve alone."""
-        return {}
-
 
 class EpochChoice:
     """Chooses among epochs, or other stretches of training, by the outputs for held-out examples.

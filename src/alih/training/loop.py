@@ -68,7 +68,6 @@ def fit(
     progress: Progress,
     deadline: float | None = None,
     state: Path | None = None,
-    ctrl_c_ends: bool = False,
     what: str = "training",
 ) -> FitResult:
     """Train the parameters of `module` that require gradients; leave it in evaluation mode with its best weights.
@@ -88,7 +87,6 @@ def fit(
         progress: where to report.
         deadline: `time.monotonic()` after which no further step is made.
         state: file that the state is kept in, at looks and every minute; where it exists, training goes on from it.
-        ctrl_c_ends: Ctrl-C after a look ends training as the deadline does; otherwise it is raised.
         what: what is trained, for the progress.
 
     Raises:
@@ -115,11 +113,6 @@ def fit(
                 raise
             progress.say(f"{what}: {error} The best weights before that are kept.")
             stopped = "diverged"
-        except KeyboardInterrupt:
-            if not (ctrl_c_ends and run.looked):
-                raise
-            interrupt.answered()
-            stopped = "interrupted"
         finally:
             run.best.restore()
             for parameter in module.parameters():
@@ -322,24 +315,22 @@ class _Run:
             sums: Any = self.accelerator.reduce(torch.tensor([total, terms], dtype=torch.float64, device=self.on))
             total, terms = sums.tolist()
         loss: float | None = None
-        scores: dict[str, float] = {}
         better = self.look is None
         if look and self.look is not None:
-            better, loss, scores = self._look()
+            better, loss = self._look()
         elif look and self.settings.averaged > 1:
             with self._mean_weights():
                 self.best.keep()
         seconds = time.monotonic() - self.start
         mean = total / terms if terms else None
-        self.curve.append(Point(epoch, self.steps, mean, loss, self.rate, seconds, scores))
+        self.curve.append(Point(epoch, self.steps, mean, loss, self.rate, seconds))
         if better:
             self.best_epoch, self.best_step = epoch, self.steps
         if loss is not None and self.settings.steps is not None:
-            told = "".join(f", {name} {value:.3f}" for name, value in scores.items())
-            self.progress.say(f"  step {self.steps:,}: validation loss {loss:.4f}{told}")
+            self.progress.say(f"  step {self.steps:,}: validation loss {loss:.4f}")
 
-    def _look(self) -> tuple[bool, float, dict[str, float]]:
-        """Whether the weights are the best so far, which are set aside then; their loss, and further scores."""
+    def _look(self) -> tuple[bool, float]:
+        """Whether the weights are the best so far, which are set aside then; and their loss."""
         assert self.look is not None
         assert self.choice is not None
         devices = [self.on] if self.on.type == "cuda" else []
@@ -349,12 +340,11 @@ class _Run:
                 if self.steps == 0:
                     raise ModelError("the model gives no finite loss before training: its weights are damaged.")
                 raise DivergenceError(self.steps, self.settings.learning_rate)
-            scores = self.look.scores(self.module)
             if better:
                 self.best.keep()
         self.looked = True
         self.since_best = 0 if better else self.since_best + 1
-        return better, self.choice.loss, scores
+        return better, self.choice.loss
 
     @contextmanager
     @torch.no_grad()

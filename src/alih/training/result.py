@@ -12,7 +12,7 @@ from alih.errors import AlihError
 from alih.training.precision import Precision
 from alih.training.schedule import Schedule
 
-Stopped = Literal["patience", "deadline", "interrupted", "diverged"]
+Stopped = Literal["patience", "deadline", "diverged"]
 
 
 class TrainingError(AlihError):
@@ -88,7 +88,6 @@ class Point:
         validation_loss: at its end; None where it was not looked at.
         learning_rate: of its last step.
         seconds: since the start, over all resumed runs.
-        scores: what else the look gave; see `Look.scores`.
     """
 
     epoch: int
@@ -97,7 +96,6 @@ class Point:
     validation_loss: float | None
     learning_rate: float
     seconds: float
-    scores: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
