@@ -15,9 +15,9 @@ from transformers import PreTrainedModel
 
 from alih.errors import ModelError
 from alih.quantize.adapter import FILE, load_adapter, save_adapter
-from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, qalora_parameters, quantize_model
+from alih.quantize.model import add_qalora, merge_qalora, qalora_layers, quantize_model
 
-from .tiny import gpt2, llama, token_ids, train_adapters
+from .tiny import gpt2, llama, qalora_parameters, token_ids, train_adapters
 
 
 @torch.no_grad()

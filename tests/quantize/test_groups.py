@@ -123,7 +123,6 @@ def test_four_bits_in_groups_of_32_take_at_most_18_percent_of_fp32() -> None:
     quantized = quantize(_weight(0, 768, 3072), form)
     tensors = (quantized.codes, quantized.scale, quantized.zero)
     stored = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    assert stored == form.weight_bytes(768, 3072)
     assert stored / (768 * 3072 * 4) == pytest.approx(0.171875)
 
 

@@ -14,13 +14,12 @@ from alih.quantize.model import (
     add_qalora,
     merge_qalora,
     qalora_layers,
-    qalora_parameters,
     quantize_model,
     quantized_layers,
 )
 from alih.quantize.qalora import QALoRALinear
 
-from .tiny import gpt2, llama, token_ids, train_adapters
+from .tiny import gpt2, llama, qalora_parameters, token_ids, train_adapters
 
 
 @torch.no_grad()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from alih.quantize.model import qalora_parameters
+from alih.quantize.model import qalora_layers
 
 
 def gpt2(seed: int = 0) -> PreTrainedModel:
@@ -42,3 +42,8 @@ def train_adapters(model: PreTrainedModel) -> None:
     with torch.no_grad():
         for parameter in qalora_parameters(model):
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+
+
+def qalora_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Return the adapters' parameters, A and B layer by layer: what an optimiser is given."""
+    return [parameter for layer in qalora_layers(model).values() for parameter in (layer.lora_A, layer.lora_B)]

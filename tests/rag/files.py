@@ -5,6 +5,9 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from alih.rag.document import Document
+from alih.rag.ingest import Skipped, find, read
+
 HANDBOOK = """---
 title: Buku Pegawai
 ---
@@ -96,3 +99,9 @@ def broken(path: Path) -> Path:
     (path / "outside").symlink_to("/etc")
     (path / "passwords.txt").symlink_to("/etc/passwd")
     return path
+
+
+def read_all(source: Path) -> list[Document | Skipped]:
+    """Every document of a folder, and what was skipped."""
+    found, skipped = find(source)
+    return [*skipped, *map(read, found)]

@@ -12,12 +12,12 @@ from alih.rag import ingest
 from alih.rag.document import Document, Skipped
 from alih.rag.readers.docstrings import read_docstrings, stdlib_documents
 
-from .files import HANDBOOK, broken, folder, pdf
+from .files import HANDBOOK, broken, folder, pdf, read_all
 
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
-    every = list(ingest.read_all(folder(tmp_path_factory.mktemp("docs"))))
+    every = list(read_all(folder(tmp_path_factory.mktemp("docs"))))
     assert not [one for one in every if isinstance(one, Skipped)]
     return {one.name: one for one in every if isinstance(one, Document)}
 
@@ -85,7 +85,7 @@ def test_rows_stand_alone_and_name_their_row(documents: dict[str, Document]) -> 
 def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(tmp_path: Path) -> None:
     place = broken(tmp_path / "bad")
     (place / "good.txt").write_text("Good text.")
-    every = list(ingest.read_all(place))
+    every = list(read_all(place))
     assert [one.name for one in every if isinstance(one, Document)] == ["good.txt"]
     reasons = {one.name: one.reason for one in every if isinstance(one, Skipped)}
     expected = {
@@ -137,7 +137,7 @@ def test_a_large_file_is_skipped_unread(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_markup_nested_beyond_reason_is_no_danger(tmp_path: Path) -> None:
     (tmp_path / "deep.html").write_text("<div>" * 3000 + "x")
-    assert len(list(ingest.read_all(tmp_path))) == 1
+    assert len(list(read_all(tmp_path))) == 1
 
 
 def test_hidden_files_are_passed_over(tmp_path: Path) -> None:

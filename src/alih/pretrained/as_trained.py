@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from alih.errors import ModelError
+from alih.pretrained.build import read_weights
 from alih.pretrained.folder import ModelFolder
 from alih.pretrained.kinds import Form
 from alih.pretrained.pooled import AlihPooledConfig, backbone_class
@@ -50,16 +51,7 @@ def load_as_trained(
     """
     auto = _auto(config, form)
     try:
-        model, report = auto.from_pretrained(
-            folder.path,
-            config=config,
-            output_loading_info=True,
-            dtype=torch.float32,
-            use_safetensors=None if folder.pickled else True,
-            weights_only=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
+        model, report = read_weights(auto, folder, config)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0][:160]
         raise ModelError(

@@ -152,7 +152,7 @@ def _native(
         config.use_cache = False  # a classifier reads a text once: keys and values kept for later are memory lost
     if random_weights:
         return auto.from_config(config, dtype=torch.float32), set(), {}
-    model, report = _from_pretrained(auto, folder, config)
+    model, report = read_weights(auto, folder, config, ignore_mismatched_sizes=True)
     return model, *_unread(report)
 
 
@@ -166,7 +166,7 @@ def _pooled(
     if random_weights:
         backbone = auto.from_config(config, dtype=torch.float32, **arguments)
     else:
-        backbone, report = _from_pretrained(auto, folder, config, **arguments)
+        backbone, report = read_weights(auto, folder, config, ignore_mismatched_sizes=True, **arguments)
         missing, mismatched = _unread(report)
     attention = backbone.config._attn_implementation  # a configuration put inside another one forgets it
     pooled_config = AlihPooledConfig(backbone_config=backbone.config, pad_token_id=config.pad_token_id)
@@ -181,16 +181,16 @@ def _pooled(
     return model, new, {f"backbone.{key}": shapes for key, shapes in mismatched.items()}
 
 
-def _from_pretrained(
+def read_weights(
     auto: Any, folder: ModelFolder, config: PreTrainedConfig, **arguments: Any
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Read a model as fp32, and what the files lacked: this folder alone, no code of it, no pickle unasked."""
     model, report = auto.from_pretrained(
         folder.path,
         config=config,
         dtype=torch.float32,
         use_safetensors=None if folder.pickled else True,
         weights_only=True,
-        ignore_mismatched_sizes=True,
         output_loading_info=True,
         trust_remote_code=False,
         local_files_only=True,

@@ -67,10 +67,6 @@ class GroupFormat:
         """Return the bytes of a packed row, padding of the last group included."""
         return -(-self.groups(inputs) * self.group_size * self.bits // 8)
 
-    def weight_bytes(self, outputs: int, inputs: int) -> int:
-        """Return the bytes of a quantised weight on disk: codes, bf16 scales and fp32 zero points."""
-        return outputs * (self.row_bytes(inputs) + self.groups(inputs) * (2 + 4))
-
 
 @dataclass(frozen=True, eq=False)
 class GroupQuantized:

@@ -139,11 +139,6 @@ def qalora_layers(model: nn.Module) -> dict[str, QALoRALinear]:
     return {name: module for name, module in model.named_modules() if isinstance(module, QALoRALinear)}
 
 
-def qalora_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return the adapters' parameters, A and B layer by layer: what an optimiser is given."""
-    return [parameter for layer in qalora_layers(model).values() for parameter in (layer.lora_A, layer.lora_B)]
-
-
 def merge_qalora(model: nn.Module) -> tuple[str, ...]:
     """Merge every adapter into the zero points of its layer, in place; return the layers' names.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -158,11 +158,3 @@ def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_all(source: str | Path) -> Iterator[Document | Skipped]:
-    """Read every document of a folder, and say which were skipped."""
-    found, skipped = find(source)
-    yield from skipped
-    for one in found:
-        yield read(one)

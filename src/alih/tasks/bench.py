@@ -323,6 +323,13 @@ class Stage:
             return of_length(activations, part.encoded, part.labels, batch_size=size, rows=rows)
         return FeatureFeed(activations, part.labels, batch_size=size, rows=rows)
 
+    def looking(self, settings: FitSettings, rows: int) -> FitSettings:
+        """With looks at validation no more often than is worth it; a head alone looks as often as was asked for."""
+        if self.trains_head_alone:
+            return settings
+        every = look_every(len(self.bench.dataset.validation), rows, settings.epochs)
+        return replace(settings, validate_every=max(settings.validate_every, every))
+
     def fit(
         self, rows: NDArray[np.int64], settings: FitSettings, deadline: float | None = None, what: str = "training"
     ) -> FitResult:

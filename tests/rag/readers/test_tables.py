@@ -101,7 +101,7 @@ def slides(path: Path) -> None:
 @pytest.mark.parametrize("make", [markdown, page, word, excel, delimited, opendocument, slides])
 def test_a_question_on_every_cell_finds_its_row_with_its_header(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "parts")
-    (document,) = ingest.read_all(tmp_path)
+    (document,) = map(ingest.read, ingest.find(tmp_path)[0])
     assert isinstance(document, Document), document
     chunks = chunk(document, ChunkOptions(), lambda texts: [len(text.split()) for text in texts])
     analyser = Analyser("en")

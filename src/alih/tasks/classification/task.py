@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -30,7 +30,7 @@ from alih.task import Kind, Modality
 from alih.task import Task as Problem
 from alih.tasks.adapted import Adapted
 from alih.tasks.base import ModelChoice, Predictions, Statistics, Task
-from alih.tasks.bench import SCORING_BATCH, Adaptation, Bench, Part, Stage, look_every
+from alih.tasks.bench import SCORING_BATCH, Adaptation, Bench, Part, Stage
 from alih.tasks.classification import class_vectors, likelihood
 from alih.tasks.classification.diagnosis import diagnose
 from alih.tasks.classification.evidence import evidence
@@ -215,10 +215,7 @@ class Classification(Task):
 
     def settings(self, settings: FitSettings, stage: Stage, rows: int) -> FitSettings:
         """With looks at validation no more often than is worth it; what was asked for may be fewer (a plan asks so)."""
-        if stage.trains_head_alone:
-            return settings
-        every = look_every(len(self.dataset.validation), rows, settings.epochs)
-        return replace(settings, validate_every=max(settings.validate_every, every))
+        return stage.looking(settings, rows)
 
     def predict(self, stage: Stage, name: str, rows: NDArray[np.int64] | None = None) -> Predictions:
         """Logits in the unit of the labels."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,7 +23,7 @@ from alih.task import TAGGING, Kind, Modality
 from alih.task import Task as Problem
 from alih.tasks.adapted import Adapted, write_sidecar
 from alih.tasks.base import ModelChoice, Predictions, Statistics, Task
-from alih.tasks.bench import SCORING_BATCH, Part, Stage, look_every
+from alih.tasks.bench import SCORING_BATCH, Part, Stage
 from alih.tasks.tagging.encoded import IGNORED, UNSEEN, EncodedSentences, encode, labels, of_words, summary
 from alih.tasks.tagging.sentences import OUTSIDE, are_entities, looks_tagged, read_sentences
 from alih.tasks.tagging.splits import read_dataset, tags_in
@@ -161,10 +160,7 @@ class Tagging(Task):
 
     def settings(self, settings: FitSettings, stage: Stage, rows: int) -> FitSettings:
         """With looks at validation no more often than is worth it."""
-        if stage.trains_head_alone:
-            return settings
-        every = look_every(len(self.dataset.validation), rows, settings.epochs)
-        return replace(settings, validate_every=max(settings.validate_every, every))
+        return stage.looking(settings, rows)
 
     def predict(self, stage: Stage, name: str, rows: NDArray[np.int64] | None = None) -> Predictions:
         """The tag of each word."""

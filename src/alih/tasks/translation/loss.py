@@ -50,12 +50,6 @@ def losses_of_pairs(
     return found
 
 
-def loss_of_pairs(model: PreTrainedModel, pairs: Sequence[Pair], pad: int, precision: Precision = "fp32") -> float:
-    """Mean cross-entropy a target token in nats; see `losses_of_pairs`."""
-    total, count = losses_of_pairs(model, pairs, pad, precision).sum(axis=0, dtype=np.float64)
-    return float(total / max(count, 1))
-
-
 def _groups(pairs: Sequence[Pair]) -> list[list[int]]:
     """Rows of pairs of like length."""
     groups: list[list[int]] = []
